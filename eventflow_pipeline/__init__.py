@@ -1,0 +1,1 @@
+"""Daily campaign and link buckets from EventFlow's facts: exact, explainable, self-healing."""

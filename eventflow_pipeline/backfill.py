@@ -1,0 +1,113 @@
+"""A backfill in the calling process: Dagster runs over a range, with progress by day."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.migrations import require_calendar
+from eventflow_pipeline.warehouse.reads import computed_days, server_time
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillReport:
+    """Days materialized, days that failed, and the ids of the Dagster runs."""
+
+    done: tuple[date, ...]
+    failed: tuple[date, ...]
+    runs: tuple[str, ...]
+
+
+def checked_range(settings: Settings, first: date, last: date | None) -> DayRange:
+    """The inclusive range ``first..last`` (default: today), which must lie between first partition and today.
+
+    Raises UserError naming what is wrong and the nearest valid date.
+    """
+    newest = today(settings.zone)
+    last = last or newest
+    if first > last:
+        raise UserError(f"The range {first}..{last} is reversed: give the earlier date to --from.")
+    if first < settings.start_date:
+        raise UserError(f"{first} is before the first partition: begin at {settings.start_date} or later.")
+    if last > newest:
+        raise UserError(f"{last} is in the future: end at {newest} (today in {settings.timezone}) or earlier.")
+    return DayRange(first, last)
+
+
+def run_backfill(settings: Settings, days: DayRange, *, show_progress: bool = True) -> BackfillReport:
+    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_DAYS_PER_RUN days, newest first."""
+    from eventflow_pipeline.definitions import defs
+
+    engine = pipeline_engine(settings)
+    with connect(engine) as connection:
+        require_calendar(connection, settings)
+        started = server_time(connection)
+    job = defs.resolve_job_def("daily_buckets")
+    runs = []
+    with dg.DagsterInstance.get() as instance, day_progress(engine, days, started, enabled=show_progress):
+        for part in _parts(days, settings.days_per_run):
+            result = job.execute_in_process(
+                instance=instance,
+                tags={RANGE_START: part.first.isoformat(), RANGE_END: part.last.isoformat()},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+            runs.append(result.run_id)
+    done = {day for day, at in computed_days(engine, days).items() if at >= started}
+    engine.dispose()
+    return BackfillReport(tuple(sorted(done)), tuple(day for day in days if day not in done), tuple(runs))
+
+
+def _parts(days: DayRange, size: int | None) -> list[DayRange]:
+    everything = list(days)
+    step = size or len(everything)
+    parts = [everything[n : n + step] for n in range(0, len(everything), step)]
+    return [DayRange(part[0], part[-1]) for part in reversed(parts)]
+
+
+@contextmanager
+def day_progress(engine: Engine, days: DayRange, since: datetime, *, enabled: bool = True) -> Iterator[None]:
+    """A progress bar (stderr) of the days of the range computed since ``since``, while the block runs."""
+    if not enabled:
+        yield
+        return
+    over = threading.Event()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(f"backfill {days}", total=len(days))
+
+        def follow() -> None:
+            while True:
+                last = over.wait(0.3)
+                done = sum(at >= since for at in computed_days(engine, days).values())
+                bar.update(task, completed=done)
+                if last:
+                    return
+
+        follower = threading.Thread(target=follow, name="progress")
+        follower.start()
+        try:
+            yield
+        finally:
+            over.set()
+            follower.join()

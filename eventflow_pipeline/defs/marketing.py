@@ -1,0 +1,154 @@
+"""The session-day bridge and the daily buckets of every grain: one step, because a day is one transaction."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.sources import OWNERS, source_key
+from eventflow_pipeline.defs.table_metadata import SESSION_DAYS, buckets_metadata, session_days_metadata
+from eventflow_pipeline.domain.grains import GRAINS, Grain
+from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.day_replacement import DEFINITION_VERSION, DayTotals
+from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
+
+GROUP = "marketing"
+JOB = "daily_buckets"
+_FACTS_AND_DIMENSIONS = (
+    "event_access_logs",
+    "event_survey_entries",
+    "event_survey_campaigns",
+    "webinars",
+    "campaign_link_meta",
+)
+
+
+def bucket_key(grain: Grain) -> dg.AssetKey:
+    """Key of the grain's bucket table: its schema and name."""
+    return dg.AssetKey(["stats", grain.table])
+
+
+def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        description=description,
+        metadata=metadata,
+        group_name=GROUP,
+        kinds={"postgres", "sql"},
+        owners=OWNERS,
+        code_version=str(DEFINITION_VERSION),
+        partitions_def=DAILY,
+    )
+
+
+_BRIDGE = _spec(
+    SESSION_DAYS,
+    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+    "Session-day bridge (M6): one row per business day (T1), attribution (E1, E2, A1-A3) and session, the "
+    "de-duplicated and attributed form of the facts. Excluded facts (E3) are counted beside it. Every bucket is "
+    "counted from here.",
+    session_days_metadata(),
+)
+_BUCKETS = {
+    grain: _spec(
+        bucket_key(grain),
+        [SESSION_DAYS],
+        f"Daily buckets for {grain.title} (M5): hits (M1), visits = distinct sessions (M2), sessionless hits, "
+        "conversions (M3); cvr = conversions / visits is derived when read (M4). NULL in a key is the unknown member "
+        "(B3). Visits are exact at this grain and never the sum of a finer one; for a range ask "
+        f"`stats.range_summary('{grain.name}', from, to)`.",
+        buckets_metadata(grain),
+    )
+    for grain in GRAINS
+}
+
+
+def _backfill_policy() -> dg.BackfillPolicy:
+    days = load_settings().days_per_run
+    return dg.BackfillPolicy.multi_run(days) if days else dg.BackfillPolicy.single_run()
+
+
+def _day_metadata(totals: DayTotals) -> dict[str, Any]:
+    """Numbers of one day that every asset of the step shows; Dagster plots them by partition."""
+    numbers: dict[str, Any] = {
+        "hits": totals.hits,
+        "visits": totals.visits,
+        "conversions": totals.conversions,
+        "sessionless_hits": totals.sessionless_hits,
+        "excluded_hits": totals.excluded_hits,
+        "excluded_conversions": totals.excluded_conversions,
+        "unknown_client_hits": totals.unknown_client_hits,
+    }
+    if totals.hits:
+        numbers["unknown_link_share"] = float(totals.unknown_link_hits / totals.hits)
+        numbers["unresolved_link_share"] = float(totals.unresolved_link_hits / totals.hits)
+    if totals.visits:
+        numbers["cvr"] = float(totals.conversions / totals.visits)
+    if totals.watermark:
+        numbers["watermark"] = dg.MetadataValue.timestamp(totals.watermark)
+    return numbers
+
+
+def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
+    shared = _day_metadata(totals)
+    rows = {SESSION_DAYS: totals.session_days} | {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
+    return {key: {**shared, "dagster/partition_row_count": count} for key, count in rows.items()}
+
+
+@dg.multi_asset(
+    name=JOB,
+    specs=[_BRIDGE, *_BUCKETS.values()],
+    backfill_policy=_backfill_policy(),
+    pool="facts",
+)
+def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+    """Replace each day of the run's range, newest first, one transaction a day, several days at once.
+
+    A failing day does not lose the finished ones: those are recorded as materialized before the run fails, so
+    re-executing from failure runs what is left.
+    """
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    done: list[DayTotals] = []
+    failed: list[FailedDay] = []
+    try:
+        for outcome in replace_days(warehouse.engine, days, warehouse.settings, context.run.run_id):
+            if isinstance(outcome, FailedDay):
+                failed.append(outcome)
+                context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
+                continue
+            done.append(outcome)
+            context.log.info(
+                f"{outcome.day}: {outcome.visits} visits, {outcome.conversions} conversions "
+                f"({len(done)} of {len(days)} days)"
+            )
+        if failed:
+            names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
+            raise dg.Failure(
+                f"{len(failed)} of {len(days)} days failed and kept their old buckets: {names}",
+                metadata={str(outcome.day): reason(outcome.problem) for outcome in failed[:20]},
+            ) from failed[0].problem
+    except BaseException:
+        for totals in done:
+            for key, metadata in _asset_metadata(totals).items():
+                context.log_event(
+                    dg.AssetMaterialization(key, partition=totals.day.isoformat(), metadata=metadata)
+                )
+        raise
+    for totals in done:
+        for key, metadata in _asset_metadata(totals).items():
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=totals.day.isoformat())
+    for key in (SESSION_DAYS, *map(bucket_key, GRAINS)):
+        yield dg.MaterializeResult(asset_key=key)
+
+
+daily_buckets_job = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.assets(daily_buckets),
+    description="Replace the bridge and the daily buckets of every grain for one day or a range of days.",
+    partitions_def=DAILY,
+)

@@ -1,0 +1,43 @@
+"""The database of facts and buckets as a Dagster resource."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import PrivateAttr
+from sqlalchemy import Engine
+
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.migrations import require_calendar
+
+
+class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Connections as the pipeline role, for one run; the address and every limit come from ``EVENTFLOW_*``."""
+
+    _settings: Settings = PrivateAttr()
+    _engine: Engine = PrivateAttr()
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """Open the engine and refuse a calendar other than the stored one (T1)."""
+        try:
+            self._settings = load_settings()
+            self._engine = pipeline_engine(self._settings)
+            with connect(self._engine) as connection:
+                require_calendar(connection, self._settings)
+        except UserError as problem:
+            raise dg.Failure(str(problem), allow_retries=False) from problem
+
+    def teardown_after_execution(self, context: Any) -> None:  # noqa: ARG002
+        """Close every connection."""
+        self._engine.dispose()
+
+    @property
+    def engine(self) -> Engine:
+        """Engine whose every connection runs as the pipeline role."""
+        return self._engine
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of this process."""
+        return self._settings

@@ -1,0 +1,51 @@
+"""EventFlow's own tables as external assets: what everything here is computed from, never written by us (C1)."""
+
+import dagster as dg
+
+from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
+
+OWNERS = ["team:eventflow"]
+GROUP = "sources"
+
+_DESCRIPTIONS = {
+    "event_access_logs": "Fact. One row per recorded visit hit; event time `accessed_at` (T2).",
+    "event_survey_entries": "Fact. One row per registration or survey submission, a conversion (M3); event time "
+    "`created_at` (T2). Personal columns are never read.",
+    "event_survey_campaigns": "Dimension. Campaigns; gives a visit its client (E2).",
+    "webinars": "Dimension. Webinars; gives a visit without a campaign its client (E1, E2).",
+    "campaign_link_meta": "Dimension. Marketing links of any status; resolves link ids and cids (A1, A2).",
+    "clients": "Dimension. Clients: the tenants numbers belong to (P2).",
+    "agencies": "Dimension. Agencies, each with clients (P2).",
+    "client_members": "Dimension. Who may see a client's numbers (P2).",
+    "agency_members": "Dimension. Who may see the numbers of an agency's clients (P2).",
+}
+
+
+def source_key(table: str) -> dg.AssetKey:
+    """Key of EventFlow's table ``public.<table>``."""
+    return dg.AssetKey(["public", table])
+
+
+SOURCE_ASSETS = [
+    dg.AssetSpec(
+        source_key(table.name),
+        description=_DESCRIPTIONS[table.name],
+        group_name=GROUP,
+        kinds={"postgres", "table"},
+        owners=OWNERS,
+        metadata={
+            "dagster/table_name": f"public.{table.name}",
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(
+                        name,
+                        type=min(types),
+                        description=None if name in table.required else "Late addition, may be absent.",
+                    )
+                    for name, types in {**table.required, **table.optional}.items()
+                ]
+            ),
+        },
+    )
+    for table in SOURCE_TABLES
+]

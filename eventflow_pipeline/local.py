@@ -1,0 +1,96 @@
+"""What a command needs around it: the embedded server where none is named, and Dagster's home.
+
+Everything is handed on through the environment, so processes started from here find the same databases.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL
+
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
+from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.warehouse.engine import admin_engine, connect
+from eventflow_pipeline.warehouse.migrations import stored_calendar
+
+FACTS_DATABASE = "eventflow"
+DAGSTER_DATABASE = "dagster"
+
+
+def packaged(name: str) -> Path:
+    """``dagster.yaml`` or ``workspace.yaml``: the checkout's, else the copy an installed wheel carries."""
+    checkout = PACKAGE.parent / name
+    return checkout if checkout.exists() and (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / name
+
+
+@contextmanager
+def environment(*, dagster: bool = False) -> Iterator[Settings]:
+    """Settings with every address filled in; the embedded server runs meanwhile where one is unset.
+
+    With ``dagster`` also ``DAGSTER_POSTGRES_URL`` and ``DAGSTER_HOME`` are set. A calendar setting nobody made
+    follows the database, so that commands agree with what was built. Raises UserError.
+    """
+    settings = load_settings()
+    server: EmbeddedServer | None = None
+    needs_dagster = dagster and dagster_database_url() is None
+    if settings.database_url is None or needs_dagster:
+        server = start_embedded(settings.home)
+    try:
+        if server and settings.database_url is None:
+            os.environ["EVENTFLOW_DATABASE_URL"] = _ensure_database(server, FACTS_DATABASE)
+        if server and needs_dagster:
+            os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
+        if dagster:
+            _ensure_dagster_home(settings.home)
+        _follow_stored_calendar(settings)
+        yield load_settings()
+    finally:
+        if server:
+            server.stop()
+
+
+def _ensure_database(server: EmbeddedServer, name: str) -> str:
+    maintenance: URL = server.url("postgres").set(drivername="postgresql+psycopg")
+    engine = create_engine(maintenance, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        found = connection.execute(text("select from pg_database where datname = :name"), {"name": name})
+        if found.first() is None:
+            connection.execute(text(f'create database "{name}"'))
+    engine.dispose()
+    return server.url(name).render_as_string(hide_password=False)
+
+
+def _ensure_dagster_home(home: Path) -> None:
+    """With DAGSTER_HOME unset, make EVENTFLOW_HOME Dagster's home, configured by the project's dagster.yaml."""
+    if os.environ.get("DAGSTER_HOME"):
+        return
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(packaged("dagster.yaml"), home / "dagster.yaml")
+    except OSError as problem:
+        raise UserError(
+            f"The folder {home} cannot be written ({problem.strerror}): point EVENTFLOW_HOME to one that can."
+        ) from problem
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+def _follow_stored_calendar(settings: Settings) -> None:
+    if {"timezone", "start_date"} <= settings.chosen:
+        return
+    engine = admin_engine(load_settings())
+    with connect(engine) as connection:
+        stored = stored_calendar(connection)
+    engine.dispose()
+    if stored is None:
+        return
+    zone, first = stored
+    if "timezone" not in settings.chosen:
+        os.environ["EVENTFLOW_TIMEZONE"] = zone
+    if "start_date" not in settings.chosen:
+        os.environ["EVENTFLOW_START_DATE"] = date.isoformat(first)

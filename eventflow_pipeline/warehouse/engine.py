@@ -1,0 +1,121 @@
+"""Connections to the database of facts and buckets: who connects, as which role, with which limits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings
+
+PIPELINE_ROLE = "eventflow_pipeline"
+OLDEST_SERVER = 150000
+APPLICATION = "eventflow_pipeline"
+
+
+def parse_url(address: str, variable: str = "EVENTFLOW_DATABASE_URL") -> URL:
+    """``address`` (postgres://, postgresql:// or with a driver) as a URL for psycopg 3. Raises UserError."""
+    try:
+        url = make_url(address)
+    except ArgumentError as problem:
+        raise UserError(
+            f"{variable} is not a database address: write postgresql://user:password@host:5432/database."
+        ) from problem
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise UserError(f"{variable} names {url.get_backend_name()}: only Postgres 15 or later is supported.")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _where(url: URL) -> str:
+    """Host and database of ``url`` for a message, never the user or the password."""
+    host = url.host or url.query.get("host", "the local socket")
+    return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"
+
+
+def admin_engine(settings: Settings) -> Engine:
+    """Engine of the role that owns the tables: for migrations, sample data and nothing else."""
+    return _engine(settings)
+
+
+def pipeline_engine(settings: Settings) -> Engine:
+    """Engine whose every connection runs as the least-privileged pipeline role.
+
+    Connections are in autocommit; ``repeatable_read`` opens the one kind of transaction the pipeline uses.
+    """
+    engine = _engine(settings)
+
+    @event.listens_for(engine, "connect")
+    def _become_pipeline(raw: psycopg.Connection, _record: object) -> None:
+        try:
+            raw.execute(f"set role {PIPELINE_ROLE}".encode())
+        except psycopg.Error as problem:
+            raise UserError(
+                f"The database has no usable role {PIPELINE_ROLE}: run `eventflow migrate` as the tables' owner."
+            ) from problem
+        for name, value in (
+            ("statement_timeout", f"{settings.statement_timeout_seconds}s"),
+            ("lock_timeout", f"{settings.lock_timeout_seconds}s"),
+            ("work_mem", f"{settings.work_mem_mb}MB"),
+            ("jit", "off"),
+            # One stage a day, filled and read once: a plan for these very bounds beats a remembered one.
+            ("plan_cache_mode", "force_custom_plan"),
+        ):
+            raw.execute("select set_config(%s, %s, false)", (name, value))
+
+    return engine
+
+
+def _engine(settings: Settings) -> Engine:
+    if settings.database_url is None:
+        raise UserError("EVENTFLOW_DATABASE_URL is unset and no embedded server was started: set it.")
+    url = parse_url(settings.database_url.get_secret_value())
+    return create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # an error must not carry session ids or other values into logs and events
+        pool_size=settings.parallel_days + 2,
+        max_overflow=16,
+        connect_args={"application_name": APPLICATION, "prepare_threshold": None, "connect_timeout": 10},
+    )
+
+
+def reason(problem: BaseException) -> str:
+    """What went wrong, in one line without SQL, parameters or traceback."""
+    cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__
+
+
+@contextmanager
+def connect(engine: Engine) -> Iterator[Connection]:
+    """An autocommit connection. Raises UserError when the server is unreachable or too old."""
+    try:
+        connection = engine.connect()
+    except OperationalError as problem:
+        raise UserError(
+            f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check EVENTFLOW_DATABASE_URL "
+            "and that the server is up."
+        ) from problem
+    with connection:
+        version = int(connection.execute(text("show server_version_num")).scalar_one())
+        if version < OLDEST_SERVER:
+            raise UserError(
+                f"The server at {_where(engine.url)} is Postgres {version // 10000}: version 15 or later is needed."
+            )
+        yield connection
+
+
+@contextmanager
+def repeatable_read(connection: Connection) -> Iterator[None]:
+    """One REPEATABLE READ transaction on an autocommit connection: all its statements see one snapshot."""
+    connection.execute(text("begin isolation level repeatable read"))
+    try:
+        yield
+    except BaseException:
+        with suppress(DBAPIError):  # a lost connection rolls back by itself
+            connection.execute(text("rollback"))
+        raise
+    connection.execute(text("commit"))

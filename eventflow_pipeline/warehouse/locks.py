@@ -1,0 +1,48 @@
+"""Session-level advisory locks: days are replaced side by side, one worker a day.
+
+They are taken before a transaction begins: inside, the snapshot is already fixed, and a worker that waited would
+compute from facts older than the lock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from eventflow_pipeline.errors import UserError
+
+#: Name spaces of the advisory locks (the first of their two keys).
+_DAY = 0x0EF10001
+_MIGRATION = 0x0EF10002
+
+
+@contextmanager
+def _held(connection: Connection, space: int, key: int, what: str) -> Iterator[None]:
+    keys = {"space": space, "key": key}
+    try:
+        connection.execute(text("select pg_advisory_lock(:space, :key)"), keys)
+    except OperationalError as problem:
+        raise UserError(
+            f"Another worker has held {what} longer than EVENTFLOW_LOCK_TIMEOUT_SECONDS: wait for it or raise that."
+        ) from problem
+    try:
+        yield
+    finally:
+        with suppress(DBAPIError):  # a lost connection has given its locks back already
+            connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def day_lock(connection: Connection, day: date) -> Iterator[None]:
+    """Sole right to replace ``day``; waits at most the lock time-out."""
+    with _held(connection, _DAY, day.toordinal(), f"the day {day}"):
+        yield
+
+
+@contextmanager
+def migration_lock(connection: Connection) -> Iterator[None]:
+    """Sole right to change the schema."""
+    with _held(connection, _MIGRATION, 0, "the schema"):
+        yield

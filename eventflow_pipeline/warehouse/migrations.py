@@ -1,0 +1,167 @@
+"""Creating and upgrading everything this project owns (schema ``stats``), and undoing it step by step."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from eventflow_pipeline.domain.source_contract import first_problem
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.engine import connect, reason, repeatable_read
+from eventflow_pipeline.warehouse.locks import migration_lock
+from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text, statement
+
+_REVISIONS = Path(__file__).parent / "revisions"
+#: Tables whose rows are computed from facts and mean nothing under another calendar.
+_COMPUTED = ("stats.session_days", "stats.bucket_daily", "stats.partition_state")
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReport:
+    """What ``migrate`` did: versions applied, oldest first, and the calendar in force."""
+
+    applied: tuple[str, ...]
+    time_zone: str
+    first_partition: date
+
+
+def create_source(engine: Engine) -> None:
+    """Create EventFlow's own tables (``sql/source``) where they are missing: development and tests only."""
+    with connect(engine) as connection, migration_lock(connection):
+        for file in sorted((sql_root() / "source").glob("*.sql")):
+            _run(connection, f"source/{file.stem}")
+
+
+def migrate(engine: Engine, settings: Settings) -> MigrationReport:
+    """Bring schema ``stats`` to the newest version; safe to repeat, and to run twice at once.
+
+    Checks the source columns first, so nothing is half-written. Stores the calendar on the first run.
+
+    Raises:
+        UserError: a source column is missing or of another type, or the calendar differs from the settings.
+    """
+    with connect(engine) as connection, migration_lock(connection):
+        if problem := first_problem(_source_columns(connection)):
+            raise UserError(
+                f"Nothing was migrated because {problem}: create it as EventFlow's schema has it "
+                "(for development, `eventflow sample` creates the source tables)."
+            )
+        connection.execute(text("create schema if not exists stats"))
+        before = _current(connection)
+        if before:
+            require_calendar(connection, settings)
+        try:
+            _alembic(engine, command.upgrade, "head")
+        except DBAPIError as refused:
+            raise UserError(
+                f"The migration stopped and rolled its step back ({reason(refused)}): run `eventflow migrate` as "
+                "the owner of EventFlow's tables, who may create roles."
+            ) from refused
+        connection.execute(text("select stats.refresh_source_views()"))
+        connection.execute(
+            statement("calendar/insert_calendar"),
+            {"time_zone": settings.timezone, "first_partition": settings.start_date},
+        )
+        calendar = require_calendar(connection, settings)
+        return MigrationReport(_between(connection, before), *calendar)
+
+
+def migrate_back(engine: Engine, version: str) -> None:
+    """Undo migrations down to ``version`` (kept), or all of them with ``base``, which also removes the schema."""
+    with connect(engine) as connection, migration_lock(connection):
+        _alembic(engine, command.downgrade, version)
+        if version == "base":
+            connection.execute(text("drop table if exists stats.schema_migration"))
+            connection.execute(text("drop schema if exists stats"))
+
+
+def pending(connection: Connection) -> tuple[str, ...]:
+    """Versions ``migrate`` would apply, oldest first."""
+    return _between(connection, _current(connection), _script().get_current_head())
+
+
+def stored_calendar(connection: Connection) -> tuple[str, date] | None:
+    """Time zone and first partition the buckets were built with, or None before the first migration."""
+    if connection.execute(text("select to_regclass('stats.calendar')")).scalar() is None:
+        return None
+    row = connection.execute(text("select time_zone, first_partition from stats.calendar")).one_or_none()
+    return (row.time_zone, row.first_partition) if row else None
+
+
+def require_calendar(connection: Connection, settings: Settings) -> tuple[str, date]:
+    """The stored calendar, which must equal the settings: other days would be other numbers (T1).
+
+    Raises UserError naming the setting that differs, or that nothing was migrated.
+    """
+    stored = stored_calendar(connection)
+    if stored is None:
+        raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
+    for variable, wanted, found in (
+        ("EVENTFLOW_TIMEZONE", settings.timezone, stored[0]),
+        ("EVENTFLOW_START_DATE", settings.start_date, stored[1]),
+    ):
+        if wanted != found:
+            raise UserError(
+                f"{variable} is {wanted} but the buckets were built with {found}: set it to {found}, or discard all "
+                "buckets with `eventflow rebuild --yes` and backfill."
+            )
+    return stored
+
+
+def rebuild(engine: Engine, settings: Settings) -> None:
+    """Discard every bucket and store the calendar of the settings; facts are not touched."""
+    with connect(engine) as connection, migration_lock(connection):
+        if stored_calendar(connection) is None:
+            raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
+        with repeatable_read(connection):
+            connection.execute(text(f"truncate {', '.join(_COMPUTED)}"))
+            connection.execute(
+                statement("calendar/replace_calendar"),
+                {"time_zone": settings.timezone, "first_partition": settings.start_date},
+            )
+
+
+def _run(connection: Connection, name: str) -> None:
+    connection.exec_driver_sql(sql_text(name), execution_options={"no_parameters": True})
+
+
+def _alembic(engine: Engine, action: Callable[[Config, str], None], version: str) -> None:
+    """Run an Alembic command, one transaction a step, while the caller's connection holds the lock."""
+    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+        config = Config()
+        config.set_main_option("script_location", str(_REVISIONS))
+        config.attributes["connection"] = connection
+        action(config, version)
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(_REVISIONS))
+
+
+def _current(connection: Connection) -> str | None:
+    options = {"version_table": "schema_migration", "version_table_schema": "stats"}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _between(connection: Connection, before: str | None, head: str | None = None) -> tuple[str, ...]:
+    """Versions after ``before`` up to ``head`` (default: the current one), oldest first."""
+    upper = head or _current(connection)
+    if upper is None or upper == before:
+        return ()
+    newest_first = _script().iterate_revisions(upper, before or "base")
+    return tuple(step.revision for step in newest_first)[::-1]
+
+
+def _source_columns(connection: Connection) -> Mapping[str, Mapping[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for row in connection.execute(statement("calendar/select_source_columns")):
+        found.setdefault(row.table_name, {})[row.column_name] = row.data_type
+    return found

@@ -1,0 +1,34 @@
+"""The one place that loads SQL: named files under ``sql/``, in the checkout or inside an installed wheel."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy import TextClause, text
+
+from eventflow_pipeline.settings import PACKAGE
+
+
+def sql_root() -> Path:
+    """Folder ``sql/``: of the checkout, else the copy an installed wheel carries."""
+    checkout = PACKAGE.parent / "sql"
+    return checkout if checkout.is_dir() else PACKAGE / "sql"
+
+
+@lru_cache(maxsize=None)
+def sql_text(name: str) -> str:
+    """Text of ``sql/<name>.sql``, such as ``buckets/select_buckets``."""
+    return (sql_root() / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=None)
+def statement(name: str) -> TextClause:
+    """``sql/<name>.sql`` as a statement whose parameters are written ``:name``.
+
+    ``{include other/name}`` in a file stands for the text of that other file, so that what a number is and how
+    it is stored stay in files of their own.
+    """
+    body = sql_text(name)
+    while (start := body.find("{include ")) >= 0:
+        end = body.index("}", start)
+        body = body[:start] + sql_text(body[start + len("{include ") : end]).strip() + body[end + 1 :]
+    return text(body)

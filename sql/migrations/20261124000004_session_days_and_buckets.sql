@@ -1,0 +1,107 @@
+-- The session-day bridge and the daily buckets of every grain (B3, M1-M5).
+
+create table if not exists stats.session_days (
+    bucket_date date not null,
+    client_id uuid,
+    entity_type text not null,
+    entity_id uuid,
+    link_id uuid,
+    link_status text not null,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    session_id text,
+    hits integer not null,
+    conversions integer not null
+);
+comment on table stats.session_days is
+    'Session-day bridge (M6): one row per business day, attribution and session, the de-duplicated and attributed form of the facts. Sessionless hits and entries share the row whose session_id is NULL. Every daily bucket is counted from here.';
+create index if not exists session_days_bucket_date_idx on stats.session_days (bucket_date);
+
+create table if not exists stats.bucket_daily (
+    grain text not null,
+    bucket_date date not null,
+    client_id uuid,
+    entity_type text,
+    entity_id uuid,
+    link_id uuid,
+    link_status text,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    hits bigint not null,
+    visits bigint not null,
+    sessionless_hits bigint not null,
+    conversions bigint not null,
+    constraint bucket_daily_measures_check check (
+        hits >= visits + sessionless_hits and visits >= 0 and sessionless_hits >= 0 and conversions >= 0
+        and (visits > 0 or hits = sessionless_hits)
+    )
+) partition by list (grain);
+comment on table stats.bucket_daily is
+    'Daily buckets, one row per grain, business day and member (B3). Columns that are no key of the grain are NULL; in a key, NULL is the unknown member. visits = COUNT(DISTINCT session_id), exact at its own grain (M2): never add it up.';
+
+create table if not exists stats.platform_daily partition of stats.bucket_daily for values in ('platform');
+create unique index if not exists platform_daily_key on stats.platform_daily (bucket_date) nulls not distinct;
+create table if not exists stats.client_daily partition of stats.bucket_daily for values in ('client');
+create unique index if not exists client_daily_key on stats.client_daily (client_id, bucket_date) nulls not distinct;
+create index if not exists client_daily_bucket_date_idx on stats.client_daily (bucket_date);
+create table if not exists stats.campaign_daily partition of stats.bucket_daily for values in ('campaign');
+create unique index if not exists campaign_daily_key on stats.campaign_daily (client_id, bucket_date, entity_type, entity_id) nulls not distinct;
+create index if not exists campaign_daily_bucket_date_idx on stats.campaign_daily (bucket_date);
+create table if not exists stats.link_daily partition of stats.bucket_daily for values in ('link');
+create unique index if not exists link_daily_key on stats.link_daily (client_id, bucket_date, entity_type, entity_id, link_id, link_status) nulls not distinct;
+create index if not exists link_daily_bucket_date_idx on stats.link_daily (bucket_date);
+create table if not exists stats.utm_source_daily partition of stats.bucket_daily for values in ('utm_source');
+create unique index if not exists utm_source_daily_key on stats.utm_source_daily (client_id, bucket_date, utm_source) nulls not distinct;
+create index if not exists utm_source_daily_bucket_date_idx on stats.utm_source_daily (bucket_date);
+create table if not exists stats.utm_medium_daily partition of stats.bucket_daily for values in ('utm_medium');
+create unique index if not exists utm_medium_daily_key on stats.utm_medium_daily (client_id, bucket_date, utm_medium) nulls not distinct;
+create index if not exists utm_medium_daily_bucket_date_idx on stats.utm_medium_daily (bucket_date);
+create table if not exists stats.utm_campaign_daily partition of stats.bucket_daily for values in ('utm_campaign');
+create unique index if not exists utm_campaign_daily_key on stats.utm_campaign_daily (client_id, bucket_date, utm_campaign) nulls not distinct;
+create index if not exists utm_campaign_daily_bucket_date_idx on stats.utm_campaign_daily (bucket_date);
+create table if not exists stats.utm_daily partition of stats.bucket_daily for values in ('utm');
+create unique index if not exists utm_daily_key on stats.utm_daily (client_id, bucket_date, utm_source, utm_medium, utm_campaign) nulls not distinct;
+create index if not exists utm_daily_bucket_date_idx on stats.utm_daily (bucket_date);
+create table if not exists stats.campaign_utm_daily partition of stats.bucket_daily for values in ('campaign_utm');
+create unique index if not exists campaign_utm_daily_key on stats.campaign_utm_daily (client_id, bucket_date, entity_type, entity_id, utm_source, utm_medium, utm_campaign) nulls not distinct;
+create index if not exists campaign_utm_daily_bucket_date_idx on stats.campaign_utm_daily (bucket_date);
+
+create table if not exists stats.partition_state (
+    bucket_date date primary key,
+    window_start timestamptz not null,
+    window_end timestamptz not null,
+    definition_version integer not null,
+    grains text[] not null,
+    session_days bigint not null,
+    hits bigint not null,
+    visits bigint not null,
+    sessionless_hits bigint not null,
+    conversions bigint not null,
+    unknown_link_hits bigint not null,
+    unresolved_link_hits bigint not null,
+    unknown_client_hits bigint not null,
+    excluded_hits bigint not null,
+    excluded_conversions bigint not null,
+    watermark timestamptz,
+    run_id text,
+    computed_at timestamptz not null
+);
+comment on table stats.partition_state is
+    'What is known of each computed business day: totals of its buckets, what was excluded (E3), the newest created_at among its facts (watermark), which run computed it and when. Written in the transaction that replaces the day.';
+
+do $$
+declare
+    owned text;
+begin
+    foreach owned in array array['session_days', 'bucket_daily', 'partition_state'] ||
+        (select array_agg(name || '_daily') from stats.grain)
+    loop
+        execute format('alter table stats.%I enable row level security', owned);
+        execute format('drop policy if exists pipeline_all on stats.%I', owned);
+        execute format('create policy pipeline_all on stats.%I to eventflow_pipeline using (true) with check (true)', owned);
+        execute format('grant select, insert, update, delete on stats.%I to eventflow_pipeline', owned);
+    end loop;
+end
+$$;

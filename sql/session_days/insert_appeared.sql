@@ -1,0 +1,19 @@
+-- HOW: adds the day's bridge rows that are not there yet; what is unchanged is not written again.
+-- Grain: one row of stats.session_days. Inputs: stage_session_days, :bucket_date.
+insert into stats.session_days (
+    bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    session_id, hits, conversions
+)
+select
+    cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source,
+    n.utm_medium, n.utm_campaign, n.session_id, n.hits, n.conversions
+from stage_session_days n
+where not n.excluded
+  and not exists (
+    select from stats.session_days s
+    where s.bucket_date = :bucket_date
+      and row(n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium,
+              n.utm_campaign, n.session_id, n.hits, n.conversions)::text
+        = row(s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status, s.utm_source, s.utm_medium,
+              s.utm_campaign, s.session_id, s.hits, s.conversions)::text
+  )
