@@ -78,8 +78,13 @@ def _parts(days: DayRange, size: int | None) -> list[DayRange]:
 
 
 @contextmanager
-def day_progress(engine: Engine, days: DayRange, since: datetime, *, enabled: bool = True) -> Iterator[None]:
-    """A progress bar (stderr) of the days of the range computed since ``since``, while the block runs."""
+def day_progress(
+    engine: Engine, days: DayRange, since: datetime, *, expected: int | None = None, enabled: bool = True
+) -> Iterator[None]:
+    """A progress bar (stderr) of the days of the range computed since ``since``, while the block runs.
+
+    ``expected``: how many days are to be done, when not all of the range.
+    """
     if not enabled:
         yield
         return
@@ -94,7 +99,7 @@ def day_progress(engine: Engine, days: DayRange, since: datetime, *, enabled: bo
         console=Console(stderr=True),
     )
     with bar:
-        task = bar.add_task(f"backfill {days}", total=len(days))
+        task = bar.add_task(f"backfill {days}", total=expected or len(days))
 
         def follow() -> None:
             while True:

@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
@@ -55,14 +54,30 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
             server.stop()
 
 
+def drop_databases(home: Path) -> None:
+    """Drop the embedded server's two databases, so that the next use starts over."""
+    server = start_embedded(home)
+    try:
+        for name in (FACTS_DATABASE, DAGSTER_DATABASE):
+            _on_server(server, f'drop database if exists "{name}" with (force)')
+    finally:
+        server.stop()
+
+
+def _on_server(server: EmbeddedServer, command: str) -> bool:
+    """Run ``command`` in the maintenance database; True when it gave a row."""
+    engine = create_engine(server.url("postgres").set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            result = connection.execute(text(command))
+            return result.returns_rows and result.first() is not None
+    finally:
+        engine.dispose()
+
+
 def _ensure_database(server: EmbeddedServer, name: str) -> str:
-    maintenance: URL = server.url("postgres").set(drivername="postgresql+psycopg")
-    engine = create_engine(maintenance, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        found = connection.execute(text("select from pg_database where datname = :name"), {"name": name})
-        if found.first() is None:
-            connection.execute(text(f'create database "{name}"'))
-    engine.dispose()
+    if not _on_server(server, f"select from pg_database where datname = '{name}'"):  # noqa: S608
+        _on_server(server, f'create database "{name}"')
     return server.url(name).render_as_string(hide_password=False)
 
 

@@ -32,6 +32,10 @@ def bucket_key(grain: Grain) -> dg.AssetKey:
     return dg.AssetKey(["stats", grain.table])
 
 
+#: Everything one materialization of a day replaces.
+ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS))
+
+
 def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
@@ -101,7 +105,7 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 
 
 @dg.multi_asset(
-    name=JOB,
+    name="replace_days",
     specs=[_BRIDGE, *_BUCKETS.values()],
     backfill_policy=_backfill_policy(),
     pool="facts",
@@ -142,7 +146,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     for totals in done:
         for key, metadata in _asset_metadata(totals).items():
             context.add_asset_metadata(metadata, asset_key=key, partition_key=totals.day.isoformat())
-    for key in (SESSION_DAYS, *map(bucket_key, GRAINS)):
+    for key in ASSET_KEYS:
         yield dg.MaterializeResult(asset_key=key)
 
 

@@ -1,0 +1,180 @@
+"""Dagster's own webserver and daemon as child processes, on loopback, and their GraphQL API."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from eventflow_pipeline.errors import UserError
+
+HOST = "127.0.0.1"
+_READY_SECONDS = 90
+_STOP_SECONDS = 15
+
+
+def free_port(wanted: int | None = None) -> int:
+    """``wanted`` if it can be bound on loopback, else any free port when none is wanted. Raises UserError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted or 0))
+        except OSError as problem:
+            raise UserError(
+                f"Port {wanted} on {HOST} cannot be used ({problem.strerror}): choose another with --port, or leave "
+                "it out for a free one."
+            ) from problem
+        return int(probe.getsockname()[1])
+
+
+class DagsterStack:
+    """Webserver and daemon, started with Dagster's own commands; leaving the block stops both.
+
+    The environment must already name the databases and DAGSTER_HOME (see ``local.environment``).
+    """
+
+    def __init__(self, workspace: Path, logs: Path, port: int) -> None:
+        self.url = f"http://{HOST}:{port}"
+        self._port, self._workspace, self._logs = port, workspace, logs
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        workspace = str(self._workspace)
+        try:
+            self._start("dagster-webserver", "-h", HOST, "-p", str(self._port), "-w", workspace)
+            self._start("dagster-daemon", "run", "-w", workspace)
+            self._await_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self, command: str, *arguments: str) -> None:
+        executable = Path(sys.executable).with_name(command)
+        with (self._logs / f"{command}.log").open("wb") as log:
+            self._children[command] = subprocess.Popen(
+                [str(executable), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Events of a range are written 200 at a time; one by one a year of days takes minutes.
+                env={**os.environ, "DAGSTER_EVENT_BATCH_SIZE": "200", "PYTHONWARNINGS": "ignore"},
+                start_new_session=True,
+                # Dagster copies an ignored SIGINT to SIGTERM, and could then not be stopped.
+                preexec_fn=_default_signals,  # noqa: PLW1509
+            )
+
+    def _await_ready(self) -> None:
+        """Wait until the webserver answers and has loaded the assets."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            self.require_alive()
+            try:
+                entries = self.graphql(_LOCATIONS)["workspaceOrError"].get("locationEntries", [])
+                loaded = [entry["locationOrLoadError"] for entry in entries]
+                for broken in (location for location in loaded if location and "message" in location):
+                    raise UserError(f"Dagster cannot load the definitions: {broken['message'].splitlines()[0]}")
+                if loaded and all(loaded):
+                    return
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                pass
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"Dagster did not come up within {_READY_SECONDS} s: see {self._logs}/dagster-webserver.log."
+                )
+            time.sleep(0.3)
+
+    def require_alive(self) -> None:
+        """Raise UserError, naming the log, when a child has ended by itself."""
+        for command, child in self._children.items():
+            if child.poll() is not None:
+                raise UserError(
+                    f"{command} ended with status {child.returncode}: see {self._logs}/{command}.log."
+                )
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Data of a GraphQL answer. Raises RuntimeError with the first error, or URLError."""
+        request = urllib.request.Request(
+            f"{self.url}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            answer = json.load(response)
+        if answer.get("errors"):
+            raise RuntimeError(answer["errors"][0]["message"])
+        return dict(answer["data"])
+
+    def stop(self) -> None:
+        """Stop everything that was started, politely first."""
+        for child in self._children.values():
+            _signal_group(child, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in self._children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+            _signal_group(child, signal.SIGKILL)
+            child.wait()
+        self._children.clear()
+
+
+def _default_signals() -> None:
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, signal.SIG_DFL)
+
+
+def _signal_group(child: subprocess.Popen[bytes], which: signal.Signals) -> None:
+    try:
+        os.killpg(child.pid, which)
+    except ProcessLookupError:
+        pass
+
+
+_LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename
+  ... on PythonError { message } } } } } }
+"""
+_LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) { __typename
+  ... on LaunchBackfillSuccess { backfillId }
+  ... on PythonError { message } ... on InvalidSubsetError { message } ... on PartitionKeysNotFoundError { message }
+  ... on UnauthorizedError { message } } }
+"""
+_STATUS = """
+query Status($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
+  ... on PartitionBackfill { status error { message } runs(limit: 100) { id status } } } }
+"""
+
+
+def launch_backfill(stack: DagsterStack, asset_keys: list[list[str]], partitions: list[str], title: str) -> str:
+    """Ask the running Dagster for a backfill of ``partitions``, as the UI's button does; returns its id."""
+    params = {
+        "assetSelection": [{"path": path} for path in asset_keys],
+        "partitionNames": partitions,
+        "title": title,
+    }
+    answer = stack.graphql(_LAUNCH, params=params)["launchPartitionBackfill"]
+    if answer["__typename"] != "LaunchBackfillSuccess":
+        raise UserError(f"Dagster refused the backfill: {answer.get('message', answer['__typename'])}.")
+    return str(answer["backfillId"])
+
+
+def backfill_status(stack: DagsterStack, backfill_id: str) -> tuple[str, list[str]]:
+    """Status of the backfill (such as REQUESTED or COMPLETED_SUCCESS) and of each of its runs."""
+    answer = stack.graphql(_STATUS, id=backfill_id)["partitionBackfillOrError"]
+    return str(answer.get("status", answer["__typename"])), [run["status"] for run in answer.get("runs", [])]

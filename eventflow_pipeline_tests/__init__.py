@@ -1,0 +1,1 @@
+"""Tests against real Postgres servers; nothing that can run is replaced."""

@@ -1,0 +1,74 @@
+"""Fixtures: one embedded server a test process, one fresh copy of a migrated database a test."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.embedded import start_embedded
+from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases
+
+
+@pytest.fixture(autouse=True)
+def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings must not reach the tests."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("EVENTFLOW_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """A real server of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="eventflow-tests-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    server = start_embedded(folder)
+    made = Databases(server.url("postgres"))
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        made.admin(f"alter system set {setting}")
+    made.admin("select pg_reload_conf()")
+    yield made
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def settings_for(url: str, **changes: object) -> Settings:
+    """Settings that name a database, without looking at the environment."""
+    return Settings(database_url=SecretStr(url), start_date=FIRST_DAY, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def _template(databases: Databases) -> str:
+    name = databases.create()
+    database = Database(settings_for(databases.url(name)))
+    create_source(database.owner)
+    migrate(database.owner, database.settings)
+    database.close()
+    return name
+
+
+@pytest.fixture
+def database(databases: Databases, _template: str) -> Iterator[Database]:
+    """A fresh migrated database with empty source tables, zone Asia/Seoul, first partition 2024-01-01."""
+    name = databases.create(_template)
+    made = Database(settings_for(databases.url(name)))
+    yield made
+    made.close()
+    databases.drop(name)
+
+
+@pytest.fixture
+def empty_database(databases: Databases) -> Iterator[Database]:
+    """A database without any table."""
+    name = databases.create()
+    made = Database(settings_for(databases.url(name)))
+    yield made
+    made.close()
+    databases.drop(name)

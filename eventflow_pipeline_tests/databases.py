@@ -1,0 +1,115 @@
+"""Databases for tests: cheap copies of one migrated template on a real server."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import URL
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.day_replacement import DayTotals, replace_day
+from eventflow_pipeline.warehouse.engine import admin_engine, connect, pipeline_engine
+from eventflow_pipeline.warehouse.migrations import rebuild
+
+FIRST_DAY = date(2024, 1, 1)
+_numbers = itertools.count()
+
+
+@dataclass
+class Database:
+    """One database with EventFlow's tables and schema stats. ``owner`` may do anything, ``pipeline`` is the role."""
+
+    settings: Settings
+    owner: Engine = field(init=False)
+    pipeline: Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.owner = admin_engine(self.settings)
+        self.pipeline = pipeline_engine(self.settings)
+
+    @property
+    def url(self) -> str:
+        """Address of the database, as EVENTFLOW_DATABASE_URL takes it."""
+        assert self.settings.database_url
+        return self.settings.database_url.get_secret_value()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.owner.dispose()
+        self.pipeline.dispose()
+
+    def set_calendar(self, time_zone: str, first: date = FIRST_DAY) -> None:
+        """Start over in another zone."""
+        self.close()
+        self.settings = self.settings.model_copy(update={"timezone": time_zone, "start_date": first})
+        self.settings.__dict__.pop("zone", None)
+        self.__post_init__()
+        rebuild(self.owner, self.settings)
+
+    def execute(self, command: str, **parameters: Any) -> None:
+        """Run a command as the owner."""
+        with connect(self.owner) as connection:
+            connection.execute(text(command), parameters)
+
+    def insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Insert rows (dicts, each with its own columns) into ``public.<table>`` as the owner."""
+        with psycopg.connect(self.url, autocommit=True) as connection, connection.transaction():
+            for row in rows:
+                connection.execute(
+                    sql.SQL("insert into public.{} ({}) values ({})").format(
+                        sql.Identifier(table),
+                        sql.SQL(", ").join(map(sql.Identifier, row)),
+                        sql.SQL(", ").join(sql.Placeholder() * len(row)),
+                    ),
+                    list(row.values()),
+                )
+
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows of a query, asked as the pipeline role."""
+        with connect(self.pipeline) as connection:
+            return [dict(row) for row in connection.execute(text(query), parameters).mappings()]
+
+    def replace(self, *days: date) -> list[DayTotals]:
+        """Replace the days one after the other."""
+        return [replace_day(self.pipeline, day, self.settings.zone) for day in days]
+
+    def summary(self, grain: str, days: DayRange | date) -> list[dict[str, Any]]:
+        """``stats.range_summary`` of a grain over a day or range."""
+        first, last = (days.first, days.last) if isinstance(days, DayRange) else (days, days)
+        return self.rows("select * from stats.range_summary(:grain, :first, :last)", grain=grain, first=first, last=last)
+
+
+class Databases:
+    """Makes databases on one server from migrated templates."""
+
+    def __init__(self, server: URL) -> None:
+        self._server = server
+
+    def admin(self, command: str) -> None:
+        """Run a command in the maintenance database."""
+        with psycopg.connect(self._server.render_as_string(False), autocommit=True) as connection:
+            connection.execute(command.encode())
+
+    def url(self, name: str) -> str:
+        """Address of a database on the server."""
+        return self._server.set(database=name).render_as_string(hide_password=False)
+
+    def new_name(self) -> str:
+        """A name not used before in this process."""
+        return f"test_{next(_numbers)}"
+
+    def create(self, template: str | None = None) -> str:
+        """Create a database, empty or a copy of ``template``; returns its name."""
+        name = self.new_name()
+        self.admin(f'create database "{name}"' + (f' template "{template}"' if template else ""))
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database with whatever is connected to it."""
+        self.admin(f'drop database if exists "{name}" with (force)')
