@@ -57,7 +57,8 @@ def _print(as_json: bool, answer: dict[str, Any], text: str) -> None:
 @app.command()
 def migrate(
     to: Annotated[
-        str | None, typer.Option(help="Undo migrations down to this version (kept); 'base' removes all of them.")
+        str | None,
+        typer.Option(help="Undo migrations down to this version (kept); 'base' removes all of them."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -129,13 +130,17 @@ def backfill(
     with environment(dagster=True) as settings:
         from eventflow_pipeline.backfill import checked_range, run_backfill
 
-        days = checked_range(
-            settings, _day("--from", first), _day("--to", last) if last else None
-        )
+        days = checked_range(settings, _day("--from", first), _day("--to", last) if last else None)
         report = run_backfill(settings, days, show_progress=not as_json)
     _print(
         as_json,
-        {"from": days.first, "to": days.last, "done": len(report.done), "failed": report.failed, "runs": report.runs},
+        {
+            "from": days.first,
+            "to": days.last,
+            "done": len(report.done),
+            "failed": report.failed,
+            "runs": report.runs,
+        },
         f"{len(report.done)} of {len(days)} days materialized ({days})."
         + (f" Failed: {', '.join(map(str, report.failed))}." if report.failed else ""),
     )
@@ -152,7 +157,9 @@ def sample(
     campaigns: Annotated[int, typer.Option()] = 16,
     webinars: Annotated[int, typer.Option()] = 4,
     seed: Annotated[int, typer.Option(help="The same seed and sizes give the same rows.")] = 7,
-    replace: Annotated[bool, typer.Option("--replace", help="Empty EventFlow's tables first. Development only.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Empty EventFlow's tables first. Development only.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fill EventFlow's own tables with sample facts (development only), creating them where they are missing.
@@ -187,7 +194,9 @@ def sample(
 
 @app.command()
 def demo(
-    headless: Annotated[bool, typer.Option("--headless", help="Print the table and exit instead of staying up.")] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Print the table and exit instead of staying up.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier demo and start over.")] = False,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the UI. Default: a free one.")] = None,
 ) -> None:

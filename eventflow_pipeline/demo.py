@@ -37,15 +37,17 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> None:
         UserError: another demo runs on the same EVENTFLOW_HOME, the port is taken, or a server does not come up.
     """
     if os.environ.get("EVENTFLOW_DATABASE_URL"):
-        raise UserError("The demo fills a server of its own: unset EVENTFLOW_DATABASE_URL (and use `eventflow backfill`).")
+        raise UserError(
+            "The demo fills a server of its own: unset EVENTFLOW_DATABASE_URL (and use `eventflow backfill`)."
+        )
     port = free_port(port)
     home = load_settings().home
     with _only_demo(home):
         if fresh:
             drop_databases(home)
         console.print("[bold]1/4[/] Postgres, migrations and sample data …")
-        with environment(dagster=True) as settings:
-            settings = _prepare(settings)
+        with environment(dagster=True) as found:
+            settings = _prepare(found)
             console.print("[bold]2/4[/] Dagster's webserver and daemon …")
             with DagsterStack(packaged("workspace.yaml"), home / "output", port) as stack:
                 console.print("[bold]3/4[/] Backfill through Dagster's daemon …")
@@ -88,7 +90,8 @@ def _prepare(settings: Settings) -> Settings:
         days = len(DayRange(settings.start_date, today(settings.zone)))
         counts = load_sample(engine, settings, days=days)
         console.print(
-            f"    {counts['event_access_logs']:,} visit hits and {counts['event_survey_entries']:,} entries over {days} days"
+            f"    {counts['event_access_logs']:,} visit hits and {counts['event_survey_entries']:,} entries "
+            f"over {days} days"
         )
     migrate(engine, settings)
     engine.dispose()
@@ -135,7 +138,12 @@ def _show_busiest(engine: Engine, days: DayRange) -> None:
     for row in busiest_campaigns(engine, week):
         cvr = "–" if row["cvr"] is None else f"{row['cvr']:.1%}"
         table.add_row(
-            row["client"], row["campaign"], f"{row['visits']:,}", f"{row['hits']:,}", f"{row['conversions']:,}", cvr
+            row["client"],
+            row["campaign"],
+            f"{row['visits']:,}",
+            f"{row['hits']:,}",
+            f"{row['conversions']:,}",
+            cvr,
         )
     console.print(table)
 

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
 from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
-from eventflow_pipeline.warehouse.engine import admin_engine, connect
+from eventflow_pipeline.warehouse.engine import admin_engine, connect, parse_url
 from eventflow_pipeline.warehouse.migrations import stored_calendar
 
 FACTS_DATABASE = "eventflow"
@@ -46,6 +46,7 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
         if server and needs_dagster:
             os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
         if dagster:
+            _require_dagster_database()
             _ensure_dagster_home(settings.home)
         _follow_stored_calendar(settings)
         yield load_settings()
@@ -76,9 +77,18 @@ def _on_server(server: EmbeddedServer, command: str) -> bool:
 
 
 def _ensure_database(server: EmbeddedServer, name: str) -> str:
-    if not _on_server(server, f"select from pg_database where datname = '{name}'"):  # noqa: S608
+    if not _on_server(server, f"select from pg_database where datname = '{name}'"):
         _on_server(server, f'create database "{name}"')
     return server.url(name).render_as_string(hide_password=False)
+
+
+def _require_dagster_database() -> None:
+    """Dagster itself retries an unreachable storage for long and then fails without naming it."""
+    variable = "DAGSTER_POSTGRES_URL"
+    engine = create_engine(parse_url(os.environ[variable], variable))
+    with connect(engine, variable):
+        pass
+    engine.dispose()
 
 
 def _ensure_dagster_home(home: Path) -> None:

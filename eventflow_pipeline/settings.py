@@ -29,9 +29,7 @@ class Settings(BaseSettings):
     )
     timezone: str = Field("Asia/Seoul", description="Zone of the business day (T1), an IANA name.")
     start_date: date = Field(date(2025, 1, 1), description="First daily partition, a local date.")
-    home: Path = Field(
-        default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state."
-    )
+    home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
     parallel_days: int = Field(2, ge=1, le=32, description="Days a run replaces at once, one connection each.")
     days_per_run: int | None = Field(
         None, ge=1, description="Days of a backfill that go into one run. Unset: the whole range."

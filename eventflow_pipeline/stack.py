@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -101,13 +102,11 @@ class DagsterStack:
         """Raise UserError, naming the log, when a child has ended by itself."""
         for command, child in self._children.items():
             if child.poll() is not None:
-                raise UserError(
-                    f"{command} ended with status {child.returncode}: see {self._logs}/{command}.log."
-                )
+                raise UserError(f"{command} ended with status {child.returncode}: see {self._logs}/{command}.log.")
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """Data of a GraphQL answer. Raises RuntimeError with the first error, or URLError."""
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310
             f"{self.url}/graphql",
             json.dumps({"query": query, "variables": variables}).encode(),
             {"Content-Type": "application/json"},
@@ -124,10 +123,8 @@ class DagsterStack:
             _signal_group(child, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         for child in self._children.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
             _signal_group(child, signal.SIGKILL)
             child.wait()
         self._children.clear()
@@ -139,10 +136,8 @@ def _default_signals() -> None:
 
 
 def _signal_group(child: subprocess.Popen[bytes], which: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(child.pid, which)
-    except ProcessLookupError:
-        pass
 
 
 _LOCATIONS = """

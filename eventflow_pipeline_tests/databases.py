@@ -82,7 +82,9 @@ class Database:
     def summary(self, grain: str, days: DayRange | date) -> list[dict[str, Any]]:
         """``stats.range_summary`` of a grain over a day or range."""
         first, last = (days.first, days.last) if isinstance(days, DayRange) else (days, days)
-        return self.rows("select * from stats.range_summary(:grain, :first, :last)", grain=grain, first=first, last=last)
+        return self.rows(
+            "select * from stats.range_summary(:grain, :first, :last)", grain=grain, first=first, last=last
+        )
 
 
 class Databases:

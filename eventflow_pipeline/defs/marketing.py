@@ -139,9 +139,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     except BaseException:
         for totals in done:
             for key, metadata in _asset_metadata(totals).items():
-                context.log_event(
-                    dg.AssetMaterialization(key, partition=totals.day.isoformat(), metadata=metadata)
-                )
+                context.log_event(dg.AssetMaterialization(key, partition=totals.day.isoformat(), metadata=metadata))
         raise
     for totals in done:
         for key, metadata in _asset_metadata(totals).items():
@@ -154,5 +152,4 @@ daily_buckets_job = dg.define_asset_job(
     JOB,
     selection=dg.AssetSelection.assets(daily_buckets),
     description="Replace the bridge and the daily buckets of every grain for one day or a range of days.",
-    partitions_def=DAILY,
 )

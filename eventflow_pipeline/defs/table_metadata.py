@@ -41,9 +41,7 @@ _FROM_FACTS: Mapping[str, Sequence[tuple[str, str]]] = {
         (LINKS, "id"),
     ],
     "link_status": [(VISITS, "marketing_campaign_link_id"), (VISITS, "cid"), (LINKS, "id"), (LINKS, "cid")],
-    **{
-        utm: [(VISITS, utm), (ENTRIES, utm), (LINKS, utm)] for utm in ("utm_source", "utm_medium", "utm_campaign")
-    },
+    **{utm: [(VISITS, utm), (ENTRIES, utm), (LINKS, utm)] for utm in ("utm_source", "utm_medium", "utm_campaign")},
     "session_id": [(VISITS, "session_id")],
     "hits": [(VISITS, "id")],
     "conversions": [(ENTRIES, "id")],
@@ -67,7 +65,9 @@ def _table(name: str, columns: Sequence[str], lineage: dg.TableColumnLineage, sq
         "dagster/column_schema": _schema(columns),
         "dagster/column_lineage": lineage,
         "dagster/code_references": dg.CodeReferencesMetadataValue(
-            code_references=[dg.LocalFileCodeReference(file_path=str(sql_root() / f"{sql}.sql"), line_number=1, label=sql)]
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(sql_root() / f"{sql}.sql"), line_number=1, label=sql)
+            ]
         ),
         "definition": dg.MetadataValue.md(f"`sql/{sql}.sql`\n\n```sql\n{sql_text(sql)}\n```"),
     }

@@ -64,9 +64,7 @@ def _viewers(rng: Random, webinar: Webinar, count: int, limit: datetime) -> list
     return viewers
 
 
-def _buckets(
-    rng: Random, webinar: Webinar, viewers: list[Presence], limit: datetime
-) -> list[ConcurrencyBucket]:
+def _buckets(rng: Random, webinar: Webinar, viewers: list[Presence], limit: datetime) -> list[ConcurrencyBucket]:
     """One sample a minute while somebody is active, put together by UTC floor of 300 seconds."""
     buckets: dict[datetime, ConcurrencyBucket] = {}
     minute = (min(viewer.joined_at for viewer in viewers)).replace(second=0, microsecond=0) + _MINUTE

@@ -39,13 +39,10 @@ def build(options: SampleOptions, timeline: Timeline) -> Dimensions:
     rng = stream(options.seed, "dimensions")
     born = timeline.windows[0].start - timedelta(days=120)
     agencies = [
-        Agency(random_uuid(rng), names.numbered(names.AGENCIES, n), "active", born)
-        for n in range(options.agencies)
+        Agency(random_uuid(rng), names.numbered(names.AGENCIES, n), "active", born) for n in range(options.agencies)
     ]
     clients = [
-        Client(
-            random_uuid(rng), agencies[n % len(agencies)].id, names.numbered(names.CLIENTS, n), "active", born
-        )
+        Client(random_uuid(rng), agencies[n % len(agencies)].id, names.numbered(names.CLIENTS, n), "active", born)
         for n in range(options.clients)
     ]
     rows = Dimensions(agencies, clients, [], [], [], {}, {}, set())

@@ -133,9 +133,7 @@ class Facts:
         self.visits.sort(key=lambda row: (row.created_at, row.id.int))
         self.entries.sort(key=lambda row: (row.created_at, row.id.int))
         numbers: dict[UUID, int] = defaultdict(int)
-        converting = {
-            (row.campaign_id, row.session_id) for row in self.entries if not is_blank(row.session_id)
-        }
+        converting = {(row.campaign_id, row.session_id) for row in self.entries if not is_blank(row.session_id)}
         waiting: dict[tuple[UUID | None, str | None], list[Visit]] = defaultdict(list)
         for visit in self.visits:
             if (visit.campaign_id, visit.session_id) in converting:

@@ -21,9 +21,7 @@ def load_sample(
     ``engine`` is the table owner's, ``sizes`` are fields of SampleOptions. Raises SampleRefused (a UserError).
     """
     now = datetime.now(UTC)
-    options = SampleOptions(
-        until=today(settings.zone, now), days=days, time_zone=settings.zone, now=now, **sizes
-    )
+    options = SampleOptions(until=today(settings.zone, now), days=days, time_zone=settings.zone, now=now, **sizes)
     with connect(engine) as connection:
         raw = connection.connection.driver_connection
         assert raw is not None

@@ -41,8 +41,6 @@ class SampleOptions:
             if getattr(self, name) < smallest:
                 raise SampleRefused(f"A sample needs {name} of at least {smallest}: raise it.")
         if self.campaigns < 2 * self.clients:
-            raise SampleRefused(
-                f"{self.clients} clients need at least {2 * self.clients} campaigns: add some."
-            )
+            raise SampleRefused(f"{self.clients} clients need at least {2 * self.clients} campaigns: add some.")
         if self.now is not None and self.now.utcoffset() is None:
             raise SampleRefused("The sample's now has no time zone: give an aware time.")

@@ -47,9 +47,7 @@ def make_plans(options: SampleOptions, timeline: Timeline, rows: Dimensions) -> 
     return [_plan(timeline, rows, rng, target, by_target[target.id]) for target in targets]
 
 
-def _plan(
-    timeline: Timeline, rows: Dimensions, rng: Random, target: Campaign | Webinar, links: list[Link]
-) -> Plan:
+def _plan(timeline: Timeline, rows: Dimensions, rng: Random, target: Campaign | Webinar, links: list[Link]) -> Plan:
     campaign = target if isinstance(target, Campaign) else None
     life = rows.lifecycles[target.id]
     days = range(len(timeline.days))
@@ -80,9 +78,7 @@ def _plan(
         client_id=target.client_id,
         campaign=campaign,
         webinar_id=None if campaign else target.id,
-        weights=tuple(
-            life.weight(n) * timeline.weekday_factor(n) * (1 + BURST * (n in mailings)) for n in days
-        ),
+        weights=tuple(life.weight(n) * timeline.weekday_factor(n) * (1 + BURST * (n in mailings)) for n in days),
         mailings=mailings,
         touches=tuple(touches),
         cumulative=tuple(cumulative),

@@ -61,9 +61,7 @@ class Stage:
         """One hit a minute from ``at`` on, each of a new session with one of ``touches``; their ids."""
         campaign_id = (campaign or self.campaign()).id
         return [
-            self.facts.visit(
-                at + timedelta(minutes=n), self.facts.session(), touch, campaign_id=campaign_id
-            ).id
+            self.facts.visit(at + timedelta(minutes=n), self.facts.session(), touch, campaign_id=campaign_id).id
             for n, touch in enumerate(touches)
         ]
 

@@ -65,9 +65,7 @@ class Traffic:
             if at < end:
                 self._arrive(plan, index, at, end, self._rng.choice(plan.mail_touches))
 
-    def _arrive(
-        self, plan: Plan, index: int, at: datetime, end: datetime, touch: tuple[Touch, Touch]
-    ) -> None:
+    def _arrive(self, plan: Plan, index: int, at: datetime, end: datetime, touch: tuple[Touch, Touch]) -> None:
         """One session opens the page at ``at``, perhaps goes on, perhaps converts; all before ``end``."""
         rng, facts = self._rng, self._facts
         campaign_id = plan.campaign.id if plan.campaign else None

@@ -39,9 +39,7 @@ class EmbeddedServer:
 
     def url(self, database: str) -> URL:
         """Address of ``database`` (which need not exist yet), over the Unix socket."""
-        return URL.create(
-            "postgresql", username="postgres", database=database, query={"host": str(self.socket_dir)}
-        )
+        return URL.create("postgresql", username="postgres", database=database, query={"host": str(self.socket_dir)})
 
     @property
     def pid(self) -> int:
@@ -77,7 +75,7 @@ def start_embedded(home: Path) -> EmbeddedServer:
     data = home / "postgres"
     if os.geteuid() == 0:
         utils.ensure_user_exists(SERVER_USER)
-        data = _place_for_server_user(home, postgres_server, utils)
+        data = _place_for_server_user(home, utils)
     data.mkdir(parents=True, exist_ok=True)
     # The wheel's own lock file lies in a folder shared by all users, where the first to come shuts out the rest.
     server_class = postgres_server.PostgresServer
@@ -112,7 +110,7 @@ def _forget_dead_processes(handle: Any) -> None:
             holders.get_and_remove(pid)
 
 
-def _place_for_server_user(home: Path, postgres_server: Any, utils: Any) -> Path:
+def _place_for_server_user(home: Path, utils: Any) -> Path:
     """Data folder the unprivileged server user can reach; binaries are copied out of reach of nobody."""
     user = pwd.getpwnam(SERVER_USER)
     version = utils.TARGET_POSTGRES_VERSION

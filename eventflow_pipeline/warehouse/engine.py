@@ -90,13 +90,13 @@ def reason(problem: BaseException) -> str:
 
 
 @contextmanager
-def connect(engine: Engine) -> Iterator[Connection]:
-    """An autocommit connection. Raises UserError when the server is unreachable or too old."""
+def connect(engine: Engine, variable: str = "EVENTFLOW_DATABASE_URL") -> Iterator[Connection]:
+    """An autocommit connection. Raises UserError, naming ``variable``, when the server is unreachable or too old."""
     try:
         connection = engine.connect()
     except OperationalError as problem:
         raise UserError(
-            f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check EVENTFLOW_DATABASE_URL "
+            f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check {variable} "
             "and that the server is up."
         ) from problem
     with connection:

@@ -56,7 +56,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
             )
         connection.execute(text("create schema if not exists stats"))
         before = _current(connection)
-        if before:
+        if stored_calendar(connection):
             require_calendar(connection, settings)
         try:
             _alembic(engine, command.upgrade, "head")

@@ -14,7 +14,8 @@ def computed_days(engine: Engine, days: DayRange) -> dict[date, datetime]:
     """Days of the range that are computed, with the time (UTC) they were."""
     with connect(engine) as connection:
         rows = connection.execute(
-            statement("partition_state/select_computed_days"), {"first_day": days.first, "last_day": days.last}
+            statement("partition_state/select_computed_days"),
+            {"first_day": days.first, "last_day": days.last},
         )
         return {row.bucket_date: row.computed_at for row in rows}
 
@@ -31,4 +32,5 @@ def busiest_campaigns(engine: Engine, days: DayRange, most: int = 10) -> Sequenc
 
 def server_time(connection: Connection) -> datetime:
     """The database's clock (UTC), which stamps what is computed."""
-    return connection.execute(text("select clock_timestamp()")).scalar_one()
+    now: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    return now

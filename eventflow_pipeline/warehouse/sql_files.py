@@ -1,6 +1,6 @@
 """The one place that loads SQL: named files under ``sql/``, in the checkout or inside an installed wheel."""
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import TextClause, text
@@ -14,13 +14,13 @@ def sql_root() -> Path:
     return checkout if checkout.is_dir() else PACKAGE / "sql"
 
 
-@lru_cache(maxsize=None)
+@cache
 def sql_text(name: str) -> str:
     """Text of ``sql/<name>.sql``, such as ``buckets/select_buckets``."""
     return (sql_root() / f"{name}.sql").read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=None)
+@cache
 def statement(name: str) -> TextClause:
     """``sql/<name>.sql`` as a statement whose parameters are written ``:name``.
 

@@ -37,7 +37,11 @@ def demo() -> Iterator[Demo]:
     home = Path(tempfile.mkdtemp(prefix="eventflow-demo-", dir="/var/tmp"))
     home.chmod(0o755)
     process = subprocess.Popen(
-        [EVENTFLOW, "demo"], env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [EVENTFLOW, "demo"],
+        env=_environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout
     lines: list[str] = []
@@ -77,9 +81,13 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         page = browser.new_page(viewport={"width": 1500, "height": 950})
         page.set_default_timeout(30_000)
-        page.goto(f"{demo.url}/asset-groups/eventflow_pipeline@__repository__/marketing/lineage")
-        for asset in ("session_days", "campaign_daily", "link_daily"):
+        page.goto(f"{demo.url}/asset-groups")
+        for group in ("sources", "marketing"):
+            page.get_by_text(group, exact=True).first.wait_for()
+        page.goto(f"{demo.url}/assets/stats/session_days?view=lineage")
+        for asset in ("event_access_logs", "session_days", "campaign_daily", "link_daily"):
             page.get_by_text(asset, exact=True).first.wait_for()
+        page.get_by_text("100% filled").first.wait_for()
         page.goto(f"{demo.url}/assets/stats/campaign_daily?view=partitions")
         page.get_by_text("Materialized (45)").wait_for()
         page.get_by_text("Missing (0)").wait_for()
@@ -93,7 +101,11 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
 @pytest.mark.e2e
 def test_a_second_demo_on_the_same_home_is_refused(demo: Demo) -> None:
     second = subprocess.run(
-        [EVENTFLOW, "demo", "--headless"], env=_environment(demo.home), capture_output=True, text=True, timeout=60
+        [EVENTFLOW, "demo", "--headless"],
+        env=_environment(demo.home),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert second.returncode == 2
     assert "Another demo is running" in second.stderr
@@ -121,7 +133,11 @@ def test_ctrl_c_stops_everything(demo: Demo) -> None:
 def test_a_second_start_reuses_what_is_there(demo: Demo) -> None:
     assert demo.process.poll() is not None, "the first demo must have ended"
     again = subprocess.run(
-        [EVENTFLOW, "demo", "--headless"], env=_environment(demo.home), capture_output=True, text=True, timeout=120
+        [EVENTFLOW, "demo", "--headless"],
+        env=_environment(demo.home),
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert again.returncode == 0, again.stderr
     assert "facts are there already" in again.stdout

@@ -67,9 +67,7 @@ def test_every_local_date_is_in_the_period_but_for_the_trap(name):
     options = view.sample.options
     first = options.until - timedelta(days=options.days - 1)
     outside = {
-        row.id
-        for row in (*view.sample.visits, *view.sample.entries)
-        if not first <= view.day(row) <= options.until
+        row.id for row in (*view.sample.visits, *view.sample.entries) if not first <= view.day(row) <= options.until
     }
     assert outside == set(view.sample.traps["out_of_range"])
 
@@ -83,9 +81,7 @@ def test_the_out_of_range_trap_can_be_left_out():
 
 
 def test_sizes_follow_the_options():
-    sample = generate(
-        replace(SMALL, agencies=3, clients=5, campaigns=20, webinars=7, visits_per_day=200, days=20)
-    )
+    sample = generate(replace(SMALL, agencies=3, clients=5, campaigns=20, webinars=7, visits_per_day=200, days=20))
     assert len(sample.agencies) == 3
     assert len(sample.clients) == 5
     assert len(sample.campaigns) == 20 + 1  # the test clone
@@ -220,9 +216,7 @@ def test_no_value_looks_personal(name):
 
 def _texts(row: Visit | Entry) -> list[object]:
     names = [name for name in type(row).__slots__ if name != "registration_data"]
-    return [getattr(row, name) for name in names] + list(
-        (getattr(row, "registration_data", None) or {}).values()
-    )
+    return [getattr(row, name) for name in names] + list((getattr(row, "registration_data", None) or {}).values())
 
 
 @pytest.mark.parametrize(

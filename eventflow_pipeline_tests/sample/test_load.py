@@ -87,9 +87,7 @@ def test_loading_over_existing_rows_is_refused_and_changes_nothing(connection):
 
 
 def test_one_foreign_fact_is_enough_to_refuse(connection):
-    connection.execute(
-        "insert into public.event_access_logs (campaign_id, session_id) values (gen_random_uuid(), 's')"
-    )
+    connection.execute("insert into public.event_access_logs (campaign_id, session_id) values (gen_random_uuid(), 's')")
     with pytest.raises(SampleRefused, match=r"public\.event_access_logs"):
         load(connection, reader("smallest").sample)
     assert count(connection, "clients") == 0

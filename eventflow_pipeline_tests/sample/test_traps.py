@@ -108,9 +108,7 @@ def padded_sessions(view, ids):
 
 def blank_sessions(view, ids):
     rows = view.hits(ids)
-    return all(normal(row.session_id) is None for row in rows) and "\u00a0" in {
-        row.session_id for row in rows
-    }
+    return all(normal(row.session_id) is None for row in rows) and "\u00a0" in {row.session_id for row in rows}
 
 
 def sessionless_entries(view, ids):
@@ -191,9 +189,10 @@ def shared_cid(view, ids):
 
 def inactive_links(view, ids):
     found = [view.link(row) for row in view.hits(ids)]
-    return all(status == "resolved" for status, _ in found) and {
-        view.links[link].status for _, link in found
-    } == {"paused", "archived"}
+    return all(status == "resolved" for status, _ in found) and {view.links[link].status for _, link in found} == {
+        "paused",
+        "archived",
+    }
 
 
 def raw_utms(view, ids):
@@ -207,9 +206,7 @@ def blank_utms(view, ids):
 
 
 def partial_utm(view, ids):
-    return all(
-        view.utm(row) == ("kakao", None, None) and view.link(row)[0] == "resolved" for row in view.hits(ids)
-    )
+    return all(view.utm(row) == ("kakao", None, None) and view.link(row)[0] == "resolved" for row in view.hits(ids))
 
 
 def link_with_no_utm(view, ids):
@@ -251,9 +248,7 @@ def missing_campaign_visits(view, ids):
 
 def missing_campaign_entries(view, ids):
     clients = {row.id for row in view.sample.clients}
-    return all(
-        row.campaign_id not in view.campaigns and row.client_id in clients for row in view.conversions(ids)
-    )
+    return all(row.campaign_id not in view.campaigns and row.client_id in clients for row in view.conversions(ids))
 
 
 def webinar_visits(view, ids):
@@ -266,9 +261,7 @@ def missing_webinar_visits(view, ids):
 
 def campaign_and_webinar_visits(view, ids):
     return all(
-        view.webinars[row.webinar_id].client_id
-        != view.campaigns[row.campaign_id].client_id
-        == view.client(row)
+        view.webinars[row.webinar_id].client_id != view.campaigns[row.campaign_id].client_id == view.client(row)
         for row in view.hits(ids)
     )
 

@@ -14,17 +14,14 @@ _CID_OF_NO_LINK = "N0SUCH01"
 @trap("visits with the id of a link that was deleted: unresolved, id kept (A2, E2; mistake 7)")
 def dangling_link_visits(stage: Stage) -> list[UUID]:
     gone = stage.uuid()
-    return stage.visits(
-        stage.moment(2, 9), Touch(link_id=gone), Touch(link_id=gone), Touch(link_id=stage.uuid())
-    )
+    return stage.visits(stage.moment(2, 9), Touch(link_id=gone), Touch(link_id=gone), Touch(link_id=stage.uuid()))
 
 
 @trap("entries with the id of a link that was deleted: unresolved, id kept (A2; mistake 7)")
 def dangling_link_entries(stage: Stage) -> list[UUID]:
     touch = Touch(link_id=stage.uuid())
     return [
-        stage.facts.entry(stage.campaign(), stage.moment(2, 9.5 + n), stage.facts.session(), touch).id
-        for n in (0, 1)
+        stage.facts.entry(stage.campaign(), stage.moment(2, 9.5 + n), stage.facts.session(), touch).id for n in (0, 1)
     ]
 
 
@@ -53,9 +50,7 @@ def unknown_cids(stage: Stage) -> list[UUID]:
 
 @trap("supplied cids that are no cids even after normalizing (Q7, A2)")
 def malformed_cids(stage: Stage) -> list[UUID]:
-    return stage.visits(
-        stage.moment(3, 12.4), *(Touch(cid=text) for text in ("spring", "AB-12345", "봄세미나"))
-    )
+    return stage.visits(stage.moment(3, 12.4), *(Touch(cid=text) for text in ("spring", "AB-12345", "봄세미나")))
 
 
 @trap("cids of nothing but space: not supplied (N1, A2)")
@@ -93,9 +88,7 @@ def raw_utms(stage: Stage) -> list[UUID]:
         ("  Naver ", "\u3000CPC", "raw-utm\u00a0"),
         ("naver\n", "\tcpc", "\u00a0RAW-UTM\u3000"),
     )
-    return stage.visits(
-        stage.moment(3, 13.4), *(Touch(utm_source=s, utm_medium=m, utm_campaign=c) for s, m, c in raw)
-    )
+    return stage.visits(stage.moment(3, 13.4), *(Touch(utm_source=s, utm_medium=m, utm_campaign=c) for s, m, c in raw))
 
 
 @trap("all three UTM blank on a visit through a link: the link's own apply (N1, A3)")
@@ -127,9 +120,7 @@ def link_with_no_utm(stage: Stage) -> list[UUID]:
     return stage.visits(stage.moment(3, 14), Touch(link_id=link.id))
 
 
-@trap(
-    "a visit through a link without UTM, its conversion with both: one combination for both (A3; mistake 10)"
-)
+@trap("a visit through a link without UTM, its conversion with both: one combination for both (A3; mistake 10)")
 def visit_without_utm_entry_with(stage: Stage) -> list[UUID]:
     link, at, session = stage.links()[0], stage.moment(2, 11), stage.facts.session()
     visit = stage.facts.visit(at, session, Touch(link_id=link.id), campaign_id=stage.campaign().id)
@@ -142,16 +133,12 @@ def visit_without_utm_entry_with(stage: Stage) -> list[UUID]:
 def entry_cids(stage: Stage) -> list[UUID]:
     cid = stage.links()[0].cid or ""
     return [
-        stage.facts.entry(
-            stage.campaign(), stage.moment(2, 12 + n / 4), stage.facts.session(), Touch(cid=text)
-        ).id
+        stage.facts.entry(stage.campaign(), stage.moment(2, 12 + n / 4), stage.facts.session(), Touch(cid=text)).id
         for n, text in enumerate((cid, f" {cid.lower()}\u3000", "  ", _CID_OF_NO_LINK))
     ]
 
 
-@trap(
-    "entries without a cid, one with a link id and one with nothing, still count everywhere (A2; mistake 11)"
-)
+@trap("entries without a cid, one with a link id and one with nothing, still count everywhere (A2; mistake 11)")
 def entries_without_cid(stage: Stage) -> list[UUID]:
     touches = (Touch(link_id=stage.links()[0].id), NOTHING)
     return [

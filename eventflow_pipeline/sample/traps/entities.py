@@ -12,9 +12,7 @@ from eventflow_pipeline.sample.traps.registry import trap
 def missing_campaign_visits(stage: Stage) -> list[UUID]:
     link = stage.links()[0]
     gone = replace(stage.campaign(), id=stage.uuid())
-    return stage.visits(
-        stage.moment(2, 18), NOTHING, Touch(link_id=link.id), Touch(cid=link.cid), campaign=gone
-    )
+    return stage.visits(stage.moment(2, 18), NOTHING, Touch(link_id=link.id), Touch(cid=link.cid), campaign=gone)
 
 
 @trap("entries of a campaign whose row is gone keep their own client (E1, E2; mistake 8)")
@@ -34,10 +32,7 @@ def webinar_visits(stage: Stage) -> list[UUID]:
 @trap("visits of a webinar whose row is gone: client unknown (E1, E2)")
 def missing_webinar_visits(stage: Stage) -> list[UUID]:
     gone = stage.uuid()
-    return [
-        stage.facts.visit(stage.moment(2, 19.5 + n), stage.facts.session(), webinar_id=gone).id
-        for n in (0, 1)
-    ]
+    return [stage.facts.visit(stage.moment(2, 19.5 + n), stage.facts.session(), webinar_id=gone).id for n in (0, 1)]
 
 
 @trap("visits with a campaign and another client's webinar: the campaign wins (E1, E2)")
@@ -67,9 +62,7 @@ def missing_campaign_beside_webinar(stage: Stage) -> list[UUID]:
 def drifted_clients(stage: Stage) -> list[UUID]:
     other = stage.rows.clients[1].id
     return [
-        stage.facts.entry(
-            stage.campaign(), stage.moment(2, 21 + n / 2), stage.facts.session(), client_id=other
-        ).id
+        stage.facts.entry(stage.campaign(), stage.moment(2, 21 + n / 2), stage.facts.session(), client_id=other).id
         for n in (0, 1)
     ]
 

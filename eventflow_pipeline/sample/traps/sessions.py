@@ -29,20 +29,15 @@ def double_mounts(stage: Stage) -> list[UUID]:
 def session_over_days(stage: Stage) -> list[UUID]:
     session = stage.facts.session()
     return [
-        stage.facts.visit(stage.moment(ago, 13), session, campaign_id=stage.campaign().id).id
-        for ago in (6, 4, 3, 1)
+        stage.facts.visit(stage.moment(ago, 13), session, campaign_id=stage.campaign().id).id for ago in (6, 4, 3, 1)
     ]
 
 
-@trap(
-    "one session through three links of one campaign on one day: links sum to 3, campaign 1 (M5; mistake 2)"
-)
+@trap("one session through three links of one campaign on one day: links sum to 3, campaign 1 (M5; mistake 2)")
 def session_over_links(stage: Stage) -> list[UUID]:
     session = stage.facts.session()
     return [
-        stage.facts.visit(
-            stage.moment(2, 14 + n), session, Touch(link_id=link.id), campaign_id=stage.campaign().id
-        ).id
+        stage.facts.visit(stage.moment(2, 14 + n), session, Touch(link_id=link.id), campaign_id=stage.campaign().id).id
         for n, link in enumerate(stage.links()[:3])
     ]
 
@@ -65,19 +60,13 @@ def session_over_utms(stage: Stage) -> list[UUID]:
 @trap("one session in two campaigns of one client on one day: client 1 visit (M5; mistake 2)")
 def session_over_campaigns(stage: Stage) -> list[UUID]:
     session = stage.facts.session()
-    return [
-        stage.facts.visit(stage.moment(2, 16 + n), session, campaign_id=stage.campaign(0, n).id).id
-        for n in (0, 1)
-    ]
+    return [stage.facts.visit(stage.moment(2, 16 + n), session, campaign_id=stage.campaign(0, n).id).id for n in (0, 1)]
 
 
 @trap("one session at two clients on one day: platform 1 visit, each client 1 (M5, P2)")
 def session_over_clients(stage: Stage) -> list[UUID]:
     session = stage.facts.session()
-    return [
-        stage.facts.visit(stage.moment(2, 17 + n), session, campaign_id=stage.campaign(n).id).id
-        for n in (0, 1)
-    ]
+    return [stage.facts.visit(stage.moment(2, 17 + n), session, campaign_id=stage.campaign(n).id).id for n in (0, 1)]
 
 
 @trap("one session id plain, padded with U+00A0, U+3000 and ASCII space: one session (N1, M2)")

@@ -28,8 +28,7 @@ def business_midnight_visits(stage: Stage) -> list[UUID]:
 @trap("entries 1 ms before, at and 1 ms after midnight of the business zone (T1, T2; mistake 1)")
 def business_midnight_entries(stage: Stage) -> list[UUID]:
     return [
-        stage.facts.entry(stage.campaign(), stage.window(1).start + step, stage.facts.session()).id
-        for step in _AROUND
+        stage.facts.entry(stage.campaign(), stage.window(1).start + step, stage.facts.session()).id for step in _AROUND
     ]
 
 
@@ -41,8 +40,7 @@ def utc_midnight_visits(stage: Stage) -> list[UUID]:
 @trap("entries 1 ms before, at and 1 ms after midnight UTC, one business day in Seoul (T1; mistake 1)")
 def utc_midnight_entries(stage: Stage) -> list[UUID]:
     return [
-        stage.facts.entry(stage.campaign(), _utc_midnight(stage) + step, stage.facts.session()).id
-        for step in _AROUND
+        stage.facts.entry(stage.campaign(), _utc_midnight(stage) + step, stage.facts.session()).id for step in _AROUND
     ]
 
 

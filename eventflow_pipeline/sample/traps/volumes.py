@@ -17,22 +17,18 @@ def visits_lost(stage: Stage) -> list[UUID]:
     facts, campaign = stage.facts, stage.quiet.first
     opening = stage.timeline.windows[stage.quiet.incident].start + timedelta(hours=9)
     visits = [
-        facts.visit(opening + timedelta(hours=3 * n), facts.session(), campaign_id=campaign.id).id
-        for n in range(3)
+        facts.visit(opening + timedelta(hours=3 * n), facts.session(), campaign_id=campaign.id).id for n in range(3)
     ]
     newsletter = Touch(utm_source="newsletter", utm_medium="email", utm_campaign="invitation")
     return visits + [
-        facts.entry(campaign, opening + timedelta(minutes=9 * n), facts.session(), newsletter).id
-        for n in range(60)
+        facts.entry(campaign, opening + timedelta(minutes=9 * n), facts.session(), newsletter).id for n in range(60)
     ]
 
 
 @trap("a client's day with conversions and no visit at all: cvr is NULL, not 0 (M4; mistake 12)")
 def no_visits(stage: Stage) -> list[UUID]:
     opening = stage.timeline.windows[stage.quiet.no_visits].start + timedelta(hours=11)
-    return [
-        stage.facts.entry(stage.quiet.first, opening + timedelta(minutes=20 * n), None).id for n in range(7)
-    ]
+    return [stage.facts.entry(stage.quiet.first, opening + timedelta(minutes=20 * n), None).id for n in range(7)]
 
 
 @trap("a campaign's day with 11 visits and 16 conversions: cvr 145.5 %, not capped (M4; mistake 12)")
@@ -46,8 +42,7 @@ def cvr_above_one(stage: Stage) -> list[UUID]:
     ]
     # A tablet at the entrance: colleagues register in the session of somebody who has been there.
     return visits + [
-        facts.entry(campaign, opening + timedelta(hours=1, minutes=5 * n), sessions[n % 11]).id
-        for n in range(16)
+        facts.entry(campaign, opening + timedelta(hours=1, minutes=5 * n), sessions[n % 11]).id for n in range(16)
     ]
 
 

@@ -1,0 +1,29 @@
+"""A real Dagster instance on Postgres beside the database of facts and buckets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from eventflow_pipeline.local import packaged
+from eventflow_pipeline_tests.databases import Database, Databases
+
+
+@pytest.fixture
+def instance(
+    database: Database, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance from the project's dagster.yaml, on a database of its own; the environment names both."""
+    storage = databases.create()
+    for name, value in {
+        "DAGSTER_POSTGRES_URL": databases.url(storage),
+        "DAGSTER_HOME": str(tmp_path),
+        "EVENTFLOW_DATABASE_URL": database.url,
+        "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
+    }.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
+    with dg.DagsterInstance.get() as made:
+        yield made
+    databases.drop(storage)

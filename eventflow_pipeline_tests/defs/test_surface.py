@@ -1,0 +1,66 @@
+"""The whole Dagster surface as a snapshot, and the registries that must agree with it."""
+
+from typing import Any
+
+import dagster as dg
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from eventflow_pipeline.definitions import defs
+from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
+from eventflow_pipeline_tests.databases import Database
+
+
+def _surface() -> dict[str, Any]:
+    specs = sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key.to_user_string())
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    repository = defs.get_repository_def()
+    return {
+        "assets": {
+            spec.key.to_user_string(): {
+                "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+                "group": spec.group_name,
+                "kinds": sorted(spec.kinds),
+                "owners": list(spec.owners),
+                "partitions": repr(spec.partitions_def) if spec.partitions_def else None,
+                "description": spec.description,
+                "columns": [c.name for c in spec.metadata["dagster/column_schema"].columns],
+                "metadata": sorted(spec.metadata),
+            }
+            for spec in specs
+        },
+        "checks": sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in repository.asset_checks_defs_by_key)
+        if hasattr(repository, "asset_checks_defs_by_key")
+        else [],
+        "jobs": {job.name: sorted(job.nodes_in_topological_order, key=lambda n: n.name)[0].name for job in jobs},
+        "schedules": {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs},
+        "sensors": {s.name: s.minimum_interval_seconds for s in repository.sensor_defs},
+    }
+
+
+def test_definitions_load() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_surface_is_what_it_was(snapshot: SnapshotAssertion) -> None:
+    """A change here is a change for everyone who schedules, alerts or looks: update knowingly (--snapshot-update)."""
+    assert _surface() == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_sql_and_python_list_the_same_grains(database: Database) -> None:
+    stored = database.rows("select name, key_columns from stats.grain order by position")
+    assert [(row["name"], tuple(row["key_columns"])) for row in stored] == [(g.name, g.keys) for g in GRAINS]
+
+
+def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> None:
+    indexes = database.rows(
+        "select c.relname, array_agg(a.attname::text order by k.n) as columns, i.indnullsnotdistinct "
+        "from pg_index i join pg_class c on c.oid = i.indrelid "
+        "cross join unnest(i.indkey) with ordinality k (attnum, n) "
+        "join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum "
+        "where c.relnamespace = 'stats'::regnamespace and i.indisunique and not i.indisprimary group by 1, 3"
+    )
+    keys = {row["relname"]: (set(row["columns"]), row["indnullsnotdistinct"]) for row in indexes}
+    for grain in GRAINS:
+        assert keys[grain.table] == ({"bucket_date", *grain.keys}, True), grain.name
+        assert set(grain.keys) <= set(KEY_COLUMNS)

@@ -1,0 +1,155 @@
+"""Migrations: repeatable, reversible step by step, careful about what they find."""
+
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.warehouse import engine as engine_module
+from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.migrations import (
+    create_source,
+    migrate,
+    migrate_back,
+    pending,
+    rebuild,
+    stored_calendar,
+)
+from eventflow_pipeline.warehouse.revisions import versions
+from eventflow_pipeline.warehouse.sql_files import sql_root
+from eventflow_pipeline_tests.databases import Database
+
+_OBJECTS = """
+    select c.relkind::text, c.relname, pg_get_userbyid(c.relowner), coalesce(c.relacl::text, ''), c.relrowsecurity
+    from pg_class c where c.relnamespace = to_regnamespace('stats')
+    union all
+    select 'f', p.oid::regprocedure::text, pg_get_functiondef(p.oid), coalesce(p.proacl::text, ''), false
+    from pg_proc p where p.pronamespace = to_regnamespace('stats')
+    union all
+    select 'p', tablename || policyname, coalesce(qual, ''), roles::text, false
+    from pg_policies where schemaname = 'stats'
+    union all
+    select 'c', attrelid::regclass || '.' || attname, format_type(atttypid, atttypmod), '', attnotnull
+    from pg_attribute join pg_class c on c.oid = attrelid
+    where c.relnamespace = to_regnamespace('stats') and attnum > 0
+"""
+
+
+def _objects(database: Database) -> set[tuple[object, ...]]:
+    with connect(database.owner) as connection:
+        return {tuple(row) for row in connection.execute(text(_OBJECTS))}
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    before = _objects(database)
+    report = migrate(database.owner, database.settings)
+    assert report.applied == ()
+    assert _objects(database) == before
+
+
+def test_every_step_has_a_way_back_that_leaves_what_was_there(empty_database: Database) -> None:
+    create_source(empty_database.owner)
+    steps = migrate(empty_database.owner, empty_database.settings).applied
+    assert len(steps) == len(_version_files())
+    full = _objects(empty_database)
+    # Down one step at a time, each time up again: nothing may be left over or missing.
+    for below in (*reversed(steps[:-1]), "base"):
+        migrate_back(empty_database.owner, below)
+        assert migrate(empty_database.owner, empty_database.settings).applied
+        assert _objects(empty_database) == full, below
+    migrate_back(empty_database.owner, "base")
+    with connect(empty_database.owner) as connection:
+        assert connection.execute(text("select to_regnamespace('stats')")).scalar() is None
+
+
+def _version_files() -> list[str]:
+    return [file.name for file in Path(versions.__file__).parent.glob("v*.py")]
+
+
+def test_supabase_could_apply_the_files_by_itself_and_migrate_still_works(empty_database: Database) -> None:
+    """The files run as they stand, in name order, without our library; `migrate` afterwards finds them harmless."""
+    create_source(empty_database.owner)
+    with psycopg.connect(empty_database.url, autocommit=True) as connection:
+        for file in sorted((sql_root() / "migrations").glob("*.sql")):
+            connection.execute(file.read_bytes())
+    assert len(migrate(empty_database.owner, empty_database.settings).applied) == len(_version_files())
+
+
+def test_plain_postgres_without_identity_schema_or_supabase_roles(empty_database: Database) -> None:
+    create_source(empty_database.owner)
+    empty_database.execute("drop schema auth cascade")
+    assert migrate(empty_database.owner, empty_database.settings).applied
+
+
+def test_two_at_once_migrate_once(empty_database: Database) -> None:
+    create_source(empty_database.owner)
+    applied: list[int] = []
+
+    def run() -> None:
+        applied.append(len(migrate(empty_database.owner, empty_database.settings).applied))
+
+    workers = [threading.Thread(target=run) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(applied) == [0, len(_version_files())]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("drop table event_survey_entries", "event_survey_entries is missing"),
+        ("alter table event_access_logs drop column accessed_at", "event_access_logs.accessed_at is missing"),
+        (
+            "alter table event_access_logs alter accessed_at type text",
+            "event_access_logs.accessed_at is text, not",
+        ),
+    ],
+)
+def test_a_missing_or_wrong_source_column_is_named_and_nothing_is_written(
+    empty_database: Database, change: str, named: str
+) -> None:
+    create_source(empty_database.owner)
+    empty_database.execute(change)
+    with pytest.raises(UserError, match=named):
+        migrate(empty_database.owner, empty_database.settings)
+    with connect(empty_database.owner) as connection:
+        assert connection.execute(text("select to_regnamespace('stats')")).scalar() is None
+
+
+def test_late_columns_may_be_missing_and_are_picked_up_when_they_appear(empty_database: Database) -> None:
+    create_source(empty_database.owner)
+    empty_database.execute("alter table event_access_logs drop column webinar_id cascade, drop column cid")
+    empty_database.execute("alter table event_survey_entries drop column session_id")
+    migrate(empty_database.owner, empty_database.settings)
+    empty_database.execute("insert into event_access_logs (campaign_id, session_id) values (gen_random_uuid(), ' s ')")
+    assert empty_database.rows("select webinar_id, cid, session_id from stats.visit_facts") == [
+        {"webinar_id": None, "cid": None, "session_id": "s"}
+    ]
+    empty_database.execute("alter table event_access_logs add column webinar_id uuid, add column cid text default ' x'")
+    migrate(empty_database.owner, empty_database.settings)
+    assert empty_database.rows("select cid from stats.visit_facts") == [{"cid": "X"}]
+
+
+def test_another_zone_or_first_partition_is_refused_until_rebuilt(database: Database) -> None:
+    other = database.settings.model_copy(update={"timezone": "Europe/Berlin"})
+    with pytest.raises(
+        UserError, match="EVENTFLOW_TIMEZONE is Europe/Berlin but the buckets were built with Asia/Seoul"
+    ):
+        migrate(database.owner, other)
+    rebuild(database.owner, other)
+    migrate(database.owner, other)
+    with connect(database.owner) as connection:
+        assert stored_calendar(connection) == ("Europe/Berlin", other.start_date)
+        assert pending(connection) == ()
+
+
+def test_a_server_that_is_too_old_is_named(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest supported version is raised above this server's: only the comparison is moved, the server is real."""
+    monkeypatch.setattr(engine_module, "OLDEST_SERVER", 990000)
+    with pytest.raises(UserError, match=r"is Postgres \d+: version 15 or later is needed"):
+        migrate(database.owner, database.settings)
