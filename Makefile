@@ -38,7 +38,7 @@ format: install
 lock:
 	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-		--no-annotate --no-header --quiet --upgrade --output-file requirements.lock
+		--no-strip-extras --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .eventflow .mypy_cache .ruff_cache .hypothesis build dist
