@@ -15,6 +15,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.day_replacement import DayTotals, replace_day
 from eventflow_pipeline.warehouse.engine import admin_engine, connect, pipeline_engine
+from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.migrations import rebuild
 
 FIRST_DAY = date(2024, 1, 1)
@@ -76,8 +77,12 @@ class Database:
             return [dict(row) for row in connection.execute(text(query), parameters).mappings()]
 
     def replace(self, *days: date) -> list[DayTotals]:
-        """Replace the days one after the other."""
+        """Replace the days one after the other; their return histograms stay pending."""
         return [replace_day(self.pipeline, day, self.settings.zone) for day in days]
+
+    def settle(self) -> list[date]:
+        """Settle the return histograms of every pending day."""
+        return settle_histograms(self.pipeline)
 
     def summary(self, grain: str, days: DayRange | date) -> list[dict[str, Any]]:
         """``stats.range_summary`` of a grain over a day or range."""

@@ -14,6 +14,7 @@ from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.day_replacement import DEFINITION_VERSION, DayTotals
 from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
 
 GROUP = "marketing"
@@ -130,6 +131,8 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
                 f"{outcome.day}: {outcome.visits} visits, {outcome.conversions} conversions "
                 f"({len(done)} of {len(days)} days)"
             )
+        settled = settle_histograms(warehouse.engine)
+        context.log.info(f"return histograms settled for {len(settled)} days")
         if failed:
             names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
             raise dg.Failure(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
-from eventflow_pipeline.warehouse.locks import day_lock
+from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
 
 #: Raise it whenever a computing statement gives other numbers for the same facts.
@@ -42,7 +42,8 @@ class DayTotals:
 def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = None) -> DayTotals:
     """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4 of the contract).
 
-    The day's lock is held from before the snapshot until after the commit; readers see the old day or the new.
+    Its return histograms are left pending for ``histograms.settle_histograms``; ranges that contain the day are
+    answered from the bridge until then. The day's lock is held from before the snapshot until after the commit; readers see the old day or the new.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact.
     """
     window = day_window(day, zone)
@@ -50,10 +51,12 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
     with connect(engine) as connection:
         connection.execute(statement("session_days/create_stage"))
         connection.execute(statement("buckets/create_stage"))
-        with day_lock(connection, day), repeatable_read(connection):
+        with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)
+            if connection.execute(statement("partition_state/select_histogram_included"), {"bucket_date": day}).scalar():
+                connection.execute(statement("session_days/insert_changes"), {"bucket_date": day})
             _replace(connection, "session_days", day)
             connection.execute(statement("buckets/insert_stage"), {"bucket_date": day})
             _replace(connection, "buckets", day)

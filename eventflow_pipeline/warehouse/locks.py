@@ -16,13 +16,14 @@ from eventflow_pipeline.errors import UserError
 #: Name spaces of the advisory locks (the first of their two keys).
 _DAY = 0x0EF10001
 _MIGRATION = 0x0EF10002
+_HISTOGRAM = 0x0EF10003
 
 
 @contextmanager
-def _held(connection: Connection, space: int, key: int, what: str) -> Iterator[None]:
+def _held(connection: Connection, space: int, key: int, what: str, shared: str = "") -> Iterator[None]:
     keys = {"space": space, "key": key}
     try:
-        connection.execute(text("select pg_advisory_lock(:space, :key)"), keys)
+        connection.execute(text(f"select pg_advisory_lock{shared}(:space, :key)"), keys)
     except OperationalError as problem:
         raise UserError(
             f"Another worker has held {what} longer than EVENTFLOW_LOCK_TIMEOUT_SECONDS: wait for it or raise that."
@@ -31,7 +32,7 @@ def _held(connection: Connection, space: int, key: int, what: str) -> Iterator[N
         yield
     finally:
         with suppress(DBAPIError):  # a lost connection has given its locks back already
-            connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+            connection.execute(text(f"select pg_advisory_unlock{shared}(:space, :key)"), keys)
 
 
 @contextmanager
@@ -45,4 +46,22 @@ def day_lock(connection: Connection, day: date) -> Iterator[None]:
 def migration_lock(connection: Connection) -> Iterator[None]:
     """Sole right to change the schema."""
     with _held(connection, _MIGRATION, 0, "the schema"):
+        yield
+
+
+@contextmanager
+def no_histogram_step(connection: Connection) -> Iterator[None]:
+    """No histogram step runs meanwhile; any number of days may be replaced side by side.
+
+    Taken before the day's lock: a worker that held its day and then waited here would block the step that waits for
+    a third worker who waits for that day.
+    """
+    with _held(connection, _HISTOGRAM, 0, "the return histograms", shared="_shared"):
+        yield
+
+
+@contextmanager
+def histogram_step(connection: Connection) -> Iterator[None]:
+    """Sole right to change return histograms: no day is being replaced meanwhile, by anybody."""
+    with _held(connection, _HISTOGRAM, 0, "the return histograms"):
         yield

@@ -21,7 +21,13 @@ from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text, statement
 
 _REVISIONS = Path(__file__).parent / "revisions"
 #: Tables whose rows are computed from facts and mean nothing under another calendar.
-_COMPUTED = ("stats.session_days", "stats.bucket_daily", "stats.partition_state")
+_COMPUTED = (
+    "stats.session_days",
+    "stats.session_day_change",
+    "stats.bucket_daily",
+    "stats.return_histogram",
+    "stats.partition_state",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
                 f"The migration stopped and rolled its step back ({reason(refused)}): run `eventflow migrate` as "
                 "the owner of EventFlow's tables, who may create roles."
             ) from refused
-        connection.execute(text("select stats.refresh_source_views()"))
+        connection.execute(text("select stats.refresh_source_views(), stats.grant_readers()"))
         connection.execute(
             statement("calendar/insert_calendar"),
             {"time_zone": settings.timezone, "first_partition": settings.start_date},

@@ -24,7 +24,7 @@ from eventflow_pipeline_tests.databases import Database
 
 _OBJECTS = """
     select c.relkind::text, c.relname, pg_get_userbyid(c.relowner), coalesce(c.relacl::text, ''), c.relrowsecurity
-    from pg_class c where c.relnamespace = to_regnamespace('stats')
+    from pg_class c where c.relnamespace = to_regnamespace('stats') and c.relname <> 'schema_migration'
     union all
     select 'f', p.oid::regprocedure::text, pg_get_functiondef(p.oid), coalesce(p.proacl::text, ''), false
     from pg_proc p where p.pronamespace = to_regnamespace('stats')
@@ -34,7 +34,7 @@ _OBJECTS = """
     union all
     select 'c', attrelid::regclass || '.' || attname, format_type(atttypid, atttypmod), '', attnotnull
     from pg_attribute join pg_class c on c.oid = attrelid
-    where c.relnamespace = to_regnamespace('stats') and attnum > 0
+    where c.relnamespace = to_regnamespace('stats') and attnum > 0 and not attisdropped
 """
 
 

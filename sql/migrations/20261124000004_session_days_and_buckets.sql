@@ -41,32 +41,21 @@ create table if not exists stats.bucket_daily (
 comment on table stats.bucket_daily is
     'Daily buckets, one row per grain, business day and member (B3). Columns that are no key of the grain are NULL; in a key, NULL is the unknown member. visits = COUNT(DISTINCT session_id), exact at its own grain (M2): never add it up.';
 
-create table if not exists stats.platform_daily partition of stats.bucket_daily for values in ('platform');
-create unique index if not exists platform_daily_key on stats.platform_daily (bucket_date) nulls not distinct;
-create table if not exists stats.client_daily partition of stats.bucket_daily for values in ('client');
-create unique index if not exists client_daily_key on stats.client_daily (client_id, bucket_date) nulls not distinct;
-create index if not exists client_daily_bucket_date_idx on stats.client_daily (bucket_date);
-create table if not exists stats.campaign_daily partition of stats.bucket_daily for values in ('campaign');
-create unique index if not exists campaign_daily_key on stats.campaign_daily (client_id, bucket_date, entity_type, entity_id) nulls not distinct;
-create index if not exists campaign_daily_bucket_date_idx on stats.campaign_daily (bucket_date);
-create table if not exists stats.link_daily partition of stats.bucket_daily for values in ('link');
-create unique index if not exists link_daily_key on stats.link_daily (client_id, bucket_date, entity_type, entity_id, link_id, link_status) nulls not distinct;
-create index if not exists link_daily_bucket_date_idx on stats.link_daily (bucket_date);
-create table if not exists stats.utm_source_daily partition of stats.bucket_daily for values in ('utm_source');
-create unique index if not exists utm_source_daily_key on stats.utm_source_daily (client_id, bucket_date, utm_source) nulls not distinct;
-create index if not exists utm_source_daily_bucket_date_idx on stats.utm_source_daily (bucket_date);
-create table if not exists stats.utm_medium_daily partition of stats.bucket_daily for values in ('utm_medium');
-create unique index if not exists utm_medium_daily_key on stats.utm_medium_daily (client_id, bucket_date, utm_medium) nulls not distinct;
-create index if not exists utm_medium_daily_bucket_date_idx on stats.utm_medium_daily (bucket_date);
-create table if not exists stats.utm_campaign_daily partition of stats.bucket_daily for values in ('utm_campaign');
-create unique index if not exists utm_campaign_daily_key on stats.utm_campaign_daily (client_id, bucket_date, utm_campaign) nulls not distinct;
-create index if not exists utm_campaign_daily_bucket_date_idx on stats.utm_campaign_daily (bucket_date);
-create table if not exists stats.utm_daily partition of stats.bucket_daily for values in ('utm');
-create unique index if not exists utm_daily_key on stats.utm_daily (client_id, bucket_date, utm_source, utm_medium, utm_campaign) nulls not distinct;
-create index if not exists utm_daily_bucket_date_idx on stats.utm_daily (bucket_date);
-create table if not exists stats.campaign_utm_daily partition of stats.bucket_daily for values in ('campaign_utm');
-create unique index if not exists campaign_utm_daily_key on stats.campaign_utm_daily (client_id, bucket_date, entity_type, entity_id, utm_source, utm_medium, utm_campaign) nulls not distinct;
-create index if not exists campaign_utm_daily_bucket_date_idx on stats.campaign_utm_daily (bucket_date);
+create unique index if not exists bucket_daily_key on stats.bucket_daily (
+    grain, client_id, bucket_date, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign
+) nulls not distinct;
+create index if not exists bucket_daily_bucket_date_idx on stats.bucket_daily (bucket_date);
+
+do $$
+declare
+    member text;
+begin
+    for member in select name from stats.grain loop
+        execute format('create table if not exists stats.%I partition of stats.bucket_daily for values in (%L)',
+                       member || '_daily', member);
+    end loop;
+end
+$$;
 
 create table if not exists stats.partition_state (
     bucket_date date primary key,

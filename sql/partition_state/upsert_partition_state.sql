@@ -1,15 +1,15 @@
 -- HOW: records what is known of the day, in the transaction that replaced it.
 -- Grain: one row per business day. Inputs: the day's totals as parameters.
-insert into stats.partition_state (
+insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, grains, session_days,
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
-    excluded_hits, excluded_conversions, watermark, run_id, computed_at
+    excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version,
     (select array_agg(name order by position) from stats.grain), :session_days,
     :hits, :visits, :sessionless_hits, :conversions, :unknown_link_hits, :unresolved_link_hits, :unknown_client_hits,
-    :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp()
+    :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true
 )
 on conflict (bucket_date) do update set
     window_start = excluded.window_start,
@@ -28,4 +28,8 @@ on conflict (bucket_date) do update set
     excluded_conversions = excluded.excluded_conversions,
     watermark = excluded.watermark,
     run_id = excluded.run_id,
-    computed_at = excluded.computed_at
+    computed_at = excluded.computed_at,
+    -- A day whose sessions did not change needs no histogram step.
+    histogram_pending = not p.histogram_included or exists (
+        select from stats.session_day_change c where c.bucket_date = excluded.bucket_date
+    )

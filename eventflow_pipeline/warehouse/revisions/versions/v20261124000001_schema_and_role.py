@@ -1,4 +1,4 @@
-"""schema and role."""
+"""Schema and role."""
 
 from eventflow_pipeline.warehouse.revisions import apply_sql
 

@@ -1,4 +1,4 @@
-"""source views."""
+"""Source views."""
 
 from eventflow_pipeline.warehouse.revisions import apply_sql
 

@@ -1,4 +1,4 @@
-"""definitions."""
+"""Definitions."""
 
 from eventflow_pipeline.warehouse.revisions import apply_sql
 

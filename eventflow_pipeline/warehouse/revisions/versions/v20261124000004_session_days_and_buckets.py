@@ -1,4 +1,4 @@
-"""session days and buckets."""
+"""Session days and buckets."""
 
 from eventflow_pipeline.warehouse.revisions import apply_sql
 

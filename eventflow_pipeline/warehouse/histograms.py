@@ -1,0 +1,30 @@
+"""Settling return histograms (M6): one serialized step for however many days are pending."""
+
+from datetime import date
+
+from sqlalchemy import Engine, text
+
+from eventflow_pipeline.warehouse.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.locks import histogram_step
+from eventflow_pipeline.warehouse.sql_files import statement
+
+_SCRATCH = ("changed_session", "changed_presence", "changed_member")
+
+
+def settle_histograms(engine: Engine) -> list[date]:
+    """Bring the return histograms up to date with every pending day; returns the days, oldest first.
+
+    Waits until no day is being replaced, keeps others from starting, and takes its snapshot after that: what it
+    adds up is exactly what the bridge holds. The cost follows the sessions that changed, not the history. Safe to
+    call at any time and to repeat; after a crash the days are still pending and the next call settles them.
+    """
+    with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
+        if not connection.execute(text("select from stats.partition_state where histogram_pending limit 1")).first():
+            return []
+        for scratch in _SCRATCH:
+            connection.execute(statement(f"return_histogram/create_{scratch}"))
+            connection.execute(text(f"analyze {scratch}"))
+        for step in ("upsert_return_histogram", "delete_nothing", "delete_settled_changes"):
+            connection.execute(statement(f"return_histogram/{step}"))
+        settled = connection.execute(statement("return_histogram/update_settled_days")).scalars()
+        return sorted(settled)

@@ -1,0 +1,89 @@
+-- Exact distinct visits of any range from aggregates alone (M6): return histograms.
+--
+-- A member's histogram says, for each business day d, how many of its sessions were seen on an earlier day of the
+-- same member, and on which day p last. Then
+--     distinct over [a, b] = sum of visits(d) - sum of sessions(d, p)    for a <= d <= b and p >= a.
+-- Replacing a day changes p on that day and on the next day of each session that appeared or vanished. So the day's
+-- transaction only notes what changed and marks the day pending; one serialized step then settles all pending days.
+-- A range that contains a pending day is answered from the bridge instead, so every answer is right at any moment.
+
+create table if not exists stats.return_histogram (
+    grain text not null,
+    bucket_date date not null,
+    previous_date date not null,
+    client_id uuid,
+    entity_type text,
+    entity_id uuid,
+    link_id uuid,
+    link_status text,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    sessions bigint not null,
+    constraint return_histogram_sessions_check check (sessions >= 0 and previous_date < bucket_date)
+) partition by list (grain);
+comment on table stats.return_histogram is
+    'Return histograms (M6): per grain, member, business day and the latest earlier day on which the same session was seen in the same member, the number of such sessions. First-time sessions have no row.';
+
+create unique index if not exists return_histogram_key on stats.return_histogram (
+    grain, client_id, bucket_date, previous_date, entity_type, entity_id, link_id, link_status,
+    utm_source, utm_medium, utm_campaign
+) nulls not distinct;
+-- Finds what the last step brought down to nothing, to remove it.
+create index if not exists return_histogram_nothing_idx on stats.return_histogram (bucket_date) where sessions = 0;
+
+-- Deterministic 64-bit key of a session: an index on it is half the size of one on the text and cheaper to keep.
+-- Every use also compares the text, so equal keys of different sessions do no harm.
+create or replace function stats.session_key(p_session_id text) returns bigint
+language sql immutable strict parallel safe
+return hashtextextended(p_session_id, 0);
+comment on function stats.session_key(text) is 'A 64-bit hash of a session id, for look-ups; not unique.';
+
+create index if not exists session_days_session_idx
+    on stats.session_days (stats.session_key(session_id), bucket_date) where session_id is not null;
+
+create table if not exists stats.session_day_change (
+    bucket_date date not null,
+    client_id uuid,
+    entity_type text not null,
+    entity_id uuid,
+    link_id uuid,
+    link_status text not null,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    session_id text not null,
+    change smallint not null check (change in (-1, 1))
+);
+comment on table stats.session_day_change is
+    'Bridge rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that settles pending days. Days not yet included at all are not listed.';
+create index if not exists session_day_change_bucket_date_idx on stats.session_day_change (bucket_date);
+
+alter table stats.partition_state
+    add column if not exists histogram_pending boolean not null default true,
+    add column if not exists histogram_included boolean not null default false;
+comment on column stats.partition_state.histogram_pending is
+    'The day was replaced and its histograms are not settled yet: ranges containing it are answered from the bridge.';
+comment on column stats.partition_state.histogram_included is
+    'The histograms contain the day, as it was when last settled.';
+create index if not exists partition_state_pending_idx on stats.partition_state (bucket_date) where histogram_pending;
+
+do $$
+declare
+    member text;
+    owned text;
+begin
+    for member in select name from stats.grain loop
+        execute format('create table if not exists stats.%I partition of stats.return_histogram for values in (%L)',
+                       member || '_returns', member);
+    end loop;
+    foreach owned in array array['return_histogram', 'session_day_change'] ||
+        (select array_agg(name || '_returns') from stats.grain)
+    loop
+        execute format('alter table stats.%I enable row level security', owned);
+        execute format('drop policy if exists pipeline_all on stats.%I', owned);
+        execute format('create policy pipeline_all on stats.%I to eventflow_pipeline using (true) with check (true)', owned);
+        execute format('grant select, insert, update, delete on stats.%I to eventflow_pipeline', owned);
+    end loop;
+end
+$$;

@@ -1,0 +1,142 @@
+-- Who may see which numbers (P2): every reader is checked by these functions, in policies and in functions alike.
+-- Members of a client see that client; owners, admins and analysts of an agency see its clients; the platform's totals
+-- and the unknown client are for super administrators, the service role, the pipeline and the owner only.
+
+create or replace function stats.caller_role() returns name
+language sql stable
+as $$
+    -- Inside a SECURITY DEFINER function current_user is the owner; the role that was set is still the caller's.
+    select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name
+$$;
+comment on function stats.caller_role() is 'The role the caller runs as, also inside SECURITY DEFINER functions.';
+
+create or replace function stats.caller_sees_all() returns boolean
+language sql stable security definer set search_path = ''
+as $$
+    select stats.caller_role() in ('service_role', 'eventflow_pipeline')
+        or pg_has_role(stats.caller_role(), (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'stats'), 'member')
+        or (
+            stats.caller_role() = 'authenticated'
+            and coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb
+                #>> '{app_metadata,is_super_admin}' = 'true'
+        )
+$$;
+comment on function stats.caller_sees_all() is
+    'True for super administrators (claim app_metadata.is_super_admin), service_role, the pipeline''s role and the owner.';
+
+create or replace function stats.caller_clients() returns uuid[]
+language sql stable security definer set search_path = ''
+as $$
+    with caller as (
+        select (claims ->> 'sub')::uuid as user_id
+        from (select coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb) as token (claims)
+        where stats.caller_role() = 'authenticated'
+          and claims ->> 'sub' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    )
+    select coalesce(array_agg(visible.client_id), '{}')
+    from (
+        select m.client_id
+        from caller
+        join public.client_members m on m.user_id = caller.user_id
+        union
+        select c.id
+        from caller
+        join public.agency_members a on a.user_id = caller.user_id and a.role::text in ('owner', 'admin', 'analyst')
+        join public.clients c on c.agency_id = a.agency_id
+    ) visible
+$$;
+comment on function stats.caller_clients() is
+    'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of.';
+
+create or replace function stats.readable_clients(p_client_id uuid) returns uuid[]
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    clients uuid[];
+begin
+    if stats.caller_sees_all() then
+        return null;
+    end if;
+    clients := stats.caller_clients();
+    if p_client_id is not null and not p_client_id = any (clients) then
+        raise exception using errcode = '42501',
+            message = 'you may not see this client',
+            hint = 'Ask for a client you are a member of, or whose agency you are an owner, admin or analyst of.';
+    end if;
+    return clients;
+end
+$$;
+comment on function stats.readable_clients(uuid) is
+    'Clients the caller may read, NULL meaning all. Raises 42501 when p_client_id is given and is not among them.';
+
+-- Tables: readers of buckets and histograms get their clients' rows, of everything else only those who see all.
+do $$
+declare
+    owned text;
+begin
+    foreach owned in array array['bucket_daily', 'return_histogram'] ||
+        (select array_agg(name || '_daily') || array_agg(name || '_returns') from stats.grain)
+    loop
+        execute format('drop policy if exists tenant_read on stats.%I', owned);
+        execute format($policy$
+            create policy tenant_read on stats.%I for select
+            using ((select stats.caller_sees_all()) or client_id = any ((select stats.caller_clients())::uuid[]))
+        $policy$, owned);
+    end loop;
+    foreach owned in array array['calendar', 'grain', 'exclusion', 'session_days', 'session_day_change', 'partition_state']
+    loop
+        execute format('drop policy if exists all_read on stats.%I', owned);
+        execute format('create policy all_read on stats.%I for select using ((select stats.caller_sees_all()))', owned);
+    end loop;
+end
+$$;
+
+create or replace function stats.grant_readers() returns void
+language plpgsql
+as $$
+declare
+    reader text;
+    object record;
+begin
+    -- The roles are Supabase's; a plain server has none of them, or gets them later.
+    for reader in select rolname from pg_roles where rolname in ('authenticated', 'service_role') loop
+        execute format('grant usage on schema stats to %I', reader);
+        for object in
+            select c.oid::regclass::text as name
+            from pg_class c
+            where c.relnamespace = 'stats'::regnamespace and c.relkind in ('r', 'p')
+              and (c.relname ~ '_(daily|returns|hourly)$' or c.relname = 'return_histogram' or reader = 'service_role')
+              and c.relname <> 'schema_migration'
+        loop
+            execute format('grant select on %s to %I', object.name, reader);
+        end loop;
+        for object in
+            select p.oid::regprocedure::text as name
+            from pg_proc p
+            where (p.pronamespace = 'stats'::regnamespace or obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%')
+              and p.proname in (
+                  'caller_role', 'caller_sees_all', 'caller_clients', 'range_summary', 'daily_series', 'get_marketing_summary',
+                  'get_link_stats', 'get_client_overview', 'get_campaign_visits_raw'
+              )
+        loop
+            execute format('grant execute on function %s to %I', object.name, reader);
+        end loop;
+    end loop;
+end
+$$;
+comment on function stats.grant_readers() is
+    'Gives the roles authenticated and service_role, where they exist, what readers need; policies and functions check each caller. Run by the owner.';
+
+do $$
+declare
+    checked text;
+begin
+    foreach checked in array array[
+        'caller_role()', 'caller_sees_all()', 'caller_clients()', 'readable_clients(uuid)', 'grant_readers()'
+    ] loop
+        execute format('revoke execute on function stats.%s from public', checked);
+    end loop;
+end
+$$;
+grant execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients() to eventflow_pipeline;
+select stats.grant_readers();

@@ -1,0 +1,224 @@
+-- Reading ranges at any published grain, exactly and from aggregates alone (M5, M6).
+
+create or replace function stats.range_rows(
+    p_grain text, p_from date, p_to date, p_client_id uuid, p_readable uuid[]
+)
+returns table (
+    client_id uuid, entity_type text, entity_id uuid, link_id uuid, link_status text,
+    utm_source text, utm_medium text, utm_campaign text,
+    hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
+)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+begin
+    if p_from < p_to and exists (
+        select from stats.partition_state s where s.histogram_pending and s.bucket_date between p_from and p_to
+    ) then
+        -- A day of the range was replaced and its histograms are not settled yet: count sessions in the bridge.
+        return query
+            select m.client_id, m.entity_type, m.entity_id, m.link_id, m.link_status,
+                   m.utm_source, m.utm_medium, m.utm_campaign,
+                   sum(m.hits)::bigint, count(m.session_id),
+                   coalesce(sum(m.hits) filter (where m.session_id is null), 0)::bigint, sum(m.conversions)::bigint,
+                   sum(m.conversions)::numeric / nullif(count(m.session_id), 0)
+            from (
+                select case when g.by_client then s.client_id end as client_id,
+                       case when g.by_entity then s.entity_type end as entity_type,
+                       case when g.by_entity then s.entity_id end as entity_id,
+                       case when g.by_link then s.link_id end as link_id,
+                       case when g.by_link then s.link_status end as link_status,
+                       case when g.by_utm_source then s.utm_source end as utm_source,
+                       case when g.by_utm_medium then s.utm_medium end as utm_medium,
+                       case when g.by_utm_campaign then s.utm_campaign end as utm_campaign,
+                       s.session_id, sum(s.hits) as hits, sum(s.conversions) as conversions
+                from stats.session_days s
+                cross join stats.grain g
+                where g.name = p_grain and s.bucket_date between p_from and p_to
+                  and (p_client_id is null or s.client_id = p_client_id)
+                  and (p_readable is null or s.client_id = any (p_readable))
+                group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+            ) m
+            group by 1, 2, 3, 4, 5, 6, 7, 8;
+        return;
+    end if;
+    return query
+        select r.client_id, r.entity_type, r.entity_id, r.link_id, r.link_status,
+               r.utm_source, r.utm_medium, r.utm_campaign,
+               sum(r.hits)::bigint, sum(r.visits)::bigint, sum(r.sessionless_hits)::bigint, sum(r.conversions)::bigint,
+               sum(r.conversions) / nullif(sum(r.visits), 0)
+        from (
+            select b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status,
+                   b.utm_source, b.utm_medium, b.utm_campaign, b.hits, b.visits, b.sessionless_hits, b.conversions
+            from stats.bucket_daily b
+            where b.grain = p_grain and b.bucket_date between p_from and p_to
+              and (p_client_id is null or b.client_id = p_client_id)
+              and (p_readable is null or b.client_id = any (p_readable))
+            union all
+            -- Sessions seen before within the range have been counted on that earlier day already.
+            select h.client_id, h.entity_type, h.entity_id, h.link_id, h.link_status,
+                   h.utm_source, h.utm_medium, h.utm_campaign, 0, -h.sessions, 0, 0
+            from stats.return_histogram h
+            where p_from < p_to and h.grain = p_grain
+              and h.bucket_date between p_from and p_to and h.previous_date >= p_from
+              and (p_client_id is null or h.client_id = p_client_id)
+              and (p_readable is null or h.client_id = any (p_readable))
+        ) r
+        group by 1, 2, 3, 4, 5, 6, 7, 8;
+end
+$$;
+comment on function stats.range_rows(text, date, date, uuid, uuid[]) is
+    'What range_summary returns, without any check: days not computed count nothing, and p_readable (NULL: all) is believed. For functions that have checked.';
+
+create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    first_partition date := (select c.first_partition from stats.calendar c);
+    missing date;
+begin
+    if not exists (select from stats.grain g where g.name = p_grain) or p_grain is null then
+        raise exception using errcode = 'ST001',
+            message = format('there is no grain %L', p_grain),
+            hint = (select 'Use one of ' || string_agg(g.name, ', ' order by g.position) || '.' from stats.grain g);
+    end if;
+    if p_from is null or p_to is null or p_from > p_to then
+        raise exception using errcode = 'ST002',
+            message = format('the range %s..%s is reversed or has no end', p_from, p_to),
+            hint = 'Give two inclusive local dates, the earlier one first.';
+    end if;
+    if first_partition is null or p_from < first_partition then
+        raise exception using errcode = 'ST003',
+            message = format('the range %s..%s begins before the first partition %s', p_from, p_to, first_partition),
+            hint = 'Ask from the first partition on, or rebuild with an earlier EVENTFLOW_START_DATE.';
+    end if;
+    select days.day::date into missing
+    from generate_series(p_from, p_to, interval '1 day') as days (day)
+    left join stats.partition_state s on s.bucket_date = days.day::date
+    where s.bucket_date is null or not p_grain = any (s.grains)
+    order by days.day
+    limit 1;
+    if missing is not null then
+        raise exception using errcode = 'ST004',
+            message = format('the day %s is not computed for the grain %s', missing, p_grain),
+            hint = format('Materialize it: eventflow backfill --from %s --to %s', missing, p_to);
+    end if;
+end
+$$;
+comment on function stats.require_range(text, date, date) is
+    'Raises ST001 (unknown grain), ST002 (reversed range), ST003 (before the first partition) or ST004 (a day not computed); otherwise returns.';
+
+create or replace function stats.require_grain_reader(p_grain text, p_readable uuid[]) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_readable is not null and p_grain = 'platform' then
+        raise exception using errcode = '42501',
+            message = 'you may not see the platform''s totals',
+            hint = 'Ask for the grain client, or as a super administrator.';
+    end if;
+end
+$$;
+comment on function stats.require_grain_reader(text, uuid[]) is
+    'Raises 42501 when a caller limited to certain clients asks for a grain that has no client.';
+
+create or replace function stats.range_summary(p_grain text, p_from date, p_to date, p_client_id uuid default null)
+returns table (
+    client_id uuid, entity_type text, entity_id uuid, link_id uuid, link_status text,
+    utm_source text, utm_medium text, utm_campaign text,
+    hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
+)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    readable uuid[] := stats.readable_clients(p_client_id);
+begin
+    perform stats.require_grain_reader(p_grain, readable);
+    perform stats.require_range(p_grain, p_from, p_to);
+    return query select * from stats.range_rows(p_grain, p_from, p_to, p_client_id, readable);
+end
+$$;
+comment on function stats.range_summary(text, date, date, uuid) is
+    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST004 (see require_range).';
+
+create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
+returns table (
+    bucket_date date, client_id uuid, entity_type text, entity_id uuid, link_id uuid, link_status text,
+    utm_source text, utm_medium text, utm_campaign text,
+    hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
+)
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+    readable uuid[] := stats.readable_clients(p_client_id);
+begin
+    perform stats.require_grain_reader(p_grain, readable);
+    perform stats.require_range(p_grain, p_from, p_to);
+    return query
+        with bucket as materialized (
+            select b.*
+            from stats.bucket_daily b
+            where b.grain = p_grain and b.bucket_date between p_from and p_to
+              and (p_client_id is null or b.client_id = p_client_id)
+              and (readable is null or b.client_id = any (readable))
+        ),
+        member as (
+            select distinct b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status,
+                   b.utm_source, b.utm_medium, b.utm_campaign
+            from bucket b
+        )
+        select s.bucket_date, s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status,
+               s.utm_source, s.utm_medium, s.utm_campaign,
+               sum(s.hits)::bigint, sum(s.visits)::bigint, sum(s.sessionless_hits)::bigint, sum(s.conversions)::bigint,
+               sum(s.conversions) / nullif(sum(s.visits), 0)
+        from (
+            select b.bucket_date, b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status,
+                   b.utm_source, b.utm_medium, b.utm_campaign, b.hits, b.visits, b.sessionless_hits, b.conversions
+            from bucket b
+            union all
+            select days.day::date, m.client_id, m.entity_type, m.entity_id, m.link_id, m.link_status,
+                   m.utm_source, m.utm_medium, m.utm_campaign, 0, 0, 0, 0
+            from member m
+            cross join generate_series(p_from, p_to, interval '1 day') as days (day)
+        ) s
+        group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+        order by 2, 3, 4, 5, 6, 7, 8, 9, 1;
+end
+$$;
+comment on function stats.daily_series(text, date, date, uuid) is
+    'Measures of each business day for every member of the grain seen in the range, days without anything filled with zeros, for plots. visits are of the single day: do not add them up. Arguments and errors as range_summary.';
+
+create or replace function stats.range_state(p_from date, p_to date)
+returns table (as_of timestamptz, complete boolean)
+language sql stable security definer set search_path = ''
+as $$
+    -- Days still to come are not missing.
+    select min(s.computed_at),
+           count(s.bucket_date) = count(days.day) and p_from >= (select c.first_partition from stats.calendar c)
+    from generate_series(
+        p_from,
+        least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)),
+        interval '1 day'
+    ) as days (day)
+    left join stats.partition_state s on s.bucket_date = days.day::date
+$$;
+comment on function stats.range_state(date, date) is
+    'as_of: the oldest time a day of the range was computed; complete: every day of it up to today is computed.';
+
+do $$
+declare
+    checked text;
+begin
+    foreach checked in array array[
+        'range_rows(text, date, date, uuid, uuid[])', 'require_range(text, date, date)',
+        'require_grain_reader(text, uuid[])', 'range_summary(text, date, date, uuid)',
+        'daily_series(text, date, date, uuid)', 'range_state(date, date)'
+    ] loop
+        execute format('revoke execute on function stats.%s from public', checked);
+    end loop;
+end
+$$;
+grant execute on function stats.range_summary(text, date, date, uuid), stats.daily_series(text, date, date, uuid),
+    stats.range_state(date, date) to eventflow_pipeline;
+select stats.grant_readers();

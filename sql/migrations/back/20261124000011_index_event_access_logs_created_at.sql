@@ -1,0 +1,1 @@
+drop index concurrently if exists public.event_access_logs_created_at_stats_idx;
