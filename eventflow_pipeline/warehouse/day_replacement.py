@@ -43,7 +43,8 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
     """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4 of the contract).
 
     Its return histograms are left pending for ``histograms.settle_histograms``; ranges that contain the day are
-    answered from the bridge until then. The day's lock is held from before the snapshot until after the commit; readers see the old day or the new.
+    answered from the bridge until then. The day's lock is held from before the snapshot until after the commit;
+    readers see the old day or the new.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact.
     """
     window = day_window(day, zone)
@@ -55,7 +56,9 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)
-            if connection.execute(statement("partition_state/select_histogram_included"), {"bucket_date": day}).scalar():
+            if connection.execute(
+                statement("partition_state/select_histogram_included"), {"bucket_date": day}
+            ).scalar():
                 connection.execute(statement("session_days/insert_changes"), {"bucket_date": day})
             _replace(connection, "session_days", day)
             connection.execute(statement("buckets/insert_stage"), {"bucket_date": day})

@@ -4,6 +4,7 @@ They are taken before a transaction begins: inside, the snapshot is already fixe
 compute from facts older than the lock.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -43,10 +44,23 @@ def day_lock(connection: Connection, day: date) -> Iterator[None]:
 
 
 @contextmanager
-def migration_lock(connection: Connection) -> Iterator[None]:
-    """Sole right to change the schema."""
-    with _held(connection, _MIGRATION, 0, "the schema"):
+def migration_lock(connection: Connection, wait_seconds: float = 600) -> Iterator[None]:
+    """Sole right to change the schema; waits at most ``wait_seconds``.
+
+    It asks again and again instead of waiting inside a statement: that would hold a snapshot, for which the other
+    migration's CREATE INDEX CONCURRENTLY would wait in turn.
+    """
+    keys = {"space": _MIGRATION, "key": 0}
+    deadline = time.monotonic() + wait_seconds
+    while not connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar():
+        if time.monotonic() > deadline:
+            raise UserError(f"Another migration has been running for {wait_seconds:.0f} s: wait for it, then repeat.")
+        time.sleep(0.2)
+    try:
         yield
+    finally:
+        with suppress(DBAPIError):
+            connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
 
 
 @contextmanager
