@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test install check format lock clean
+.PHONY: demo test bench install check format lock clean
 
 demo: install
 	@$(BIN)/eventflow demo $(ARGS)
 
 test: install
 	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
+
+# Minutes; writes docs/benchmarks.md. ARGS="name …" runs some only.
+bench: install
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 install: $(STAMP)
 

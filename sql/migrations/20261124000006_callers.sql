@@ -8,7 +8,7 @@ as $$
     -- Inside a SECURITY DEFINER function current_user is the owner; the role that was set is still the caller's.
     select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name
 $$;
-comment on function stats.caller_role() is 'The role the caller runs as, also inside SECURITY DEFINER functions.';
+comment on function stats.caller_role() is 'The role the caller runs as, also inside SECURITY DEFINER functions. [readers]';
 
 create or replace function stats.caller_sees_all() returns boolean
 language sql stable security definer set search_path = ''
@@ -22,7 +22,7 @@ as $$
         )
 $$;
 comment on function stats.caller_sees_all() is
-    'True for super administrators (claim app_metadata.is_super_admin), service_role, the pipeline''s role and the owner.';
+    'True for super administrators (claim app_metadata.is_super_admin), service_role, the pipeline''s role and the owner. [readers]';
 
 create or replace function stats.caller_clients() returns uuid[]
 language sql stable security definer set search_path = ''
@@ -46,7 +46,7 @@ as $$
     ) visible
 $$;
 comment on function stats.caller_clients() is
-    'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of.';
+    'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of. [readers]';
 
 create or replace function stats.readable_clients(p_client_id uuid) returns uuid[]
 language plpgsql stable security definer set search_path = ''
@@ -98,34 +98,44 @@ declare
     reader text;
     object record;
 begin
-    -- The roles are Supabase's; a plain server has none of them, or gets them later.
+    -- The roles are Supabase's; a plain server has none of them, or gets them later. What a role gets is written at
+    -- the object itself: a table's policy (tenant_read, all_read) and the end of a function's comment.
     for reader in select rolname from pg_roles where rolname in ('authenticated', 'service_role') loop
         execute format('grant usage on schema stats to %I', reader);
         for object in
-            select c.oid::regclass::text as name
-            from pg_class c
-            where c.relnamespace = 'stats'::regnamespace and c.relkind in ('r', 'p')
-              and (c.relname ~ '_(daily|returns|hourly)$' or c.relname = 'return_histogram' or reader = 'service_role')
-              and c.relname <> 'schema_migration'
+            select format('%I.%I', p.schemaname, p.tablename) as name
+            from pg_policies p
+            where p.schemaname = 'stats'
+              and (p.policyname = 'tenant_read' or (p.policyname = 'all_read' and reader = 'service_role'))
         loop
             execute format('grant select on %s to %I', object.name, reader);
         end loop;
         for object in
             select p.oid::regprocedure::text as name
             from pg_proc p
-            where (p.pronamespace = 'stats'::regnamespace or obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%')
-              and p.proname in (
-                  'caller_role', 'caller_sees_all', 'caller_clients', 'range_summary', 'daily_series', 'get_marketing_summary',
-                  'get_link_stats', 'get_client_overview', 'get_campaign_visits_raw'
-              )
+            where p.pronamespace in ('stats'::regnamespace, 'public'::regnamespace)
+              and (obj_description(p.oid, 'pg_proc') like '%[readers]'
+                   or (obj_description(p.oid, 'pg_proc') like '%[servers]' and reader = 'service_role'))
         loop
             execute format('grant execute on function %s to %I', object.name, reader);
         end loop;
     end loop;
+    -- Supabase grants its roles every new function in public; anonymous callers get nothing of ours.
+    for object in
+        select p.oid::regprocedure::text as name, r.rolname as role
+        from pg_proc p
+        cross join pg_roles r
+        where p.pronamespace = 'public'::regnamespace
+          and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'
+          and (r.rolname = 'anon'
+               or (r.rolname = 'authenticated' and obj_description(p.oid, 'pg_proc') not like '%[readers]'))
+    loop
+        execute format('revoke execute on function %s from public, %I', object.name, object.role);
+    end loop;
 end
 $$;
 comment on function stats.grant_readers() is
-    'Gives the roles authenticated and service_role, where they exist, what readers need; policies and functions check each caller. Run by the owner.';
+    'Gives the roles authenticated and service_role, where they exist, what readers need: tables by policy (tenant_read: both; all_read: service_role), functions by the end of their comment ([readers]: both; [servers]: service_role). Policies and functions check each caller. Run by the owner, by every migration.';
 
 do $$
 declare

@@ -139,7 +139,7 @@ begin
 end
 $$;
 comment on function stats.range_summary(text, date, date, uuid) is
-    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST004 (see require_range).';
+    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST004 (see require_range). [readers]';
 
 create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
@@ -187,7 +187,7 @@ begin
 end
 $$;
 comment on function stats.daily_series(text, date, date, uuid) is
-    'Measures of each business day for every member of the grain seen in the range, days without anything filled with zeros, for plots. visits are of the single day: do not add them up. Arguments and errors as range_summary.';
+    'Measures of each business day for every member of the grain seen in the range, days without anything filled with zeros, for plots. visits are of the single day: do not add them up. Arguments and errors as range_summary. [readers]';
 
 create or replace function stats.range_state(p_from date, p_to date)
 returns table (as_of timestamptz, complete boolean)

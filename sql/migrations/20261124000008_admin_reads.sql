@@ -124,7 +124,7 @@ begin
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date) is
-    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002.';
+    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002. [readers]';
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -186,7 +186,7 @@ begin
 end
 $$;
 comment on function public.get_link_stats(uuid, date, date) is
-    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002.';
+    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002. [readers]';
 
 create or replace function stats.screen_totals(p_client_id uuid, p_from_date date, p_to_date date, p_readable uuid[]) returns jsonb
 language sql stable set search_path = ''
@@ -260,7 +260,7 @@ begin
 end
 $$;
 comment on function public.get_client_overview(uuid, date, date) is
-    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002.';
+    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002. [readers]';
 
 create or replace function public.get_campaign_visits_raw(
     p_campaign_id uuid, p_from_date date, p_to_date date,
@@ -320,7 +320,7 @@ begin
 end
 $$;
 comment on function public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer) is
-    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002.';
+    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002. [readers]';
 
 do $$
 declare
@@ -335,16 +335,6 @@ begin
     ] loop
         execute format('revoke execute on function %s from public', checked);
     end loop;
-end
-$$;
-do $$
-begin
-    -- Supabase grants every function in public to its roles by default; anonymous callers get nothing here.
-    if exists (select from pg_roles where rolname = 'anon') then
-        revoke execute on function public.get_marketing_summary(uuid, date, date), public.get_link_stats(uuid, date, date),
-            public.get_client_overview(uuid, date, date),
-            public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer) from anon;
-    end if;
 end
 $$;
 select stats.grant_readers();

@@ -1,14 +1,5 @@
 """Schema and role."""
 
-from eventflow_pipeline.warehouse.revisions import apply_sql
+from eventflow_pipeline.warehouse.revisions import step
 
-revision = "20261124000001"
-down_revision = None
-
-
-def upgrade() -> None:
-    apply_sql("migrations/20261124000001_schema_and_role")
-
-
-def downgrade() -> None:
-    apply_sql("migrations/back/20261124000001_schema_and_role")
+revision, down_revision, upgrade, downgrade = step(__file__)

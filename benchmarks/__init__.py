@@ -1,0 +1,1 @@
+"""What `make bench` measures: ratios between things measured in the same run, never bare seconds."""

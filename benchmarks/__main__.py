@@ -1,0 +1,30 @@
+"""``python -m benchmarks [NAME ...]``: run the named benchmarks (default: all) and write docs/benchmarks.md."""
+
+import importlib
+import pkgutil
+import sys
+
+import benchmarks
+from benchmarks import report
+
+_NOT_ONE = {"__main__", "report"}
+
+
+def main() -> int:
+    """Run the benchmarks; 0 when every promised line was met, else 1."""
+    names = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in _NOT_ONE and m.name[0] != "_"]
+    wanted = sys.argv[1:] or names
+    if unknown := set(wanted) - set(names):
+        print(f"bench: there is no benchmark {', '.join(sorted(unknown))}: use {', '.join(names)}.", file=sys.stderr)
+        return 2
+    missed = 0
+    for name in wanted:
+        section = importlib.import_module(f"benchmarks.{name}").run()
+        report.write(section)
+        print(section.markdown(), end="\n\n")
+        missed += sum(not met for met in section.lines.values())
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The command ``eventflow``: thin; every command is one call down."""
+
+import logging
+import signal
+import sys
+import warnings
+
+from eventflow_pipeline.cli import days, development, setup
+from eventflow_pipeline.cli.app import app, errors
+from eventflow_pipeline.errors import UserError
+
+#: Modules whose commands make up the application; importing one adds its commands, in the order ``--help`` lists.
+COMMANDS = (setup, days, development)
+
+
+def main() -> None:
+    """Entry point: a UserError becomes one sentence on stderr and exit status 2."""
+    # Started in the background by a shell, a process inherits SIGINT ignored, and could not be told to stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # What Dagster calls beta or preview is pinned by the lock file and by tests; users need not read about it.
+    warnings.filterwarnings("ignore", message=".* is currently in (beta|preview)")
+    try:
+        app()
+    except UserError as problem:
+        errors.print(f"eventflow: {problem}", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,35 @@
+"""The command line's application and what its commands share."""
+
+import json
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from eventflow_pipeline.errors import UserError
+
+app = typer.Typer(
+    help="Daily campaign and link buckets from EventFlow's facts: exact, explainable, self-healing.",
+    epilog="With EVENTFLOW_DATABASE_URL unset, commands use a Postgres of their own under EVENTFLOW_HOME. "
+    "Exit status: 0 done, 1 something failed, 2 wrong input or set-up.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+def parse_day(option: str, value: str) -> date:
+    """The local date given to ``option``. Raises UserError when it is none."""
+    try:
+        return date.fromisoformat(value)
+    except ValueError as problem:
+        raise UserError(f"{option} {value!r} is not a date: write it as YYYY-MM-DD.") from problem
+
+
+def answer(as_json: bool, data: dict[str, Any], text: str) -> None:
+    """Print a command's answer on stdout: ``data`` as one JSON object, or ``text``."""
+    typer.echo(json.dumps(data, default=str) if as_json else text)

@@ -1,0 +1,69 @@
+"""``eventflow sample`` and ``demo``: everything on one machine, for development."""
+
+from typing import Annotated
+
+import typer
+
+from eventflow_pipeline.cli.app import Json, answer, app
+
+
+@app.command()
+def sample(
+    days: Annotated[int, typer.Option(help="Days of facts, ending today in the business zone.")] = 45,
+    visits_per_day: Annotated[int, typer.Option(help="Visit hits a day, on average.")] = 900,
+    agencies: Annotated[int, typer.Option()] = 2,
+    clients: Annotated[int, typer.Option()] = 4,
+    campaigns: Annotated[int, typer.Option()] = 16,
+    webinars: Annotated[int, typer.Option()] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed and sizes give the same rows.")] = 7,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Empty EventFlow's tables first. Development only.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fill EventFlow's own tables with sample facts (development only), creating them where they are missing.
+
+    The rows look like the real thing and hold every trap the numbers must survive: zone boundaries, double
+    mounts, dangling links, missing dimensions, late and back-dated rows, a test clone, an incident day.
+    Tables that already hold facts are refused unless --replace is given.
+    """
+    from eventflow_pipeline.local import environment
+    from eventflow_pipeline.sample.into_database import load_sample
+    from eventflow_pipeline.warehouse.engine import admin_engine
+    from eventflow_pipeline.warehouse.migrations import create_source
+
+    with environment() as settings:
+        engine = admin_engine(settings)
+        create_source(engine)
+        counts = load_sample(
+            engine,
+            settings,
+            days=days,
+            replace=replace,
+            visits_per_day=visits_per_day,
+            agencies=agencies,
+            clients=clients,
+            campaigns=campaigns,
+            webinars=webinars,
+            seed=seed,
+        )
+    lines = "\n".join(f"{rows:>9,}  {table}" for table, rows in counts.items())
+    answer(as_json, {"rows": counts}, lines)
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Print the table and exit instead of staying up.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an earlier demo and start over.")] = False,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the UI. Default: a free one.")] = None,
+) -> None:
+    """Bring everything up on this machine: Postgres, sample facts, Dagster's UI and daemon, a real backfill.
+
+    Everything lives under EVENTFLOW_HOME and listens on 127.0.0.1 only. It stays up until Ctrl-C and then stops
+    all it started; a second start reuses what is there.
+    """
+    from eventflow_pipeline.demo import run_demo
+
+    run_demo(headless=headless, fresh=fresh, port=port)
