@@ -28,9 +28,7 @@ def replace_days(
     """
     pool = ThreadPoolExecutor(max_workers=settings.parallel_days, thread_name_prefix="day")
     try:
-        futures = {
-            pool.submit(replace_day, engine, day, settings.zone, run_id): day for day in sorted(days, reverse=True)
-        }
+        futures = {pool.submit(replace_day, engine, day, settings, run_id): day for day in sorted(days, reverse=True)}
         for future in as_completed(futures):
             problem = future.exception()
             if problem is None:

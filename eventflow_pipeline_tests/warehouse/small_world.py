@@ -102,7 +102,7 @@ class Mirror:
         self.world = World()
         self._connection.execute(
             "truncate event_access_logs, event_survey_entries, event_survey_campaigns, webinars, campaign_link_meta, "
-            "clients, stats.exclusion, stats.session_days, stats.session_day_change, stats.bucket_daily, "
+            "clients, stats.exclusion, stats.session_days, stats.session_day_change, stats.bucket_daily, stats.campaign_hourly, "
             "stats.return_histogram, stats.partition_state"
         )
         self._connection.cursor().executemany(
@@ -189,5 +189,6 @@ class Mirror:
             columns = ", ".join(rows[0])
             values = ", ".join(["%s"] * len(rows[0]))
             self._connection.cursor().executemany(
-                f"insert into {table} ({columns}) values ({values})", [tuple(row[name] for name in rows[0]) for row in rows]
+                f"insert into {table} ({columns}) values ({values})",
+                [tuple(row[name] for name in rows[0]) for row in rows],
             )
