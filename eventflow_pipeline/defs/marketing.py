@@ -81,7 +81,7 @@ _BUCKETS = {
 _HOURS = _spec(
     CAMPAIGN_HOURS,
     [source_key(table) for table in _FACTS_AND_DIMENSIONS],
-    "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS and EVENTFLOW_HOURLY_CAMPAIGNS list: "
+    "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS or _CAMPAIGNS list: "
     "per UTC hour (T2) and business day (T1) hits (M1), visits = distinct sessions of the hour (M2), sessionless hits, "
     "conversions (M3). Hours without anything have no row; visits do not add up over hours.",
     campaign_hours_metadata(),

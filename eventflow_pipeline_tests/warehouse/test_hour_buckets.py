@@ -15,11 +15,6 @@ from eventflow_pipeline_tests.warehouse import small_world as small
 from eventflow_pipeline_tests.warehouse.independent_count import Counted
 from eventflow_pipeline_tests.warehouse.small_world import Mirror
 
-PLAIN_ROW: dict[str, Any] = {
-    "campaign_id": small.CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None,
-    "utm_source": None, "utm_medium": None, "utm_campaign": None,
-}  # fmt: skip
-
 
 @pytest.fixture
 def mirror(database: Database) -> Iterator[Mirror]:
@@ -38,7 +33,7 @@ def _visits(start: datetime, hours: int) -> list[dict[str, Any]]:
     offsets = (timedelta(), timedelta(minutes=15), timedelta(minutes=30, microseconds=-1), timedelta(minutes=30))
     return [
         {
-            **PLAIN_ROW,
+            **small.PLAIN_VISIT,
             "session_id": ("again", "", f"a{h}", f"b{h}")[n],
             "accessed_at": start + h * timedelta(hours=1) + o,
         }
@@ -92,7 +87,7 @@ def test_hours_of_days_in_zones(mirror: Mirror, zone: str, first: date, rows_of_
     mirror.add(
         _visits(start, 120),
         [
-            {**{k: v for k, v in PLAIN_ROW.items() if k != "webinar_id"}, "client_id": small.CLIENT,
+            {**{k: v for k, v in small.PLAIN_VISIT.items() if k != "webinar_id"}, "client_id": small.CLIENT,
              "created_at": start + timedelta(hours=n, minutes=30)}
             for n in range(120)
         ],
@@ -120,7 +115,13 @@ def test_only_what_is_listed_and_nothing_once_it_is_not(mirror: Mirror) -> None:
     targets = [(small.CAMPAIGN, None), (small.FOREIGN, None), (small.ROWLESS, None), (None, small.WEBINAR)]
     mirror.add(
         [
-            {**PLAIN_ROW, "campaign_id": campaign, "webinar_id": webinar, "session_id": "s", "accessed_at": noon}
+            {
+                **small.PLAIN_VISIT,
+                "campaign_id": campaign,
+                "webinar_id": webinar,
+                "session_id": "s",
+                "accessed_at": noon,
+            }
             for campaign, webinar in targets
         ]
     )

@@ -276,8 +276,7 @@ def test_the_comparison_notices_a_wrong_answer(engineer: Engineer) -> None:
     """The property above is only as good as this: one session too many in one histogram must not go unseen."""
     engineer.start_over()
     at = small.datetime(2024, 3, 1, 12, tzinfo=engineer.database.settings.zone)
-    row = {"campaign_id": small.CAMPAIGN, "webinar_id": None, "session_id": "s", "cid": None,
-           "marketing_campaign_link_id": None, "utm_source": None, "utm_medium": None, "utm_campaign": None}  # fmt: skip
+    row = {**small.PLAIN_VISIT, "session_id": "s"}
     engineer.mirror.add([{**row, "accessed_at": at + timedelta(days=n)} for n in range(2)])
     for day in DAYS:
         engineer.replace(day)
@@ -291,8 +290,7 @@ def test_running_again_changes_nothing_and_a_day_that_became_empty_is_empty(engi
     engineer.start_over()
     database = engineer.database
     at = small.datetime(2024, 3, 1, 12, tzinfo=database.settings.zone)
-    row = {"campaign_id": small.CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None,
-           "utm_source": None, "utm_medium": None, "utm_campaign": None}  # fmt: skip
+    row = small.PLAIN_VISIT
     engineer.mirror.add([{**row, "session_id": f"s{n % 2}", "accessed_at": at + timedelta(days=n)} for n in range(4)])
     stored = {}
     for again in (False, True):
