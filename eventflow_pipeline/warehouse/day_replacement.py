@@ -24,7 +24,7 @@ class ParityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets a grain, hour buckets (B1)."""
+    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1)."""
 
     day: date
     session_days: int
