@@ -22,6 +22,7 @@ from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.migrations import create_source, migrate
 from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days
 from eventflow_pipeline.warehouse.sql_files import sql_root, statement
+from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 
 FACTS = ("event_access_logs", "event_survey_entries")
@@ -61,8 +62,6 @@ _DEFAULTS = ("random_page_cost", "seq_page_cost", "effective_cache_size", "jit",
 @pytest.fixture(scope="module")
 def million(databases: Databases) -> Iterator[Database]:
     """A migrated database with a million facts; three days are computed and settled, the first of them once more."""
-    from eventflow_pipeline_tests.conftest import settings_for
-
     name = databases.create()
     database = Database(settings_for(databases.url(name), hourly_clients=(CLIENT,)))
     create_source(database.owner)

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
@@ -82,8 +83,6 @@ LIMITED = {name: caller for name, caller in CALLERS.items() if caller.sees is no
 @pytest.fixture(scope="module")
 def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     """Facts of four clients and of nobody, over three days, in every table that a day's replacement fills."""
-    from eventflow_pipeline_tests.conftest import settings_for
-
     name = databases.create(_template)
     database = Database(settings_for(databases.url(name), hourly_clients=tuple(_id("client", c) for c in CLIENTS)))
     database.insert("agencies", [{"id": id, "name": f"name-of-{name}"} for name, id in AGENCIES.items()])

@@ -80,7 +80,7 @@ as $$
 declare
     longest integer;
 begin
-    if p_from is null or p_to is null or p_from > p_to then
+    if p_from is null or p_to is null or p_from > p_to or not isfinite(p_from) or not isfinite(p_to) then
         raise exception using errcode = 'ST002',
             message = format('the range %s..%s is reversed or has no end', p_from, p_to),
             hint = 'Give two inclusive local dates, the earlier one first.';
