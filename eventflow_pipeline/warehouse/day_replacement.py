@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.bridge_pruning import require_bridge
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
@@ -48,7 +49,8 @@ def replace_day(engine: Engine, day: date, settings: Settings, run_id: str | Non
     Its return histograms are left pending for ``histograms.settle_histograms``; ranges that contain the day are
     answered from the bridge until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new.
-    ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact.
+    ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact,
+    UserError when the pruned bridge no longer reaches the day.
     """
     window = day_window(day, settings.zone)
     bounds = {"window_start": window.start, "window_end": window.end}
@@ -56,6 +58,7 @@ def replace_day(engine: Engine, day: date, settings: Settings, run_id: str | Non
         connection.execute(statement("session_days/create_stage"))
         connection.execute(statement("buckets/create_stage"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
+            require_bridge(connection, day)
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)

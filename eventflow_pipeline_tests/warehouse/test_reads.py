@@ -77,6 +77,7 @@ def screens(databases: Databases, _template: str) -> Iterator[Database]:
 def _answer(database: Database, function: str, *arguments: Any) -> Any:
     """The function's JSON, its ``as_of`` replaced: it is the time of the run."""
     with psycopg.connect(database.url) as connection:
+        connection.execute("set time zone 'UTC'")
         places = ", ".join(["%s"] * len(arguments))
         ((answer,),) = connection.execute(f"select public.{function}({places})", arguments).fetchall()
     if "as_of" in answer:
