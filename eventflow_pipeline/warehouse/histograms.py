@@ -19,7 +19,7 @@ def settle_histograms(engine: Engine) -> list[date]:
     call at any time and to repeat; after a crash the days are still pending and the next call settles them.
     """
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
-        if not connection.execute(text("select from stats.partition_state where histogram_pending limit 1")).first():
+        if not connection.execute(text("select exists (select from stats.partition_state where histogram_pending)")).scalar():
             return []
         for scratch in _SCRATCH:
             connection.execute(statement(f"return_histogram/create_{scratch}"))
