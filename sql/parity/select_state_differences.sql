@@ -19,9 +19,14 @@ with raw as (
     left join raw_fact f on f.bucket_date = d.day
     group by d.day, d.window_start, d.window_end
 ),
-bridge as (
-    select bucket_date, count(*) as session_days from stats.session_days
-    where bucket_date = any (cast(:days as date[]))
+session_day as (
+    select bucket_date, count(*) as session_days
+    from (
+        select distinct bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium,
+               utm_campaign, case when is_visit then session_id end
+        from raw_fact
+        where not excluded
+    ) distinct_session
     group by bucket_date
 )
 select
@@ -31,7 +36,7 @@ select
     m.measure, m.raw, m.stored
 from raw r
 join stats.partition_state s on s.bucket_date = r.bucket_date
-left join bridge b on b.bucket_date = r.bucket_date
+left join session_day b on b.bucket_date = r.bucket_date
 cross join lateral (values
     ('hits', r.hits, s.hits),
     ('visits', r.visits, s.visits),
