@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from eventflow_pipeline.errors import UserError
 
@@ -32,7 +32,7 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
     try:
         yield
     finally:
-        with suppress(DBAPIError):  # a lost connection has given its locks back already
+        with suppress(SQLAlchemyError):  # a lost connection has given its locks back already
             connection.execute(text(f"select pg_advisory_unlock{shared}(:space, :key)"), keys)
 
 
@@ -59,7 +59,7 @@ def migration_lock(connection: Connection, wait_seconds: float = 600) -> Iterato
     try:
         yield
     finally:
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
 
 
