@@ -39,12 +39,16 @@ class DayTotals:
     buckets: Mapping[str, int]
 
 
-def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = None) -> DayTotals:
+def replace_day(
+    engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = None, *, from_scratch: bool = False
+) -> DayTotals:
     """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4 of the contract).
 
     Its return histograms are left pending for ``histograms.settle_histograms``; ranges that contain the day are
     answered from the bridge until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new.
+    ``from_scratch`` writes every row anew instead of only what differs: for repair, where what is stored may be damaged
+    in ways facts cannot cause, such as a row twice.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact.
     """
     window = day_window(day, zone)
@@ -60,6 +64,9 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
                 statement("partition_state/select_histogram_included"), {"bucket_date": day}
             ).scalar():
                 connection.execute(statement("session_days/insert_changes"), {"bucket_date": day})
+            if from_scratch:
+                connection.execute(statement("session_days/delete_day"), {"bucket_date": day})
+                connection.execute(statement("buckets/delete_day"), {"bucket_date": day})
             _replace(connection, "session_days", day)
             connection.execute(statement("buckets/insert_stage"), {"bucket_date": day})
             _replace(connection, "buckets", day)
