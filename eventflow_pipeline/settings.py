@@ -1,7 +1,7 @@
 """Every knob of the project, once, typed, read from the environment (``EVENTFLOW_*``)."""
 
 import os
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -38,6 +39,16 @@ class Settings(BaseSettings):
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
+    presence_min_seconds: int = Field(
+        60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
+    )
+    presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
+    webinar_before_minutes: int = Field(60, ge=0, description="Sampling begins this long before a webinar's start (W1).")
+    webinar_after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after the start (W1).")
+    sampler_silent_seconds: int = Field(
+        90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
+    )
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -58,6 +69,15 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The business zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def observation(self) -> ObservationRules:
+        """When webinars are observed, and who counts as active (W1)."""
+        return ObservationRules(
+            active=timedelta(seconds=self.presence_active_seconds),
+            before=timedelta(minutes=self.webinar_before_minutes),
+            after=timedelta(minutes=self.webinar_after_minutes),
+        )
 
     @property
     def chosen(self) -> frozenset[str]:

@@ -18,6 +18,7 @@ from eventflow_pipeline.errors import UserError
 _DAY = 0x0EF10001
 _MIGRATION = 0x0EF10002
 _HISTOGRAM = 0x0EF10003
+_WEBINAR_DAY = 0x0EF10040
 
 
 @contextmanager
@@ -40,6 +41,13 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
 def day_lock(connection: Connection, day: date) -> Iterator[None]:
     """Sole right to replace ``day``; waits at most the lock time-out."""
     with _held(connection, _DAY, day.toordinal(), f"the day {day}"):
+        yield
+
+
+@contextmanager
+def webinar_day_lock(connection: Connection, day: date) -> Iterator[None]:
+    """Sole right to replace the webinar statistics of ``day``; waits at most the lock time-out."""
+    with _held(connection, _WEBINAR_DAY, day.toordinal(), f"the webinars of {day}"):
         yield
 
 
