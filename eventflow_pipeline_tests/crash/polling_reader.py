@@ -51,7 +51,7 @@ class PollingReader(threading.Thread):
         self._over.set()
         self.join(30)
 
-    def run(self) -> None:  # noqa: D102
+    def run(self) -> None:
         while not self._over.is_set():
             try:
                 with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:

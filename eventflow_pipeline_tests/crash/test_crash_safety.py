@@ -31,8 +31,8 @@ from eventflow_pipeline.stack import DagsterStack, free_port
 from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.warehouse.engine import admin_engine
 from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline_tests.changing_facts import Facts, last_days
 from eventflow_pipeline_tests.crash.polling_reader import PollingReader
-from eventflow_pipeline_tests.crash.truth import Facts, last_days
 
 ROUNDS = int(os.environ.get("EVENTFLOW_TEST_CRASH_ROUNDS", "3"))
 SEED = int(os.environ.get("EVENTFLOW_TEST_CRASH_SEED", "1"))

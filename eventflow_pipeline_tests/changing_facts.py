@@ -55,7 +55,7 @@ class Facts:
 
     def __init__(self, url: str, days: DayRange, zone: str, seed: int, visits_a_day: int) -> None:
         self._url, self._days, self._zone, self._visits = url, days, zone, visits_a_day
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
 
     def load(self) -> None:
         """Insert clients, campaigns and a first set of facts."""
