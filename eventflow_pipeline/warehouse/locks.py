@@ -11,7 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from eventflow_pipeline.errors import UserError
 
@@ -34,7 +34,7 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
     try:
         yield
     finally:
-        with suppress(DBAPIError):  # a lost connection has given its locks back already
+        with suppress(SQLAlchemyError):  # a lost connection has given its locks back already
             connection.execute(text(f"select pg_advisory_unlock{shared}(:space, :key)"), keys)
 
 
@@ -61,7 +61,7 @@ def migration_lock(connection: Connection, wait_seconds: float = 600) -> Iterato
     try:
         yield
     finally:
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
 
 
