@@ -83,7 +83,6 @@ DAMAGES = {
             (Part.BUCKET, "client", "hits", 4, 9),
             (Part.WINDOW, "client", "visits", 3, 4),
             (Part.WINDOW, "client", "hits", 5, 10),
-            (Part.WINDOW, "client", "hits", 6, 11),
         },
     ),
     "bucket gone": (
