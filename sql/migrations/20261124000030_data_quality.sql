@@ -36,7 +36,7 @@ create table if not exists stats.quality_daily (
     linked_entries bigint,
     linkage_input text,
     measured_at timestamptz not null,
-    constraint quality_daily_scope_check check (scope = 'client' or client_id is null)
+    constraint quality_daily_client_check check (scope = 'client' or client_id is null)
 );
 comment on table stats.quality_daily is
     'Data-quality indicators (Q1-Q5, Q7) as counts, per business day and client (scope client; client_id NULL is the unknown client) and for everything (scope platform). Rates are derived when read, so that they add up over days. captured_utm_*: at least one of the three as captured; utm_*: after attribution (A3). foreign_entries: client differs from the campaign''s. Excluded facts (E3) are in excluded_* alone. out_of_range_* (T4) on platform rows, as of measured_at. linked_entries (Q2) depends on visits of other days and is redone when linkage_input differs.';
