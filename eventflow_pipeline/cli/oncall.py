@@ -1,4 +1,4 @@
-"""``eventflow doctor``, ``explain`` and ``probe``: what is wrong, why a number is what it is, whether anybody is awake."""
+"""``eventflow doctor``, ``explain``, ``probe``: what is wrong, why a number is what it is, is anybody awake."""
 
 import json
 from contextlib import ExitStack

@@ -100,7 +100,7 @@ def _of_receivers(settings: Settings) -> list[Finding]:
         return []
     return [
         Finding(
-            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset", "Alerts are log lines only; nobody is paged.",
+            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset", "Alerts are log lines only: nobody is paged.",
             "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
         )
     ]  # fmt: skip

@@ -24,7 +24,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """One address with its route: ``severity`` None is both, ``owner`` None is everybody without a route of their own."""
+    """One address with its route: ``severity`` None is both, ``owner`` None whoever has no route of their own."""
 
     url: str = field(repr=False)
     severity: Severity | None = None
