@@ -3,5 +3,5 @@
 select replaced_at, cause, reason, author, run_id, hits_before, hits_after, visits_before, visits_after,
        conversions_before, conversions_after
 from stats.day_ledger
-where bucket_date = :bucket_date and client_id is not distinct from cast(:client_id as uuid)
+where grain = 'client' and bucket_date = :bucket_date and client_id is not distinct from cast(:client_id as uuid)
 order by replaced_at

@@ -13,6 +13,7 @@ from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
 from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.guard import held_conditions
 
 Look = Callable[[Engine, Settings, datetime], list[Condition]]
 
@@ -30,6 +31,7 @@ SOURCES: tuple[Source, ...] = (
     Source("deficit", deficits),
     Source("stale", stale_days),
     Source("detection", detection_late),
+    Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005
     Source("personal_data", personal_members),
 )
 

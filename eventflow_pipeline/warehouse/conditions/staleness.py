@@ -16,7 +16,7 @@ RUNBOOK = "aggregation-late"
 def stale_days(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``stale``: days stale longer than allowed, as one condition naming the range; held days are not among them."""
     with connect(engine) as connection:
-        rows = connection.execute(statement("conditions/select_stale_days")).all()
+        rows = connection.execute(statement("change_detection/select_marked_days")).all()
     limit = now - timedelta(minutes=settings.stale_warn_minutes)
     waiting = [row for row in rows if row.stale_since and row.stale_since <= limit and not row.held_since]
     if not waiting:
@@ -33,7 +33,7 @@ def stale_days(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             summary=f"{_days(len(waiting))} stale for {_minutes(now - oldest)}: {', '.join(map(str, ranges[:5]))}"
             + (f" and {len(ranges) - 5} more ranges" if len(ranges) > 5 else ""),
             runbook=RUNBOOK,
-            command=f"eventflow backfill --from {days.first} --to {days.last}",
+            command="eventflow heal",
             days=days,
             numbers={"days": len(waiting), "minutes": int((now - oldest).total_seconds() // 60)},
         )
