@@ -54,6 +54,25 @@ class Settings(BaseSettings):
     )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
+        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
+    )
+    alert_interval_seconds: int = Field(30, ge=5, description="How often conditions are looked at.")
+    alert_reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is told again this often.")
+    alert_settle_seconds: int = Field(
+        120, ge=0, description="How long a condition must be gone before its end is told."
+    )
+    runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    stale_warn_minutes: int = Field(10, ge=1, description="A day stale, or no detection pass, this long: a warning.")
+    stale_error_minutes: int = Field(30, ge=1, description="... and this long: an error.")
+    daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
+    deficit_window_minutes: int = Field(60, ge=5, description="Trailing window of the deficit of visits (Q6).")
+    deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
+    deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
+    deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -18,6 +18,7 @@ from eventflow_pipeline.errors import UserError
 _DAY = 0x0EF10001
 _MIGRATION = 0x0EF10002
 _HISTOGRAM = 0x0EF10003
+_ALERTS = 0x0EF10035
 
 
 @contextmanager
@@ -98,3 +99,16 @@ def histogram_step(connection: Connection) -> Iterator[None]:
     """Sole right to change return histograms: no day is being replaced meanwhile, by anybody."""
     with _held(connection, _HISTOGRAM, 0, "the return histograms"):
         yield
+
+
+@contextmanager
+def alert_pass(connection: Connection) -> Iterator[bool]:
+    """Sole right to tell people; gives False, at once, when another process is at it."""
+    keys = {"space": _ALERTS, "key": 0}
+    mine = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    try:
+        yield mine
+    finally:
+        if mine:
+            with suppress(DBAPIError):
+                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
