@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eventflow_pipeline.defs.alerts import ALERT_SENSORS
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
@@ -9,6 +10,7 @@ from eventflow_pipeline.defs.sources import SOURCE_ASSETS
 defs = dg.Definitions(
     assets=[*SOURCE_ASSETS, daily_buckets],
     jobs=[daily_buckets_job],
+    sensors=ALERT_SENSORS,
     resources={"warehouse": Warehouse()},
     # A run is one step: a process of its own for it would only cost seconds.
     executor=dg.in_process_executor,

@@ -37,17 +37,53 @@ class Settings(BaseSettings):
     )
     statement_timeout_seconds: int = Field(600, ge=1, description="Longest a single statement may take.")
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
+    lookback_days: int = Field(
+        3, ge=0, description="Days before today that every tick of change detection compares with their facts."
+    )
+    sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares.")
+    ingest_overlap_minutes: int = Field(
+        60, ge=1, description="How far before the last pass late facts are looked for: longer than any transaction."
+    )
+    guard_loss_share: float = Field(
+        0.2, ge=0, le=1, description="Share of a client's day whose loss by deletion or vanished rows is held."
+    )
+    guard_minimum_volume: int = Field(
+        10, ge=1, description="Hits or conversions of a client's day from which deletions are judged."
+    )
+    guard_settled_days: int = Field(
+        30, ge=0, description="Settled days (older than the look-back) that may lose facts or dimension rows at once."
+    )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
     presence_min_seconds: int = Field(
         60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
     )
     presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
-    webinar_before_minutes: int = Field(60, ge=0, description="Sampling begins this long before a webinar's start (W1).")
+    webinar_before_minutes: int = Field(
+        60, ge=0, description="Sampling begins this long before a webinar's start (W1)."
+    )
     webinar_after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after the start (W1).")
     sampler_silent_seconds: int = Field(
         90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
     )
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
+        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
+    )
+    alert_interval_seconds: int = Field(30, ge=5, description="How often conditions are looked at.")
+    alert_reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is told again this often.")
+    alert_settle_seconds: int = Field(
+        120, ge=0, description="How long a condition must be gone before its end is told."
+    )
+    runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    stale_warn_minutes: int = Field(10, ge=1, description="A day stale, or no detection pass, this long: a warning.")
+    stale_error_minutes: int = Field(30, ge=1, description="... and this long: an error.")
+    daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
+    deficit_window_minutes: int = Field(60, ge=5, description="Trailing window of the deficit of visits (Q6).")
+    deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
+    deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
+    deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
 
     @field_validator("timezone")
     @classmethod

@@ -21,6 +21,7 @@ _MIGRATION = 0x0EF10002
 _HISTOGRAM = 0x0EF10003
 _WEBINAR_DAY = 0x0EF10040
 _RUN = 0x0EF10004
+_ALERTS = 0x0EF10035
 
 
 @contextmanager
@@ -51,6 +52,25 @@ def webinar_day_lock(connection: Connection, day: date) -> Iterator[None]:
     """Sole right to replace the webinar statistics of ``day``; waits at most the lock time-out."""
     with _held(connection, _WEBINAR_DAY, day.toordinal(), f"the webinars of {day}"):
         yield
+
+
+@contextmanager
+def try_day(connection: Connection, day: date) -> Iterator[bool]:
+    """Whether ``day`` is free, at once: inside the block nobody replaces it and no histogram step runs."""
+    taken: list[tuple[str, dict[str, int]]] = []
+    for suffix, keys in (
+        ("_shared", {"space": _HISTOGRAM, "key": 0}),
+        ("", {"space": _DAY, "key": day.toordinal()}),
+    ):
+        if not connection.execute(text(f"select pg_try_advisory_lock{suffix}(:space, :key)"), keys).scalar():
+            break
+        taken.append((suffix, keys))
+    try:
+        yield len(taken) == 2
+    finally:
+        with suppress(SQLAlchemyError):
+            for suffix, keys in reversed(taken):
+                connection.execute(text(f"select pg_advisory_unlock{suffix}(:space, :key)"), keys)
 
 
 @contextmanager
@@ -110,3 +130,16 @@ def histogram_step(connection: Connection) -> Iterator[None]:
     """Sole right to change return histograms: no day is being replaced meanwhile, by anybody."""
     with _held(connection, _HISTOGRAM, 0, "the return histograms"):
         yield
+
+
+@contextmanager
+def alert_pass(connection: Connection) -> Iterator[bool]:
+    """Sole right to tell people; gives False, at once, when another process is at it."""
+    keys = {"space": _ALERTS, "key": 0}
+    mine = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    try:
+        yield mine
+    finally:
+        if mine:
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)

@@ -15,6 +15,7 @@ from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.differences import Comparison, Difference, Part
 from eventflow_pipeline.domain.grains import KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.change_detection import differing_days
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.sql_files import statement
@@ -32,9 +33,9 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
     With ``client_id`` only that client's members, and no state.
     """
     found = Comparison()
-    for part in _chunks(days, _DAYS_AT_ONCE):
+    for part in days.chunks(_DAYS_AT_ONCE):
         with _snapshot(engine) as connection:
-            status = _status(connection, part)
+            status = _status(connection, settings, part)
             _stage(connection, settings, part)
             parameters = {**day_bounds(part, settings.zone), **_range(part), "client_id": client_id}
             differences = [
@@ -50,13 +51,14 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
 def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = None) -> Comparison:
     """Return histograms of ``days`` against the bridge (M6), both as they were when the days were last settled."""
     with _snapshot(engine) as connection:
-        status = _status(connection, days)
+        rows = connection.execute(statement("parity/select_days"), _range(days))
+        status = {row.bucket_date: row.computed for row in rows}
         parameters = {**_range(days), "client_id": client_id, "current_first": None, "current_last": None}
         differences = _differences(connection, Part.HISTOGRAM, "histogram", parameters)
     # Whether facts moved does not matter here: the bridge is what histograms are counted from.
-    computed = tuple(day for day, (computed, _) in status.items() if computed)
-    missing = tuple(day for day, (computed, _) in status.items() if not computed)
-    return Comparison(checked=computed, missing=missing, differences=tuple(differences))
+    checked = tuple(day for day, computed in status.items() if computed)
+    missing = tuple(day for day, computed in status.items() if not computed)
+    return Comparison(checked=checked, missing=missing, differences=tuple(differences))
 
 
 def compare_windows(
@@ -72,10 +74,10 @@ def compare_windows(
     one with a stale day is late: the day it ends on is reported as such and its windows are left out.
     """
     found = Comparison()
-    for part in _chunks(ends, _WINDOW_ENDS_AT_ONCE):
+    for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
-            status = _status(connection, span)
+            status = _status(connection, settings, span)
             windows = {
                 DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
                 for end in part
@@ -108,18 +110,11 @@ def compare_windows(
     return found
 
 
-def _chunks(days: DayRange, size: int) -> Iterator[DayRange]:
-    """``days`` in pieces of at most ``size``, oldest first."""
-    first = days.first
-    while first <= days.last:
-        yield DayRange(first, min(first + timedelta(days=size - 1), days.last))
-        first += timedelta(days=size)
-
-
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     with connect(engine) as connection:
         connection.execute(statement("parity/create_stage"))
+        connection.execute(statement("change_detection/create_day_counts"))
         with repeatable_read(connection):
             yield connection
 
@@ -128,10 +123,11 @@ def _range(days: DayRange) -> dict[str, date]:
     return {"first_day": days.first, "last_day": days.last}
 
 
-def _status(connection: Connection, days: DayRange) -> dict[date, tuple[bool, bool]]:
-    """Per day: computed, stale."""
+def _status(connection: Connection, settings: Settings, days: DayRange) -> dict[date, tuple[bool, bool]]:
+    """Per day: computed, stale. Stale is judged by the facts of this very snapshot, not by the last detection pass."""
+    differing = differing_days(connection, settings, days)
     rows = connection.execute(statement("parity/select_days"), _range(days))
-    return {row.bucket_date: (row.computed, row.stale) for row in rows}
+    return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}
 
 
 def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:

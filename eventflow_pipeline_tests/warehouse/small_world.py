@@ -189,5 +189,6 @@ class Mirror:
             columns = ", ".join(rows[0])
             values = ", ".join(["%s"] * len(rows[0]))
             self._connection.cursor().executemany(
-                f"insert into {table} ({columns}) values ({values})", [tuple(row[name] for name in rows[0]) for row in rows]
+                f"insert into {table} ({columns}) values ({values})",
+                [tuple(row[name] for name in rows[0]) for row in rows],
             )

@@ -83,7 +83,6 @@ DAMAGES = {
             (Part.BUCKET, "client", "hits", 4, 9),
             (Part.WINDOW, "client", "visits", 3, 4),
             (Part.WINDOW, "client", "hits", 5, 10),
-            (Part.WINDOW, "client", "hits", 6, 11),
         },
     ),
     "bucket gone": (
@@ -188,3 +187,28 @@ def test_pending_days_do_not_look_like_damaged_histograms(prepared: Database) ->
     assert compare_histograms(prepared.pipeline, DAYS).differences == ()
     prepared.settle()
     assert compare_histograms(prepared.pipeline, DAYS).differences == ()
+
+
+def test_a_day_whose_facts_moved_is_stale_not_wrong(prepared: Database) -> None:
+    prepared.insert("event_access_logs", [_visit(LAST, "late")])
+    days = compare_days(prepared.pipeline, prepared.settings, DayRange(LAST - timedelta(days=1), LAST))
+    assert (days.checked, days.stale, days.differences) == ((LAST - timedelta(days=1),), (LAST,), ())
+    windows = compare_windows(prepared.pipeline, prepared.settings, DayRange(LAST - timedelta(days=1), LAST))
+    assert (windows.checked, windows.stale, windows.differences) == ((LAST - timedelta(days=1),), (LAST,), ())
+
+
+def test_a_repair_is_in_the_ledger(prepared: Database) -> None:
+    prepared.execute("update stats.platform_daily set conversions = 9 where bucket_date = '2024-04-30'")
+    repair(prepared.pipeline, prepared.settings, compare_days(prepared.pipeline, prepared.settings, DAYS), "run")
+    assert prepared.rows(
+        "select cause, reason, run_id, conversions_before, conversions_after from stats.day_ledger "
+        "where bucket_date = '2024-04-30' order by entry_no desc limit 1"
+    ) == [
+        {
+            "cause": "unchanged",
+            "reason": "repair: parity",
+            "run_id": "run",
+            "conversions_before": 9,
+            "conversions_after": 1,
+        }
+    ]

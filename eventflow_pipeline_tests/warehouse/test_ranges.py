@@ -201,7 +201,9 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
         engineer.replace(day)
     engineer.settle()
     assert engineer.computed == {day: engineer.facts().get(day, ()) for day in DAYS}
-    (histograms,) = engineer.database.rows("select count(*) as pending from stats.partition_state where histogram_pending")
+    (histograms,) = engineer.database.rows(
+        "select count(*) as pending from stats.partition_state where histogram_pending"
+    )
     assert histograms["pending"] == 0
     assert engineer.database.rows("select from stats.session_day_change") == []
 
@@ -290,9 +292,7 @@ def test_running_again_changes_nothing_and_a_day_that_became_empty_is_empty(engi
     at = small.datetime(2024, 3, 1, 12, tzinfo=database.settings.zone)
     row = {"campaign_id": small.CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None,
            "utm_source": None, "utm_medium": None, "utm_campaign": None}  # fmt: skip
-    engineer.mirror.add(
-        [{**row, "session_id": f"s{n % 2}", "accessed_at": at + timedelta(days=n)} for n in range(4)]
-    )
+    engineer.mirror.add([{**row, "session_id": f"s{n % 2}", "accessed_at": at + timedelta(days=n)} for n in range(4)])
     stored = {}
     for again in (False, True):
         for day in DAYS:
