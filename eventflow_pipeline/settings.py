@@ -38,6 +38,17 @@ class Settings(BaseSettings):
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
+    detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")
+    heal_retry_seconds: int = Field(
+        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
+    )
+    heal_attempts: int = Field(
+        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for somebody."
+    )
+    run_retention_days: int = Field(
+        3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
+    )
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
