@@ -36,6 +36,22 @@ class Settings(BaseSettings):
     )
     statement_timeout_seconds: int = Field(600, ge=1, description="Longest a single statement may take.")
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
+    lookback_days: int = Field(
+        3, ge=0, description="Days before today that every tick of change detection compares with their facts."
+    )
+    sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares.")
+    ingest_overlap_minutes: int = Field(
+        60, ge=1, description="How far before the last pass late facts are looked for: longer than any transaction."
+    )
+    guard_loss_share: float = Field(
+        0.2, ge=0, le=1, description="Share of a client's day whose loss by deletion or vanished rows is held."
+    )
+    guard_minimum_volume: int = Field(
+        10, ge=1, description="Hits or conversions of a client's day from which deletions are judged."
+    )
+    guard_settled_days: int = Field(
+        30, ge=0, description="Settled days (older than the look-back) that may lose facts or dimension rows at once."
+    )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
     detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")

@@ -8,11 +8,13 @@ import dagster as dg
 
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.defs.table_metadata import SESSION_DAYS, buckets_metadata, session_days_metadata
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.day_replacement import DEFINITION_VERSION, DayTotals
+from eventflow_pipeline.warehouse.day_replacement import DayTotals
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
@@ -121,7 +123,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     done: list[DayTotals] = []
     failed: list[FailedDay] = []
     try:
-        for outcome in replace_days(warehouse.engine, days, warehouse.settings, context.run.run_id):
+        for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
             if isinstance(outcome, FailedDay):
                 failed.append(outcome)
                 context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")

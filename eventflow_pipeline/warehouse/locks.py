@@ -46,6 +46,25 @@ def day_lock(connection: Connection, day: date) -> Iterator[None]:
 
 
 @contextmanager
+def try_day(connection: Connection, day: date) -> Iterator[bool]:
+    """Whether ``day`` is free, at once: inside the block nobody replaces it and no histogram step runs."""
+    taken: list[tuple[str, dict[str, int]]] = []
+    for suffix, keys in (
+        ("_shared", {"space": _HISTOGRAM, "key": 0}),
+        ("", {"space": _DAY, "key": day.toordinal()}),
+    ):
+        if not connection.execute(text(f"select pg_try_advisory_lock{suffix}(:space, :key)"), keys).scalar():
+            break
+        taken.append((suffix, keys))
+    try:
+        yield len(taken) == 2
+    finally:
+        with suppress(DBAPIError):
+            for suffix, keys in reversed(taken):
+                connection.execute(text(f"select pg_advisory_unlock{suffix}(:space, :key)"), keys)
+
+
+@contextmanager
 def migration_lock(connection: Connection, wait_seconds: float = 600) -> Iterator[None]:
     """Sole right to change the schema; waits at most ``wait_seconds``.
 

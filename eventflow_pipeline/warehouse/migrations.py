@@ -27,6 +27,8 @@ _COMPUTED = (
     "stats.bucket_daily",
     "stats.return_histogram",
     "stats.partition_state",
+    "stats.detection_pass",
+    "stats.day_ledger",
 )
 
 
