@@ -84,6 +84,16 @@ class Settings(BaseSettings):
     deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
     deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
     deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+    detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")
+    heal_retry_seconds: int = Field(
+        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
+    )
+    heal_attempts: int = Field(
+        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for somebody."
+    )
+    run_retention_days: int = Field(
+        3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
+    )
 
     @field_validator("timezone")
     @classmethod
