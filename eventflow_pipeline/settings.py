@@ -1,13 +1,16 @@
 """Every knob of the project, once, typed, read from the environment (``EVENTFLOW_*``)."""
 
 import os
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.errors import UserError
@@ -95,6 +98,20 @@ class Settings(BaseSettings):
         3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
     )
 
+    hourly_clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Clients that get hour buckets (B1), ids separated by commas."
+    )
+    hourly_campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
+    )
+
+    @field_validator("hourly_clients", "hourly_campaigns", mode="before")
+    @classmethod
+    def _listed(cls, ids: object) -> object:
+        """A list as the environment has it; the same ids in another order are the same setting."""
+        listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
+        return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -124,6 +141,13 @@ class Settings(BaseSettings):
             before=timedelta(minutes=self.webinar_before_minutes),
             after=timedelta(minutes=self.webinar_after_minutes),
         )
+
+    def day_settings(self) -> Mapping[str, tuple[str, ...]]:
+        """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
+
+        Zone and first partition are not among them: they are stored as the calendar, which must be rebuilt.
+        """
+        return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
 
     @property
     def chosen(self) -> frozenset[str]:

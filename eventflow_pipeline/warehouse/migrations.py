@@ -25,6 +25,7 @@ _COMPUTED = (
     "stats.session_days",
     "stats.session_day_change",
     "stats.bucket_daily",
+    "stats.campaign_hourly",
     "stats.return_histogram",
     "stats.partition_state",
     "stats.webinar_stats_5min",
