@@ -142,6 +142,7 @@ class Settings(BaseSettings):
             after=timedelta(minutes=self.webinar_after_minutes),
         )
 
+    @property
     def day_settings(self) -> Mapping[str, tuple[str, ...]]:
         """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
 
