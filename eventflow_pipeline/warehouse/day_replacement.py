@@ -8,12 +8,22 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, RowMapping
 
 from eventflow_pipeline.domain.days import day_window
+from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
 
 #: Raise it whenever a computing statement gives other numbers for the same facts.
 DEFINITION_VERSION = 1
+#: A key column that stands for each of select_buckets' parameters (entity and link are two columns each).
+_KEY_PARAMETERS = {
+    "by_client": "client_id",
+    "by_entity": "entity_id",
+    "by_link": "link_id",
+    "by_utm_source": "utm_source",
+    "by_utm_medium": "utm_medium",
+    "by_utm_campaign": "utm_campaign",
+}
 
 
 class ParityError(Exception):
@@ -61,7 +71,8 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
             ).scalar():
                 connection.execute(statement("session_days/insert_changes"), {"bucket_date": day})
             _replace(connection, "session_days", day)
-            connection.execute(statement("buckets/insert_stage"), {"bucket_date": day})
+            for grain in GRAINS:
+                connection.execute(statement("buckets/insert_stage"), _grain_parameters(grain))
             _replace(connection, "buckets", day)
             buckets = connection.execute(statement("partition_state/select_bucket_counts")).all()
             measured = {k: v for k, v in totals.items() if not k.startswith("raw_")}
@@ -78,9 +89,15 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
     return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, **measured)
 
 
+def _grain_parameters(grain: Grain) -> dict[str, object]:
+    """The grain as ``buckets/select_buckets`` takes it: its name, and which keys it has."""
+    return {"grain": grain.name, **{name: column in grain.keys for name, column in _KEY_PARAMETERS.items()}}
+
+
 def _replace(connection: Connection, table: str, day: date) -> None:
     """Make the day's stored rows equal to the staged ones, writing only what differs."""
-    for step in ("delete_vanished", "insert_appeared"):
+    stored = connection.execute(statement(f"{table}/select_any"), {"bucket_date": day}).scalar_one()
+    for step in ("delete_vanished", "insert_appeared") if stored else ("insert_all",):
         connection.execute(statement(f"{table}/{step}"), {"bucket_date": day})
 
 
