@@ -13,7 +13,7 @@ from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.domain.mass_loss import reason_to_hold
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.change_detection import hold_day
-from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, current_definition
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, definition_key, published_grains
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.guard import DayHeld, client_losses, limits
 from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
@@ -89,7 +89,8 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)
-            definition = current_definition(connection, settings)
+            grains = published_grains(connection)
+            definition = definition_key(settings, grains)
             stored = connection.execute(statement("partition_state/select_stored_input"), the_day).mappings().first()
             cause = _cause(stored, totals, definition)
             if request.guarded and stored and cause:
@@ -97,7 +98,8 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             if connection.execute(statement("partition_state/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("session_days/insert_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
-            connection.execute(statement("buckets/insert_stage"), the_day)
+            for grain in grains:
+                connection.execute(statement("buckets/insert_stage"), grain)
             connection.execute(
                 statement("ledger/insert_replacement"),
                 {
@@ -151,7 +153,8 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
     """Make the day's stored rows equal to the staged ones, writing only what differs, or everything."""
     if from_scratch:
         connection.execute(statement(f"{table}/delete_day"), {"bucket_date": day})
-    for step in ("delete_vanished", "insert_appeared"):
+    stored = connection.execute(statement(f"{table}/select_any"), {"bucket_date": day}).scalar_one()
+    for step in ("delete_vanished", "insert_appeared") if stored else ("insert_all",):
         connection.execute(statement(f"{table}/{step}"), {"bucket_date": day})
 
 
