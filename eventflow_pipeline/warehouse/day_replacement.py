@@ -15,7 +15,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.change_detection import hold_day
 from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, definition_key, published_grains
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
-from eventflow_pipeline.warehouse.guard import DayHeld, client_losses, limits
+from eventflow_pipeline.warehouse.guard import DayHeld, DayLosses, day_losses, limits
 from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
 
@@ -91,15 +91,14 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             _require_parity(day, totals)
             grains = published_grains(connection)
             definition = definition_key(settings, grains)
-            stored = connection.execute(statement("partition_state/select_stored_input"), the_day).mappings().first()
-            cause = _cause(stored, totals, definition)
-            if request.guarded and stored and cause:
-                _require_no_mass_loss(connection, day, cause, stored["held_reason"], settings)
+            cause, losses, held_already = _compare(connection, day, totals, definition)
+            if request.guarded and cause:
+                _require_no_mass_loss(day, cause, losses, held_already, settings)
             if connection.execute(statement("partition_state/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("session_days/insert_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
             for grain in grains:
-                connection.execute(statement("buckets/insert_stage"), grain)
+                connection.execute(statement("buckets/insert_stage"), dict(grain))
             connection.execute(
                 statement("ledger/insert_replacement"),
                 {
@@ -128,24 +127,32 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
     return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
 
 
-def _cause(stored: RowMapping | None, totals: RowMapping, definition: str) -> Cause | None:
-    """What differs from what the stored day was computed from; None when nothing does."""
+def _compare(
+    connection: Connection, day: date, totals: RowMapping, definition: str
+) -> tuple[Cause | None, DayLosses, str | None]:
+    """What differs from what the stored day was computed from, what that takes away, and why the day is held if so."""
     names = [f.name for f in fields(DayInput)]
     now = DayInput(
         excluded_facts=totals["excluded_hits"] + totals["excluded_conversions"],
         definition=definition,
         **{name: totals[name] for name in names if name in totals},
     )
-    return cause_of_change(DayInput(**{name: stored[name] for name in names}) if stored else None, now)
+    row = connection.execute(statement("partition_state/select_stored_input"), {"bucket_date": day}).mappings().first()
+    if row is None:
+        return cause_of_change(None, now), DayLosses(), None
+    stored = DayInput(**{name: row[name] for name in names})
+    if stored == now:
+        return None, DayLosses(), None
+    connection.execute(statement("change_detection/insert_staged_day_counts"), {"bucket_date": day})
+    losses = day_losses(connection, [day])[day]
+    return cause_of_change(stored, now, losses.unlinked_facts), losses, row["held_reason"]
 
 
 def _require_no_mass_loss(
-    connection: Connection, day: date, cause: Cause, held_already: str | None, settings: Settings
+    day: date, cause: Cause, losses: DayLosses, held_already: str | None, settings: Settings
 ) -> None:
-    connection.execute(statement("change_detection/insert_staged_day_counts"), {"bucket_date": day})
-    losses = client_losses(connection, [day]).get(day, [])
-    still_held = held_already if cause in LOSSES or losses else None
-    if why := reason_to_hold(losses, limits(settings)) or still_held:
+    still_held = held_already if cause in LOSSES or losses.clients else None
+    if why := reason_to_hold(losses.clients, limits(settings)) or still_held:
         raise DayHeld(day, cause, why)
 
 

@@ -33,7 +33,7 @@ def settle_histograms(engine: Engine) -> list[date]:
             connection.execute(statement(f"return_histogram/create_{scratch}"))
             connection.execute(text(f"analyze {scratch}"))
         for grain in published_grains(connection):
-            connection.execute(statement("return_histogram/upsert_return_histogram"), grain)
+            connection.execute(statement("return_histogram/upsert_return_histogram"), {"grain": grain["grain"]})
         if negative := connection.execute(statement("return_histogram/delete_nothing")).scalar_one():
             raise HistogramError(f"{negative} cells of the return histograms fell below 0; nothing was settled.")
         connection.execute(statement("return_histogram/delete_settled_changes"))
