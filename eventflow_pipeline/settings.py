@@ -105,6 +105,13 @@ class Settings(BaseSettings):
         (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
     )
 
+    bridge_days: int | None = Field(
+        None,
+        ge=1,
+        description="Prune the session-day bridge: longest range then answered, in days, and oldest day then replaced. "
+        "Unset: never pruned.",
+    )
+
     @field_validator("hourly_clients", "hourly_campaigns", mode="before")
     @classmethod
     def _listed(cls, ids: object) -> object:

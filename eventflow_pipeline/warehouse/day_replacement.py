@@ -12,6 +12,7 @@ from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.domain.mass_loss import reason_to_hold
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.bridge_pruning import require_bridge
 from eventflow_pipeline.warehouse.change_detection import hold_day
 from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, definition_key, published_grains
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
@@ -48,9 +49,9 @@ class DayTotals:
 class Request:
     """On whose behalf days are replaced, for the ledger, and whether the guard against mass loss watches.
 
-    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is. ``from_scratch``
-    writes every row anew instead of only what differs: for repair, where what is stored may be damaged in ways facts
-    cannot cause, such as a row twice.
+    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is.
+    ``from_scratch`` writes every row anew instead of only what differs: for repair, where what is stored may be
+    damaged in ways facts cannot cause, such as a row twice.
     """
 
     run_id: str | None = None
@@ -67,7 +68,7 @@ def replace_day(engine: Engine, day: date, settings: Settings, request: Request 
     answered from the bridge until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
-    when the guard keeps the old buckets (the day is marked).
+    when the guard keeps the old buckets (the day is marked), UserError when the pruned bridge no longer reaches it.
     """
     request = request or Request()
     try:
@@ -86,6 +87,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         connection.execute(statement("buckets/create_stage"))
         connection.execute(statement("change_detection/create_day_counts"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
+            require_bridge(connection, day)
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)

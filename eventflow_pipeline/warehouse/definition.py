@@ -12,7 +12,7 @@ DEFINITION_VERSION = 1
 
 
 def published_grains(connection: Connection) -> Sequence[RowMapping]:
-    """The registry of grains (M5), in order, as ``buckets/select_buckets`` takes one: its name and which keys it has."""
+    """The registry of grains (M5), in order, each as ``buckets/select_buckets`` takes it: name and which keys."""
     return connection.execute(statement("buckets/select_grains")).mappings().all()
 
 
