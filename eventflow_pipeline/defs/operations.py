@@ -42,9 +42,7 @@ def _evaluation() -> Iterator[tuple[Settings, Engine]]:
         engine.dispose()
 
 
-def _plan(
-    instance: dg.DagsterInstance, settings: Settings, changed: Iterable[ChangedDay], now: datetime
-) -> RepairPlan:
+def _plan(instance: dg.DagsterInstance, settings: Settings, changed: Iterable[ChangedDay], now: datetime) -> RepairPlan:
     changed = list(changed)
     if not changed:
         return RepairPlan((), ())

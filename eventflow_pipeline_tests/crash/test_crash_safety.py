@@ -63,7 +63,7 @@ class Installation:
 
     def repair(self) -> None:
         """What an operator does after a crash."""
-        self.eventflow("backfill", "--from", str(self.days.first))
+        self.eventflow("heal")
 
     def launch(self) -> str:
         """Have the daemon run a backfill of all days; returns the run's id."""

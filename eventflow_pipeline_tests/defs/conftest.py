@@ -1,5 +1,7 @@
 """A real Dagster instance on Postgres beside the database of facts and buckets."""
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +29,13 @@ def instance(
     with dg.DagsterInstance.get() as made:
         yield made
     databases.drop(storage)
+
+
+@pytest.fixture
+def defs(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    """The definitions, loaded anew: partitions, intervals and zones are fixed when the modules are loaded."""
+    for name in list(sys.modules):
+        if name == "eventflow_pipeline.definitions" or name.startswith("eventflow_pipeline.defs"):
+            monkeypatch.delitem(sys.modules, name)
+    loaded: dg.Definitions = importlib.import_module("eventflow_pipeline.definitions").defs
+    return loaded

@@ -1,4 +1,4 @@
-"""Many at once on the same days: one worker a day, no deadlock, and answers as if everything was loaded cleanly once."""
+"""Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once."""
 
 import os
 import subprocess
@@ -98,7 +98,9 @@ def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Databa
     with connect(database.pipeline) as connection, day_lock(connection, day):
         waiting.start()
         deadline = time.monotonic() + 30
-        while not connection.execute(text("select 1 from pg_locks where locktype = 'advisory' and not granted")).first():
+        while not connection.execute(
+            text("select 1 from pg_locks where locktype = 'advisory' and not granted")
+        ).first():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         database.execute(insert, s="while waiting")
