@@ -25,6 +25,7 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.local import environment, packaged
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.stack import DagsterStack, free_port
@@ -133,7 +134,14 @@ class Installation:
 
     def revive(self) -> None:
         """Start again whatever was killed, as a supervisor does."""
-        self._server = start_embedded(self.settings.home)
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                self._server = start_embedded(self.settings.home)
+                break
+            except UserError:  # still recovering when its starter lost patience
+                if time.monotonic() > deadline:
+                    raise
         time.sleep(0.2)
         self.stack.revive()
 

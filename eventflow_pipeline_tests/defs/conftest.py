@@ -21,6 +21,7 @@ def instance(
     for name, value in {
         "DAGSTER_POSTGRES_URL": databases.url(storage),
         "DAGSTER_HOME": str(tmp_path),
+        "DAGSTER_EVENT_BATCH_SIZE": "200",
         "EVENTFLOW_DATABASE_URL": database.url,
         "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
     }.items():
