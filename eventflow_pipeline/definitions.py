@@ -4,13 +4,22 @@ import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
+from eventflow_pipeline.defs.operations import (
+    heal_changed_days,
+    settle_days,
+    sweep_all_days,
+    sweep_all_days_nightly,
+    sweep_recent_days,
+)
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
 
 defs = dg.Definitions(
     assets=[*SOURCE_ASSETS, daily_buckets],
-    jobs=[daily_buckets_job],
-    sensors=ALERT_SENSORS,
+    jobs=[daily_buckets_job, sweep_all_days, prune_history],
+    schedules=[settle_days, sweep_recent_days, sweep_all_days_nightly, prune_history_nightly],
+    sensors=[heal_changed_days, *ALERT_SENSORS],
     resources={"warehouse": Warehouse()},
     # A run is one step: a process of its own for it would only cost seconds.
     executor=dg.in_process_executor,
