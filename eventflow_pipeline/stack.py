@@ -17,6 +17,7 @@ from typing import Any, Self
 from eventflow_pipeline.errors import UserError
 
 HOST = "127.0.0.1"
+_JSON_LINES = ("--log-format", "json")
 _READY_SECONDS = 90
 _STOP_SECONDS = 15
 
@@ -50,8 +51,8 @@ class DagsterStack:
         self._logs.mkdir(parents=True, exist_ok=True)
         workspace = str(self._workspace)
         try:
-            self._start("dagster-webserver", "-h", HOST, "-p", str(self._port), "-w", workspace)
-            self._start("dagster-daemon", "run", "-w", workspace)
+            self._start("dagster-webserver", "-h", HOST, "-p", str(self._port), "-w", workspace, *_JSON_LINES)
+            self._start("dagster-daemon", "run", "-w", workspace, *_JSON_LINES)
             self._await_ready()
         except BaseException:
             self.stop()

@@ -10,7 +10,7 @@ from eventflow_pipeline.warehouse.conditions import SOURCES, look
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.oncall.facts import CAMPAIGN, clients, visits
+from eventflow_pipeline_tests.oncall.facts import clients, visits
 
 NOW = datetime.now(UTC)
 
@@ -89,4 +89,3 @@ def test_nothing_is_wrong_with_an_empty_day(database: Database) -> None:
     seen = look(database.pipeline, database.settings, NOW)
     assert set(seen) == {"sources", *(source.name for source in SOURCES)}
     assert [c for conditions in seen.values() for c in conditions if c.name != "detection_late"] == []
-    assert CAMPAIGN

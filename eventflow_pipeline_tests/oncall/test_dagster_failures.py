@@ -172,6 +172,7 @@ def test_failing_ticks(instance: dg.DagsterInstance) -> None:
     )
     from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
     from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+    from dagster._utils.error import SerializableErrorInfo
 
     location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="m"), location_name="l")
     origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "refresh")
@@ -180,8 +181,9 @@ def test_failing_ticks(instance: dg.DagsterInstance) -> None:
 
     def tick(status: TickStatus, at: float) -> None:
         data = TickData(
-            state.instigator_origin_id, "refresh", InstigatorType.SENSOR, status, at, selector_id=state.selector_id
-        )
+            state.instigator_origin_id, "refresh", InstigatorType.SENSOR, status, at, selector_id=state.selector_id,
+            run_ids=[], error=SerializableErrorInfo("boom", [], None) if status is TickStatus.FAILURE else None,
+        )  # fmt: skip
         instance.create_tick(data)
 
     now = time.time()
