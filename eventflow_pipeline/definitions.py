@@ -3,15 +3,18 @@
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
+from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
+from eventflow_pipeline.defs.quality import CHECKS, verify_job
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
 
 defs = dg.Definitions(
-    assets=[*SOURCE_ASSETS, daily_buckets],
-    jobs=[daily_buckets_job],
+    assets=[*SOURCE_ASSETS, daily_buckets, quality_daily],
+    asset_checks=CHECKS,
+    jobs=[daily_buckets_job, verify_job],
     sensors=ALERT_SENSORS,
     resources={"warehouse": Warehouse()},
-    # A run is one step: a process of its own for it would only cost seconds.
+    # The steps of a run are few and work in the database: processes of their own would only cost seconds.
     executor=dg.in_process_executor,
 )

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
 from eventflow_pipeline.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -72,6 +73,32 @@ class Settings(BaseSettings):
     deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
     deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
     deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+
+    thresholds: dict[str, Threshold] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Thresholds of quality checks that differ from the defaults, as JSON: "
+        '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
+    )
+    minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
+    linkage_days_before: int = Field(30, ge=1, description="Look-back of the linkage rate before an entry (Q2).")
+    linkage_minutes_after: int = Field(5, ge=0, description="... and after it.")
+    clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
+    clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
+    verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
+    checks_recorded_days: int = Field(
+        31, ge=1, description="Days of a range run whose passing checks are recorded one by one; failing ones always are."
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _with_defaults(cls, given: dict[str, Threshold]) -> dict[str, Threshold]:
+        if unknown := sorted(given.keys() - DEFAULT_THRESHOLDS.keys()):
+            raise ValueError(
+                f"EVENTFLOW_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
+                + ", ".join(DEFAULT_THRESHOLDS)
+            )
+        return {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
 
     @field_validator("timezone")
     @classmethod

@@ -19,6 +19,7 @@ _DAY = 0x0EF10001
 _MIGRATION = 0x0EF10002
 _HISTOGRAM = 0x0EF10003
 _ALERTS = 0x0EF10035
+_QUALITY = 0x0EF10030
 
 
 @contextmanager
@@ -112,3 +113,10 @@ def alert_pass(connection: Connection) -> Iterator[bool]:
         if mine:
             with suppress(DBAPIError):
                 connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def quality_lock(connection: Connection) -> Iterator[None]:
+    """Sole right to write indicators of data quality."""
+    with _held(connection, _QUALITY, 0, "the indicators of data quality"):
+        yield

@@ -27,6 +27,7 @@ _COMPUTED = (
     "stats.bucket_daily",
     "stats.return_histogram",
     "stats.partition_state",
+    "stats.quality_daily",
     "stats.detection_pass",
     "stats.day_ledger",
 )
