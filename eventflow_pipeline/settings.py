@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
     verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
     checks_recorded_days: int = Field(
-        31, ge=1, description="Days of a range run whose passing checks are recorded one by one; failing ones always are."
+        31,
+        ge=1,
+        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
     )
 
     @field_validator("thresholds")

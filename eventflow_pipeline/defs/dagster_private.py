@@ -13,9 +13,13 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 
-def latest_materializations(instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Iterable[str]) -> Mapping[str, int]:
+def latest_materializations(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Iterable[str]
+) -> Mapping[str, int]:
     """Event ids of the latest materialization of each partition that has one."""
-    return instance.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions))
+    return instance.get_latest_storage_id_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
+    )
 
 
 def log_partition_check(

@@ -1,14 +1,16 @@
 """Checks of the daily buckets, per day: parity with the facts at zero tolerance, and quality of the facts.
 
-Three steps, so that a run starts few processes and every step reads the facts once: parity of days, parity of ranges,
-quality. A parity failure is repaired once and reported all the same.
+Two steps, parity and quality, so that the facts are read once for all checks of a kind. What differs from the facts is
+rebuilt once, and reported all the same.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from eventflow_pipeline.defs.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.indicators import quality_daily
@@ -22,6 +24,7 @@ from eventflow_pipeline.domain.differences import Comparison, Difference
 from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
+from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.parity import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity_repair import repair
 from eventflow_pipeline.warehouse.quality import findings
@@ -67,6 +70,8 @@ _RAW_SPECS = [
         for grain in GRAINS
     ),
 ]
+#: Where differences of a grain are shown; the bridge's and the state's at the bridge.
+_ASSET_OF = {grain.name: bucket_key(grain) for grain in GRAINS}
 _RANGE_SPECS = [
     _spec(
         RANGE_PARITY,
@@ -80,43 +85,25 @@ _QUALITY_SPECS = [
     _spec(name, dg.AssetKey(["stats", table]), _DESCRIPTIONS[name], [QUALITY]) for name, table in QUALITY_CHECKS.items()
 ]
 
-Compare = Callable[[], Comparison]
 
+@dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
+def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """Compare the run's days with their facts, then the ranges that end on them; rebuild what differs.
 
-@dg.multi_asset_check(name="check_raw_parity", specs=_RAW_SPECS)
-def raw_parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-    """Compare the run's days with their facts; rebuild the days that differ."""
+    In this order and in one step, because a rebuilt day puts the ranges right that contain it.
+    """
     days = run_days(context)
-
-    def compare() -> Comparison:
-        return compare_days(warehouse.engine, warehouse.settings, DayRange(days[0], days[-1]))
-
-    def of(difference: Difference) -> dg.AssetKey:
-        grain = difference.grain
-        return SESSION_DAYS if grain in ("session_days", "partition_state") else _bucket_keys[grain]
-
-    yield from _parity(context, warehouse, RAW_PARITY, [spec.asset_key for spec in _RAW_SPECS], compare, of)
-
-
-@dg.multi_asset_check(name="check_range_parity", specs=_RANGE_SPECS)
-def range_parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-    """Compare windows that end on the run's days with the facts, and histograms with the bridge; rebuild what differs."""
-    days = run_days(context)
-
-    def compare() -> Comparison:
-        span = DayRange(days[0], days[-1])
-        windows = compare_windows(warehouse.engine, warehouse.settings, span)
-        histograms = compare_histograms(warehouse.engine, span)
-        return Comparison(windows.checked, windows.stale, windows.missing, windows.differences + histograms.differences)
-
-    yield from _parity(
-        context,
-        warehouse,
-        RANGE_PARITY,
-        [spec.asset_key for spec in _RANGE_SPECS],
-        compare,
-        lambda difference: _bucket_keys[difference.grain],
-    )
+    span = DayRange(days[0], days[-1])
+    engine, settings = warehouse.engine, warehouse.settings
+    comparisons: Mapping[str, Callable[[], Comparison]] = {
+        RAW_PARITY: lambda: compare_days(engine, settings, span),
+        RANGE_PARITY: lambda: _compare_ranges(engine, settings, span),
+    }
+    for name, compare in comparisons.items():
+        checks = sorted(key for key in context.selected_asset_check_keys if key.name == name)
+        if checks:
+            results = _compare_and_repair(context, warehouse, compare, checks)
+            yield from report(context, results, settings.checks_recorded_days)
 
 
 @dg.multi_asset_check(name="check_quality", specs=_QUALITY_SPECS)
@@ -126,13 +113,8 @@ def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse)
     found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
     for finding in findings(warehouse.engine, warehouse.settings, DayRange(days[0], days[-1])):
         found[finding.check, finding.day].append(finding)
-    results = {
-        spec.key: {day: _quality_result(found[spec.name, day]) for day in days} for spec in _QUALITY_SPECS
-    }
+    results = {spec.key: {day: _quality_result(found[spec.name, day]) for day in days} for spec in _QUALITY_SPECS}
     yield from report(context, results, warehouse.settings.checks_recorded_days)
-
-
-_bucket_keys = {grain.name: bucket_key(grain) for grain in GRAINS}
 
 
 def _quality_result(wrong: Sequence[Finding]) -> DayResult:
@@ -140,14 +122,17 @@ def _quality_result(wrong: Sequence[Finding]) -> DayResult:
     return DayResult([f.row() for f in worst_first], worst_first[0].severity.value if worst_first else "warn")
 
 
-def _parity(
+def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:
+    windows, histograms = compare_windows(engine, settings, span), compare_histograms(engine, span)
+    return replace(windows, differences=windows.differences + histograms.differences)
+
+
+def _compare_and_repair(
     context: dg.AssetCheckExecutionContext,
     warehouse: Warehouse,
-    name: str,
-    assets: Sequence[dg.AssetKey],
-    compare: Compare,
-    asset_of: Callable[[Difference], dg.AssetKey],
-) -> Iterator[dg.AssetCheckResult]:
+    compare: Callable[[], Comparison],
+    checks: Sequence[dg.AssetCheckKey],
+) -> dict[dg.AssetCheckKey, dict[date, DayResult]]:
     """Compare, rebuild once what differs, compare again, and report what was found at first."""
     found = compare()
     note = ""
@@ -155,30 +140,29 @@ def _parity(
         rebuilt = repair(warehouse.engine, warehouse.settings, found, context.run.run_id)
         left = len(compare().differences)
         note = f"rebuilt {', '.join(map(str, rebuilt))}, " + (f"{left} differences LEFT" if left else "agrees now")
-        context.log.error(f"{name}: {len(found.differences)} differences; {note}")
+        context.log.error(f"{checks[0].name}: {len(found.differences)} differences; {note}")
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
     for difference in found.differences:
-        wrong[asset_of(difference), difference.day].append(difference)
-    late = {day: "stale: its facts moved since it was computed" for day in found.stale}
+        wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
+    late = {day: "stale: facts moved since they were computed" for day in found.stale}
     late |= {day: "not computed" for day in found.missing}
-    results = {
-        dg.AssetCheckKey(asset, name): {
+    return {
+        check: {
             day: DayResult(
-                [d.row() for d in wrong[asset, day]], note=note if wrong[asset, day] else late.get(day, "")
+                [d.row() for d in wrong[check.asset_key, day]],
+                note=note if wrong[check.asset_key, day] else late.get(day, ""),
             )
             for day in run_days(context)
         }
-        for asset in assets
+        for check in checks
     }
-    yield from report(context, results, warehouse.settings.checks_recorded_days)
 
 
-CHECKS = [raw_parity_checks, range_parity_checks, quality_checks]
+CHECKS = [parity_checks, quality_checks]
 
 verify_job = dg.define_asset_job(
     "verify_days",
     selection=dg.AssetSelection.assets(quality_daily) | dg.AssetSelection.checks(*CHECKS),
-    partitions_def=DAILY,
     description="Measure the indicators of a day or range and run every check on it, without computing buckets again. "
     "What differs from the facts is rebuilt and reported.",
 )

@@ -142,8 +142,15 @@ class Judge:
         return [Finding("deficit", day, client_id, severity, what, visits / entries, limit, entries)]
 
     def judged(
-        self, check: str, day: date, client_id: UUID | None, what: str, value: float, volume: int,
-        *, below: bool = False,
+        self,
+        check: str,
+        day: date,
+        client_id: UUID | None,
+        what: str,
+        value: float,
+        volume: int,
+        *,
+        below: bool = False,
     ) -> list[Finding]:
         """A measured value against the threshold named like the check."""
         passed = self.threshold(check, client_id).severity(value, below=below)

@@ -59,7 +59,7 @@ def try_day(connection: Connection, day: date) -> Iterator[bool]:
     try:
         yield len(taken) == 2
     finally:
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             for suffix, keys in reversed(taken):
                 connection.execute(text(f"select pg_advisory_unlock{suffix}(:space, :key)"), keys)
 
@@ -111,7 +111,7 @@ def alert_pass(connection: Connection) -> Iterator[bool]:
         yield mine
     finally:
         if mine:
-            with suppress(DBAPIError):
+            with suppress(SQLAlchemyError):
                 connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
 
 

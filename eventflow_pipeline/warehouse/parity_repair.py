@@ -31,6 +31,10 @@ def repair(engine: Engine, settings: Settings, found: Comparison, run_id: str | 
         rebuild_histograms(engine, days)
         reasons = sorted({f"{d.part} {d.grain}" for d in found.differences if d.day in days or d.first in days})
         logger().warning(
-            "parity_repair", partition=str(days), run_id=run_id, reason=", ".join(reasons), differences=len(found.differences)
+            "parity_repair",
+            partition=str(days),
+            run_id=run_id,
+            reason=", ".join(reasons),
+            differences=len(found.differences),
         )
     return ranges

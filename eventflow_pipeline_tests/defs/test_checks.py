@@ -15,7 +15,7 @@ from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.loading import load_definitions
 
 CLIENT, C = UUID(int=1), UUID(int=0xC)
-DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 4))
+DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 4))
 Run = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -75,9 +75,7 @@ def facts(database: Database) -> Database:
     return database
 
 
-def _states(
-    instance: dg.DagsterInstance, definitions: dg.Definitions, asset: str, check: str
-) -> dict[str, list[str]]:
+def _states(instance: dg.DagsterInstance, definitions: dg.Definitions, asset: str, check: str) -> dict[str, list[str]]:
     """Partitions of a check by status, as the user interface shows them."""
     key = dg.AssetCheckKey(dg.AssetKey(["stats", asset]), check)
     partitions = definitions.resolve_asset_graph().get(key).partitions_def
@@ -126,7 +124,7 @@ def test_a_single_day_run_shows_its_day(run: Run, facts: Database, each: Callabl
 def test_damage_is_reported_where_it_is_repaired_once_and_gone_next_time(
     run: Run, facts: Database, each: Callable[..., object], span: str
 ) -> None:
-    damaged = date(2024, 3, 3)
+    damaged = date(2024, 1, 3)
     days: DayRange | date = DAYS if span == "range" else damaged
     assert run("daily_buckets", DAYS).success
     facts.execute("update stats.campaign_daily set conversions = 9 where bucket_date = :d", d=damaged)
@@ -147,7 +145,7 @@ def test_damage_is_reported_where_it_is_repaired_once_and_gone_next_time(
     )
     if span == "day":
         assert evaluation.description
-        assert "rebuilt 2024-03-03, agrees now" in evaluation.description
+        assert "rebuilt 2024-01-03, agrees now" in evaluation.description
         assert "raw 5, stored 9" in evaluation.description
         assert f"entity_id={C}" in evaluation.description
     assert evaluation.severity is dg.AssetCheckSeverity.ERROR
@@ -160,9 +158,9 @@ def test_a_damaged_histogram_is_reported_as_range_parity(
     run: Run, facts: Database, each: Callable[..., object], span: str
 ) -> None:
     assert run("daily_buckets", DAYS).success
-    facts.execute("delete from stats.utm_returns where bucket_date = '2024-03-04'")
+    facts.execute("delete from stats.utm_returns where bucket_date = '2024-01-04'")
     run("verify_days", DAYS if span == "range" else DAYS.last)
-    assert each("utm_daily", "range_parity")["FAILED"] == ["2024-03-04"]  # type: ignore[index]
+    assert each("utm_daily", "range_parity")["FAILED"] == ["2024-01-04"]  # type: ignore[index]
     run("verify_days", DAYS)
     assert each("utm_daily", "range_parity") == {"SUCCEEDED": _all(DAYS)}
 
@@ -171,27 +169,27 @@ def test_a_stale_day_passes_with_a_note(run: Run, facts: Database, each: Callabl
     assert run("daily_buckets", DAYS).success
     facts.insert(
         "event_access_logs",
-        [{"accessed_at": datetime(2024, 3, 4, 5, tzinfo=UTC), "session_id": "late", "campaign_id": C}],
+        [{"accessed_at": datetime(2024, 1, 4, 5, tzinfo=UTC), "session_id": "late", "campaign_id": C}],
     )
     result = run("verify_days", DAYS.last)
     evaluation = next(e for e in result.get_asset_check_evaluations() if e.check_name == "raw_parity")
     assert evaluation.passed
-    assert evaluation.metadata["note"].value == "stale: its facts moved since it was computed"
+    assert evaluation.metadata["note"].value == "stale: its facts moved since they were computed"
 
 
 def test_quality_findings_are_shown_on_their_day(run: Run, facts: Database, each: Callable[..., object]) -> None:
     """Warnings and errors by severity; the day after is not touched by it."""
     facts.execute(
-        "update event_access_logs set session_id = ' ' where accessed_at::date = '2024-03-02' and session_id < 's2'"
+        "update event_access_logs set session_id = ' ' where accessed_at::date = '2024-01-02' and session_id < 's2'"
     )
-    facts.execute("delete from event_access_logs where accessed_at::date = '2024-03-03'")
+    facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-03'")
     assert run("daily_buckets", DAYS).success
     assert each("client_daily", "sessionless") == {
-        "FAILED": ["2024-03-02"],
-        "SUCCEEDED": ["2024-03-01", "2024-03-03", "2024-03-04"],
+        "FAILED": ["2024-01-02"],
+        "SUCCEEDED": ["2024-01-01", "2024-01-03", "2024-01-04"],
     }
-    assert each("client_daily", "deficit")["FAILED"] == ["2024-03-03"]  # type: ignore[index]
-    result = run("daily_buckets", date(2024, 3, 3))
+    assert each("client_daily", "deficit")["FAILED"] == ["2024-01-03"]  # type: ignore[index]
+    result = run("daily_buckets", date(2024, 1, 3))
     deficit = next(e for e in result.get_asset_check_evaluations() if e.check_name == "deficit")
     assert not deficit.passed
     assert deficit.severity is dg.AssetCheckSeverity.ERROR
@@ -203,8 +201,8 @@ def test_passing_days_beyond_the_limit_are_summed_up(
     run: Run, facts: Database, each: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVENTFLOW_CHECKS_RECORDED_DAYS", "1")
-    facts.execute("delete from event_access_logs where accessed_at::date = '2024-03-01'")
+    facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-01'")
     assert run("daily_buckets", DAYS).success
     shown = each("client_daily", "deficit")
-    assert shown["FAILED"] == ["2024-03-01"]  # type: ignore[index]
-    assert shown["SUCCEEDED"] == ["2024-03-04"]  # type: ignore[index]
+    assert shown["FAILED"] == ["2024-01-01"]  # type: ignore[index]
+    assert shown["SUCCEEDED"] == ["2024-01-04"]  # type: ignore[index]
