@@ -1,14 +1,18 @@
 """Every knob of the project, once, typed, read from the environment (``EVENTFLOW_*``)."""
 
 import os
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
 from eventflow_pipeline.errors import UserError
 
@@ -55,6 +59,17 @@ class Settings(BaseSettings):
     )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
+    presence_min_seconds: int = Field(
+        60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
+    )
+    presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
+    webinar_before_minutes: int = Field(
+        60, ge=0, description="Sampling begins this long before a webinar's start (W1)."
+    )
+    webinar_after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after the start (W1).")
+    sampler_silent_seconds: int = Field(
+        90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
+    )
     alert_urls: SecretStr | None = Field(
         None,
         description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
@@ -73,6 +88,30 @@ class Settings(BaseSettings):
     deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
     deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
     deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+    detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")
+    heal_retry_seconds: int = Field(
+        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
+    )
+    heal_attempts: int = Field(
+        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for somebody."
+    )
+    run_retention_days: int = Field(
+        3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
+    )
+
+    hourly_clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Clients that get hour buckets (B1), ids separated by commas."
+    )
+    hourly_campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
+    )
+
+    @field_validator("hourly_clients", "hourly_campaigns", mode="before")
+    @classmethod
+    def _listed(cls, ids: object) -> object:
+        """A list as the environment has it; the same ids in another order are the same setting."""
+        listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
+        return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
 
     thresholds: dict[str, Threshold] = Field(
         default_factory=dict,
@@ -122,6 +161,23 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The business zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def observation(self) -> ObservationRules:
+        """When webinars are observed, and who counts as active (W1)."""
+        return ObservationRules(
+            active=timedelta(seconds=self.presence_active_seconds),
+            before=timedelta(minutes=self.webinar_before_minutes),
+            after=timedelta(minutes=self.webinar_after_minutes),
+        )
+
+    @property
+    def day_settings(self) -> Mapping[str, tuple[str, ...]]:
+        """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
+
+        Zone and first partition are not among them: they are stored as the calendar, which must be rebuilt.
+        """
+        return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
 
     @property
     def chosen(self) -> frozenset[str]:

@@ -83,7 +83,7 @@ _CAUSES: tuple[tuple[str, Callable[[Evidence], bool], str, str], ...] = (
     ),
     (
         "session_and_visit_lost",
-        lambda e: True,
+        lambda _: True,
         "No hit of this client arrives, other clients' do, and its entries carry no session either: its pages are "
         "served without the middleware.",
         "Look at the route or domain its pages are served from: does it pass the entry middleware (S3)?",

@@ -100,8 +100,8 @@ def _of_receivers(settings: Settings) -> list[Finding]:
         return []
     return [
         Finding(
-            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset", "Alerts are log lines only: nobody is paged.",
-            "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
+            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset",
+            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
         )
     ]  # fmt: skip
 
@@ -142,7 +142,8 @@ def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
         Finding(
             Severity.ERROR, "undelivered", "", f"{len(stuck)} alerts could not be delivered",
             "A receiver does not take messages; they are sent again in every pass and not lost.",
-            "See the log lines alert_not_delivered; put the receiver or its address right.", "alerts", "eventflow doctor",
+            "See the log lines alert_not_delivered; put the receiver or its address right.",
+            "alerts", "eventflow doctor",
             min(e.undelivered_since or now for e in stuck),
         )
     ] if stuck else []  # fmt: skip

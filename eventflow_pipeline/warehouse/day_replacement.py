@@ -1,8 +1,10 @@
-"""Replacing one business day: bridge, buckets of every grain and the day's state, in one transaction."""
+"""Replacing one business day: bridge, buckets of every grain, hour buckets and the day's state, in one transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping
 
@@ -24,7 +26,7 @@ class ParityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets per grain."""
+    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1)."""
 
     day: date
     session_days: int
@@ -39,6 +41,7 @@ class DayTotals:
     excluded_conversions: int
     watermark: datetime | None
     buckets: Mapping[str, int]
+    campaign_hours: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             )
             _replace(connection, "buckets", day, from_scratch=request.from_scratch)
             buckets = connection.execute(statement("partition_state/select_bucket_counts")).all()
+            campaign_hours = _replace_hours(connection, day, {**bounds, **_hourly(settings)})
             connection.execute(
                 statement("partition_state/upsert_partition_state"),
                 {
@@ -119,7 +123,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
                 },
             )
     measured = {f.name: totals[f.name] for f in fields(DayTotals) if f.name in totals}
-    return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, **measured)
+    return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
 
 
 def _cause(stored: RowMapping | None, totals: RowMapping, definition: str) -> Cause | None:
@@ -149,6 +153,19 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
         connection.execute(statement(f"{table}/delete_day"), {"bucket_date": day})
     for step in ("delete_vanished", "insert_appeared"):
         connection.execute(statement(f"{table}/{step}"), {"bucket_date": day})
+
+
+def _hourly(settings: Settings) -> dict[str, list[UUID]]:
+    return {"clients": list(settings.hourly_clients), "campaigns": list(settings.hourly_campaigns)}
+
+
+def _replace_hours(connection: Connection, day: date, parameters: Mapping[str, Any]) -> int:
+    """Replace the day's hour buckets (B1); where nobody is listed, facts are not read for them. Returns how many."""
+    connection.execute(statement("campaign_hours/delete_campaign_hours"), {"bucket_date": day})
+    if not (parameters["clients"] or parameters["campaigns"]):
+        return 0
+    inserted = connection.execute(statement("campaign_hours/insert_campaign_hours"), {**parameters, "bucket_date": day})
+    return inserted.rowcount
 
 
 def _require_parity(day: date, totals: RowMapping) -> None:

@@ -13,7 +13,9 @@ DEFINITION_VERSION = 1
 
 def definition_key(settings: Settings, grains: Sequence[str]) -> str:
     """Everything besides facts, dimensions and exclusions that a day's numbers depend on, as readable text."""
-    return f"version={DEFINITION_VERSION} zone={settings.timezone} grains={','.join(grains)}"
+    parts = {"version": DEFINITION_VERSION, "zone": settings.timezone, "grains": ",".join(grains)}
+    parts |= {name: ",".join(values) for name, values in settings.day_settings.items() if values}
+    return " ".join(f"{name}={value}" for name, value in parts.items())
 
 
 def current_definition(connection: Connection, settings: Settings) -> str:
