@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     linkage_minutes_after: int = Field(5, ge=0, description="... and after it.")
     clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
     clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
+    silence_minutes: int = Field(30, ge=1, description="Quiet of a client's stream that is never judged (Q7).")
+    silence_factor: float = Field(
+        3.0, ge=1, description="Multiple of the 99th percentile of a stream's gaps from which it is silent (Q7)."
+    )
     verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
     checks_recorded_days: int = Field(
         31,

@@ -46,7 +46,7 @@ class DayResult:
             shown["note"] = self.note
         if self.wrong:
             shown["first"] = dg.MetadataValue.table(
-                [dg.TableRecord({k: v for k, v in row.items()}) for row in self.wrong[:_MOST_ROWS]],
+                [dg.TableRecord(dict(row)) for row in self.wrong[:_MOST_ROWS]],
                 dg.TableSchema([dg.TableColumn(name) for name in self.wrong[0]]),
             )
         return shown

@@ -144,8 +144,8 @@ def _compare_and_repair(
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
     for difference in found.differences:
         wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
-    late = {day: "stale: facts moved since they were computed" for day in found.stale}
-    late |= {day: "not computed" for day in found.missing}
+    late = dict.fromkeys(found.stale, "stale: facts moved since they were computed")
+    late |= dict.fromkeys(found.missing, "not computed")
     return {
         check: {
             day: DayResult(

@@ -15,10 +15,12 @@ from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.locks import quality_lock
+from eventflow_pipeline.warehouse.silence import quiet_streams
 from eventflow_pipeline.warehouse.sql_files import statement
 
 #: Days measured from one snapshot.
 _DAYS_AT_ONCE = 10
+_SILENCE_DAYS = 7
 
 
 def measure(engine: Engine, settings: Settings, days: DayRange) -> None:
@@ -94,6 +96,7 @@ def findings(engine: Engine, settings: Settings, days: DayRange, now: datetime |
     found = judged.findings(indicators(engine, settings, days))
     found += _campaign_rates(engine, settings, judged, days)
     newest = today(settings.zone, now)
+    found += _silences(engine, settings, judged, days, now)
     if newest in days:
         found += _trailing_deficits(engine, settings, judged, newest, now)
     return found
@@ -120,3 +123,14 @@ def _trailing_deficits(
                 day, UUID(condition.subject), numbers["visits"], numbers["entries"],
                 f"in the last {settings.deficit_window_minutes} minutes",
             )  # fmt: skip
+
+
+def _silences(
+    engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime
+) -> Iterable[Finding]:
+    """Streams that were silent when a day ended, or are now; of long ranges the newest days only (it is for on-call)."""
+    for day in list(days)[-_SILENCE_DAYS:]:
+        at = min(now, day_start(day + timedelta(days=1), settings.zone))
+        for quiet in quiet_streams(engine, settings, at):
+            what = f"{quiet.stream} quiet for {quiet.quiet_seconds / 60:.0f} minutes"
+            yield from judged.judged("silence", day, quiet.client_id, what, quiet.excess, 0)
