@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
+from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
 from eventflow_pipeline.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -118,6 +119,38 @@ class Settings(BaseSettings):
         """A list as the environment has it; the same ids in another order are the same setting."""
         listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
         return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
+
+    thresholds: dict[str, Threshold] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Thresholds of quality checks that differ from the defaults, as JSON: "
+        '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
+    )
+    minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
+    linkage_days_before: int = Field(30, ge=1, description="Look-back of the linkage rate before an entry (Q2).")
+    linkage_minutes_after: int = Field(5, ge=0, description="... and after it.")
+    clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
+    clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
+    silence_minutes: int = Field(30, ge=1, description="Quiet of a client's stream that is never judged (Q7).")
+    silence_factor: float = Field(
+        3.0, ge=1, description="Multiple of the 99th percentile of a stream's gaps from which it is silent (Q7)."
+    )
+    verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
+    checks_recorded_days: int = Field(
+        31,
+        ge=1,
+        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _with_defaults(cls, given: dict[str, Threshold]) -> dict[str, Threshold]:
+        if unknown := sorted(given.keys() - DEFAULT_THRESHOLDS.keys()):
+            raise ValueError(
+                f"EVENTFLOW_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
+                + ", ".join(DEFAULT_THRESHOLDS)
+            )
+        return {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
 
     @field_validator("timezone")
     @classmethod
