@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
     )
     presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
-    webinar_before_minutes: int = Field(60, ge=0, description="Sampling begins this long before a webinar's start (W1).")
+    webinar_before_minutes: int = Field(
+        60, ge=0, description="Sampling begins this long before a webinar's start (W1)."
+    )
     webinar_after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after the start (W1).")
     sampler_silent_seconds: int = Field(
         90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."

@@ -59,7 +59,7 @@ def _refused(done: subprocess.CompletedProcess[str], *named: str) -> None:
 
 def test_help_teaches(eventflow: Eventflow) -> None:
     overview = eventflow("--help").stdout
-    for command in ("migrate", "sample", "backfill", "rebuild", "demo"):
+    for command in ("migrate", "sample", "backfill", "rebuild", "webinar", "demo"):
         assert command in overview
         assert len(eventflow(command, "--help").stdout.splitlines()) > 8
 

@@ -24,19 +24,16 @@ from eventflow_pipeline.defs.webinar_metadata import (
 )
 from eventflow_pipeline.domain.concurrency import tolerated_misses
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.webinar.conditions import findings
 from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
 from eventflow_pipeline.warehouse.webinar.reads import curves
 from eventflow_pipeline.warehouse.webinar.refresh import days_to_refresh
-from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
+from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, watched_look
 
 GROUP = "webinar"
 JOB = "webinar_stats"
-#: Three looks a minute: a tick that is late or fails costs no minute.
-SAMPLER_SECONDS = 20
 ASSET_KEYS = (FIVE_MINUTES, DAILY_STATS)
 
 
@@ -56,9 +53,9 @@ def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata:
 _FIVE_MINUTES = _spec(
     FIVE_MINUTES,
     [source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")],
-    "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): samples, "
-    "minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are carried under "
-    "`source = 'legacy'` and never mixed with ours.",
+    "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): "
+    "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are carried "
+    "under `source = 'legacy'` and never mixed with ours.",
     five_minute_metadata(),
 )
 _DAILY = _spec(
@@ -142,7 +139,7 @@ def _day_metadata(day: WebinarDay, warehouse: Warehouse) -> Mapping[dg.AssetKey,
 webinar_stats_job = dg.define_asset_job(
     JOB,
     selection=dg.AssetSelection.assets(webinar_days),
-    description="Replace the five-minute buckets and the days of webinars for one day or a range of days, and check them.",
+    description="Replace the five-minute buckets and the days of webinars for one day or a range, and check them.",
 )
 
 
@@ -227,7 +224,7 @@ def _record_by_day(
         if (storage_id := stored.get(day.isoformat())) is None:
             continue
         run.log_event(
-            dg.AssetCheckEvaluation(
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]
                 asset_key=spec.asset_key,
                 check_name=spec.name,
                 partition=day.isoformat(),
@@ -243,22 +240,17 @@ def _record_by_day(
 
 @dg.sensor(
     name="webinar_sampler",
-    minimum_interval_seconds=SAMPLER_SECONDS,
+    minimum_interval_seconds=LOOKS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "
     "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
 )
 def webinar_sampler(warehouse: Warehouse) -> dg.SkipReason:
-    """One look. A failure is one structured line, and the next look is 20 seconds away."""
-    try:
-        samples = sample_webinars(warehouse.engine, warehouse.settings.observation)
-    except Exception as problem:
-        logger().error("webinar_sampling_failed", reason=reason(problem))
-        raise
+    """One look. A tick that fails is one structured line and a red tick; the next look is 20 seconds away."""
+    samples = watched_look(warehouse.engine, warehouse.settings.observation)
     if not samples:
         return dg.SkipReason("no webinar is observed, or this minute has its samples")
     viewers = sum(sample.viewers for sample in samples)
-    logger().info("webinars_sampled", minute=samples[0].minute.isoformat(), webinars=len(samples), viewers=viewers)
     return dg.SkipReason(f"{samples[0].minute:%H:%M} UTC: {len(samples)} webinars, {viewers} viewers")
 
 
@@ -271,9 +263,7 @@ def webinar_sampler(warehouse: Warehouse) -> dg.SkipReason:
     description="Every five minutes the days with samples newer than their buckets (while a webinar is live); on the "
     "hour every day whose samples, legacy rows, webinars or visits changed. No run when nothing did.",
 )
-def webinar_refresh(
-    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
-) -> list[dg.RunRequest] | dg.SkipReason:
+def webinar_refresh(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> list[dg.RunRequest] | dg.SkipReason:
     """Range runs for what is to be computed again."""
     unfinished = dg.RunsFilter(job_name=JOB, statuses=[*_UNFINISHED])
     if context.instance.get_run_ids(unfinished, limit=1):

@@ -29,7 +29,8 @@ _BUCKET_COLUMNS: Sequence[_Column] = (
     ("sum_viewers", "bigint", "Sum over samples.", [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
     ("min_viewers", "integer", "Fewest active viewers.", [(PRESENCE, "last_seen_at"), (LEGACY, "min_participants")]),
     ("max_viewers", "integer", "Most active viewers.", [(PRESENCE, "last_seen_at"), (LEGACY, "max_participants")]),
-    ("avg_viewers", "numeric", "sum_viewers / sample_count.", [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
+    ("avg_viewers", "numeric", "sum_viewers / sample_count.",
+     [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
     ("last_viewers", "integer", "The last sample.", [(PRESENCE, "last_seen_at"), (LEGACY, "last_participants")]),
     ("max_at", "timestamptz", "First minute with max_viewers; legacy: the bucket's start.", []),
     ("gaps", "integer", "Minutes that should have been sampled and were not (W1); NULL for legacy.", []),
@@ -113,7 +114,7 @@ def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.
     axes.set_ylim(bottom=0)
     axes.set_ylabel("viewers")
     axes.set_title(title)
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))
+    axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize="small")
     png = io.BytesIO()

@@ -76,9 +76,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
                 "the owner of EventFlow's tables, who may create roles."
             ) from refused
         connection.execute(text("select stats.refresh_source_views(), stats.grant_readers()"))
-        connection.execute(
-            statement("webinar/update_setting"), {"presence_min_seconds": settings.presence_min_seconds}
-        )
+        connection.execute(statement("webinar/update_setting"), {"presence_min_seconds": settings.presence_min_seconds})
         connection.execute(
             statement("calendar/insert_calendar"),
             {"time_zone": settings.timezone, "first_partition": settings.start_date},

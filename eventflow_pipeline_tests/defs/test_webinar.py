@@ -85,7 +85,9 @@ def test_a_day_shows_its_numbers_and_its_curve(run: Run, database: Database, ins
 
 def test_checks_of_a_day(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
     write_broadcast(database)
-    database.execute("delete from webinar_live_presence where user_id in (select user_id from webinar_live_presence limit 5)")
+    database.execute(
+        "delete from webinar_live_presence where user_id in (select user_id from webinar_live_presence limit 5)"
+    )
     assert run(DAY).success
     assert _evaluations(instance, "completeness")["2026-03-02"] == (False, "ERROR")  # 2 of 25 minutes
     assert _evaluations(instance, "min_average_max")["2026-03-02"][0]
@@ -94,14 +96,14 @@ def test_checks_of_a_day(run: Run, database: Database, instance: dg.DagsterInsta
 
 def test_few_missed_minutes_are_a_warning(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
     write_broadcast(database)
-    database.execute(
-        "insert into stats.webinar_sample values (:w, :m, 5, :m)", w=FIRST, m=START + 2 * MINUTE
-    )
+    database.execute("insert into stats.webinar_sample values (:w, :m, 5, :m)", w=FIRST, m=START + 2 * MINUTE)
     assert run(DAY).success
     assert _evaluations(instance, "completeness")["2026-03-02"] == (False, "WARN")
 
 
-def test_in_a_range_every_day_has_its_own_evaluation(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
+def test_in_a_range_every_day_has_its_own_evaluation(
+    run: Run, database: Database, instance: dg.DagsterInstance
+) -> None:
     write_broadcast(database)
     assert run(DayRange(DAY - timedelta(days=1), DAY)).success
     found = _evaluations(instance, "completeness")

@@ -76,9 +76,7 @@ def write_legacy(database: Database, webinar: UUID, start: datetime) -> None:
 
 def replace(database: Database, day: date = DAY) -> WebinarDay:
     """Replace the day's statistics as of two days later."""
-    return replace_webinar_day(
-        database.pipeline, day, database.settings.zone, RULES, at=START + timedelta(days=2)
-    )
+    return replace_webinar_day(database.pipeline, day, database.settings.zone, RULES, at=START + timedelta(days=2))
 
 
 @pytest.fixture

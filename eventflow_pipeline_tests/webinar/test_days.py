@@ -122,9 +122,15 @@ def test_a_webinar_without_a_row_stays_visible_under_the_unknown_client(broadcas
 
 
 def test_replacing_again_changes_nothing_and_an_emptied_day_becomes_empty(broadcast: Database) -> None:
-    before = [broadcast.rows(f"select * from stats.{t} order by 1, 2, 3, 4") for t in ("webinar_stats_5min", "webinar_stats_daily")]
+    before = [
+        broadcast.rows(f"select * from stats.{t} order by 1, 2, 3, 4")
+        for t in ("webinar_stats_5min", "webinar_stats_daily")
+    ]
     replace(broadcast)
-    after = [broadcast.rows(f"select * from stats.{t} order by 1, 2, 3, 4") for t in ("webinar_stats_5min", "webinar_stats_daily")]
+    after = [
+        broadcast.rows(f"select * from stats.{t} order by 1, 2, 3, 4")
+        for t in ("webinar_stats_5min", "webinar_stats_daily")
+    ]
     assert after == before
     for table in ("stats.webinar_sample", "webinar_access_logs", "webinar_live_presence", "stats.session_days"):
         broadcast.execute(f"delete from {table}")
@@ -162,7 +168,9 @@ def test_days_of_a_zone_whose_clock_changes(database: Database) -> None:
 
 
 def _stale(database: Database) -> list[date]:
-    return stale_webinar_days(database.pipeline, DayRange(date(2026, 3, 1), date(2026, 3, 4)), database.settings.zone, RULES)
+    return stale_webinar_days(
+        database.pipeline, DayRange(date(2026, 3, 1), date(2026, 3, 4)), database.settings.zone, RULES
+    )
 
 
 def test_days_with_anything_are_stale_until_computed(database: Database) -> None:
@@ -177,7 +185,8 @@ def test_days_with_anything_are_stale_until_computed(database: Database) -> None
 @pytest.mark.parametrize(
     "change",
     [
-        "insert into stats.webinar_sample values ('00000000-0000-0000-0000-0000000000a2', '2026-03-02 09:00+00', 3, now())",
+        "insert into stats.webinar_sample "
+        "values ('00000000-0000-0000-0000-0000000000a2', '2026-03-02 09:00+00', 3, now())",
         "update webinar_access_logs set sample_count = sample_count + 1, sum_participants = sum_participants + 3",
         "update webinars set webinar_start_time = webinar_start_time + interval '1 hour' where title = 'first'",
         "update webinars set registration_campaign_id = null where title = 'second'",
@@ -213,7 +222,9 @@ def test_findings(broadcast: Database) -> None:
     assert (found["minutes_owed"], found["minutes_missed"]) == (25, 2)
     assert (found["disordered"], found["disordered_legacy"], found["over_known"]) == (0, 0, 0)
     broadcast.execute("update stats.webinar_stats_5min set avg_viewers = max_viewers + 1 where source = 'legacy'")
-    broadcast.execute("update stats.webinar_stats_5min set avg_viewers = min_viewers - 1 where source = 'sampled' and max_viewers = 7")
+    broadcast.execute(
+        "update stats.webinar_stats_5min set avg_viewers = min_viewers - 1 where source = 'sampled' and max_viewers = 7"
+    )
     broadcast.execute("update stats.webinar_stats_daily set unique_viewers = 6 where webinar_id = :w", w=FIRST)
     found = findings(broadcast.pipeline, DayRange(DAY, DAY))[DAY]
     assert (found["disordered"], found["disordered_legacy"], found["over_known"]) == (1, 2, 1)

@@ -77,7 +77,8 @@ def test_a_viewer_cannot_write_anothers_row(ping: Ping, database: Database) -> N
 
 
 @pytest.mark.parametrize(
-    ("viewer", "role"), [(None, "authenticated"), (VIEWER, "anon"), (VIEWER, "service_role"), (VIEWER, "eventflow_pipeline")]
+    ("viewer", "role"),
+    [(None, "authenticated"), (VIEWER, "anon"), (VIEWER, "service_role"), (VIEWER, "eventflow_pipeline")],
 )
 def test_only_signed_in_viewers_may_ping(ping: Ping, viewer: UUID | None, role: str, database: Database) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
+from eventflow_pipeline.sample.concurrency import replay_presence
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 from eventflow_pipeline_tests.databases import Database
 
@@ -119,3 +120,18 @@ def test_sampling_reads_an_index_not_the_history(database: Database) -> None:
         lines = "\n".join(plan)
     assert "webinar_live_presence_last_seen_at_stats_idx" in lines
     assert "Seq Scan on webinar_live_presence" not in lines
+
+
+def test_sample_data_can_be_replayed_with_a_gap_to_look_at(database: Database) -> None:
+    _webinar(database)
+    later = uuid4()
+    _webinar(database, later, START + timedelta(days=1))
+    for webinar, start in ((WEBINAR, START), (later, START + timedelta(days=1))):
+        database.insert(
+            "webinar_live_presence",
+            [{"webinar_id": webinar, "user_id": uuid4(), "joined_at": start, "last_seen_at": start + 57 * MINUTE}],
+        )
+    replayed = replay_presence(database.owner, now=START + timedelta(days=1, minutes=30))
+    assert replayed == 300 - 7 + 90
+    rows = database.rows("select * from stats.webinar_sample where webinar_id = :w and viewers > 0", w=WEBINAR)
+    assert len(rows) == 61 - 7  # from joining to 180 seconds after being last seen

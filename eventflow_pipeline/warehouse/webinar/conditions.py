@@ -60,9 +60,7 @@ def findings(engine: Engine, days: DayRange) -> Mapping[date, RowMapping]:
     """By day: minutes owed and missed, buckets out of order, webinars whose peak exceeds their known viewers."""
     with connect(engine) as connection:
         rows: Sequence[RowMapping] = (
-            connection.execute(
-                statement("webinar/select_findings"), {"first_day": days.first, "last_day": days.last}
-            )
+            connection.execute(statement("webinar/select_findings"), {"first_day": days.first, "last_day": days.last})
             .mappings()
             .all()
         )

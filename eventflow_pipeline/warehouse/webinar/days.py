@@ -14,8 +14,6 @@ from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.locks import webinar_day_lock
 from eventflow_pipeline.warehouse.sql_files import statement
 
-_TABLES = ("webinar_stats_5min", "webinar_stats_daily", "webinar_client_daily")
-
 
 @dataclass(frozen=True, slots=True)
 class WebinarDay:
@@ -60,16 +58,14 @@ def replace_webinar_day(
             "at": now,
             "run_id": run_id,
         }
-        for table in _TABLES:
-            connection.execute(text(f"delete from stats.{table} where bucket_date = :bucket_date"), parameters)
-        for name in ("insert_5min", "insert_daily", "insert_client_daily", "upsert_day_state"):
+        for name in ("delete_day", "insert_5min", "insert_daily", "insert_client_daily", "upsert_day_state"):
             connection.execute(statement(f"webinar/{name}"), parameters)
         totals = connection.execute(statement("webinar/select_day_totals"), parameters).mappings().one()
         return WebinarDay(day=day, **totals)
 
 
 def stale_webinar_days(engine: Engine, days: Iterable[date], zone: ZoneInfo, rules: ObservationRules) -> list[date]:
-    """Those of ``days`` whose statistics were computed from something else than is there now, or never; oldest first."""
+    """Those of ``days`` that were computed from something else than is there now, or never; oldest first."""
     with connect(engine) as connection:
         found = connection.execute(
             statement("webinar/select_stale_days"), {**rules.window_parameters, **_bounds(days, zone)}
