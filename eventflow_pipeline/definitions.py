@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eventflow_pipeline.defs.alerts import ALERT_SENSORS
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
@@ -18,7 +19,7 @@ defs = dg.Definitions(
     asset_checks=[webinar_checks],
     jobs=[daily_buckets_job, webinar_stats_job],
     schedules=[webinar_refresh],
-    sensors=[webinar_sampler],
+    sensors=[*ALERT_SENSORS, webinar_sampler],
     resources={"warehouse": Warehouse()},
     # A run is one step: a process of its own for it would only cost seconds.
     executor=dg.in_process_executor,

@@ -1,13 +1,16 @@
 """Every knob of the project, once, typed, read from the environment (``EVENTFLOW_*``)."""
 
 import os
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.errors import UserError
@@ -37,6 +40,22 @@ class Settings(BaseSettings):
     )
     statement_timeout_seconds: int = Field(600, ge=1, description="Longest a single statement may take.")
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
+    lookback_days: int = Field(
+        3, ge=0, description="Days before today that every tick of change detection compares with their facts."
+    )
+    sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares.")
+    ingest_overlap_minutes: int = Field(
+        60, ge=1, description="How far before the last pass late facts are looked for: longer than any transaction."
+    )
+    guard_loss_share: float = Field(
+        0.2, ge=0, le=1, description="Share of a client's day whose loss by deletion or vanished rows is held."
+    )
+    guard_minimum_volume: int = Field(
+        10, ge=1, description="Hits or conversions of a client's day from which deletions are judged."
+    )
+    guard_settled_days: int = Field(
+        30, ge=0, description="Settled days (older than the look-back) that may lose facts or dimension rows at once."
+    )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
     presence_min_seconds: int = Field(
@@ -50,6 +69,48 @@ class Settings(BaseSettings):
     sampler_silent_seconds: int = Field(
         90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
     )
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
+        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
+    )
+    alert_interval_seconds: int = Field(30, ge=5, description="How often conditions are looked at.")
+    alert_reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is told again this often.")
+    alert_settle_seconds: int = Field(
+        120, ge=0, description="How long a condition must be gone before its end is told."
+    )
+    runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    stale_warn_minutes: int = Field(10, ge=1, description="A day stale, or no detection pass, this long: a warning.")
+    stale_error_minutes: int = Field(30, ge=1, description="... and this long: an error.")
+    daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
+    deficit_window_minutes: int = Field(60, ge=5, description="Trailing window of the deficit of visits (Q6).")
+    deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
+    deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
+    deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+    detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")
+    heal_retry_seconds: int = Field(
+        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
+    )
+    heal_attempts: int = Field(
+        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for somebody."
+    )
+    run_retention_days: int = Field(
+        3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
+    )
+
+    hourly_clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Clients that get hour buckets (B1), ids separated by commas."
+    )
+    hourly_campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
+    )
+
+    @field_validator("hourly_clients", "hourly_campaigns", mode="before")
+    @classmethod
+    def _listed(cls, ids: object) -> object:
+        """A list as the environment has it; the same ids in another order are the same setting."""
+        listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
+        return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
 
     @field_validator("timezone")
     @classmethod
@@ -80,6 +141,14 @@ class Settings(BaseSettings):
             before=timedelta(minutes=self.webinar_before_minutes),
             after=timedelta(minutes=self.webinar_after_minutes),
         )
+
+    @property
+    def day_settings(self) -> Mapping[str, tuple[str, ...]]:
+        """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
+
+        Zone and first partition are not among them: they are stored as the calendar, which must be rebuilt.
+        """
+        return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
 
     @property
     def chosen(self) -> frozenset[str]:

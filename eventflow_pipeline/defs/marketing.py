@@ -1,4 +1,4 @@
-"""The session-day bridge and the daily buckets of every grain: one step, because a day is one transaction."""
+"""The session-day bridge, the buckets of every grain and the hour buckets: one step, as a day is one transaction."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -8,11 +8,19 @@ import dagster as dg
 
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import OWNERS, source_key
-from eventflow_pipeline.defs.table_metadata import SESSION_DAYS, buckets_metadata, session_days_metadata
+from eventflow_pipeline.defs.table_metadata import (
+    CAMPAIGN_HOURS,
+    SESSION_DAYS,
+    buckets_metadata,
+    campaign_hours_metadata,
+    session_days_metadata,
+)
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.day_replacement import DEFINITION_VERSION, DayTotals
+from eventflow_pipeline.warehouse.day_replacement import DayTotals
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
@@ -34,7 +42,7 @@ def bucket_key(grain: Grain) -> dg.AssetKey:
 
 
 #: Everything one materialization of a day replaces.
-ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS))
+ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
 
 
 def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
@@ -72,6 +80,15 @@ _BUCKETS = {
     for grain in GRAINS
 }
 
+_HOURS = _spec(
+    CAMPAIGN_HOURS,
+    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+    "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS or _CAMPAIGNS list: "
+    "per UTC hour (T2) and business day (T1) hits (M1), visits = distinct sessions of the hour (M2), sessionless hits, "
+    "conversions (M3). Hours without anything have no row; visits do not add up over hours.",
+    campaign_hours_metadata(),
+)
+
 
 def _backfill_policy() -> dg.BackfillPolicy:
     days = load_settings().days_per_run
@@ -101,13 +118,14 @@ def _day_metadata(totals: DayTotals) -> dict[str, Any]:
 
 def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
     shared = _day_metadata(totals)
-    rows = {SESSION_DAYS: totals.session_days} | {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
+    rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
+    rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
     return {key: {**shared, "dagster/partition_row_count": count} for key, count in rows.items()}
 
 
 @dg.multi_asset(
     name="replace_days",
-    specs=[_BRIDGE, *_BUCKETS.values()],
+    specs=[_BRIDGE, *_BUCKETS.values(), _HOURS],
     backfill_policy=_backfill_policy(),
     pool="facts",
 )
@@ -121,7 +139,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     done: list[DayTotals] = []
     failed: list[FailedDay] = []
     try:
-        for outcome in replace_days(warehouse.engine, days, warehouse.settings, context.run.run_id):
+        for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
             if isinstance(outcome, FailedDay):
                 failed.append(outcome)
                 context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")

@@ -54,8 +54,8 @@ _FIVE_MINUTES = _spec(
     FIVE_MINUTES,
     [source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")],
     "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): "
-    "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are carried "
-    "under `source = 'legacy'` and never mixed with ours.",
+    "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are "
+    "carried under `source = 'legacy'` and never mixed with ours.",
     five_minute_metadata(),
 )
 _DAILY = _spec(

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
@@ -115,7 +115,7 @@ def repeatable_read(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(DBAPIError):  # a lost connection rolls back by itself
+        with suppress(SQLAlchemyError):  # a lost connection rolls back by itself
             connection.execute(text("rollback"))
         raise
     connection.execute(text("commit"))

@@ -25,12 +25,15 @@ _COMPUTED = (
     "stats.session_days",
     "stats.session_day_change",
     "stats.bucket_daily",
+    "stats.campaign_hourly",
     "stats.return_histogram",
     "stats.partition_state",
     "stats.webinar_stats_5min",
     "stats.webinar_stats_daily",
     "stats.webinar_client_daily",
     "stats.webinar_day_state",
+    "stats.detection_pass",
+    "stats.day_ledger",
 )
 
 

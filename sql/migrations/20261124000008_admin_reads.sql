@@ -47,17 +47,13 @@ begin
         raise exception using errcode = '42501', message = 'you may not see the platform''s totals',
             hint = 'Give p_client_id.';
     end if;
-    if p_from_date is null or p_to_date is null or p_from_date > p_to_date then
-        raise exception using errcode = 'ST002',
-            message = format('the range %s..%s is reversed or has no end', p_from_date, p_to_date),
-            hint = 'Give two inclusive local dates, the earlier one first.';
-    end if;
+    perform stats.require_dates(p_from_date, p_to_date);
     select s.as_of, s.complete into as_of, complete from stats.range_state(p_from_date, p_to_date) s;
     return next;
 end
 $$;
 comment on function stats.screen_range(uuid, date, date) is
-    'Checks a screen''s caller and range; gives as_of and complete. A day not computed makes a screen incomplete, not an error. Raises 42501 or ST002.';
+    'Checks a screen''s caller and range; gives as_of and complete. A day not computed makes a screen incomplete, not an error. Raises 42501, ST002 or ST005.';
 
 create or replace function stats.share(p_part numeric, p_whole numeric) returns numeric
 language sql immutable parallel safe
@@ -124,7 +120,7 @@ begin
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date) is
-    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -186,13 +182,14 @@ begin
 end
 $$;
 comment on function public.get_link_stats(uuid, date, date) is
-    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function stats.screen_totals(p_client_id uuid, p_from_date date, p_to_date date, p_readable uuid[]) returns jsonb
 language sql stable set search_path = ''
 as $$
     select jsonb_build_object(
         'from', p_from_date, 'to', p_to_date,
+        'complete', (select s.complete from stats.range_state(p_from_date, p_to_date) s),
         'hits', coalesce(sum(t.hits), 0), 'visits', coalesce(sum(t.visits), 0),
         'sessionless_hits', coalesce(sum(t.sessionless_hits), 0), 'conversions', coalesce(sum(t.conversions), 0),
         'cvr', stats.share(sum(t.conversions), sum(t.visits))
@@ -201,7 +198,7 @@ as $$
                           p_from_date, p_to_date, p_client_id, p_readable) t
 $$;
 comment on function stats.screen_totals(uuid, date, date, uuid[]) is
-    'Measures of a client (or the platform) over a range as one object. For functions that have checked the caller.';
+    'Measures of a client (or the platform) over a range as one object, and whether the range is complete. For functions that have checked the caller.';
 
 create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -260,7 +257,7 @@ begin
 end
 $$;
 comment on function public.get_client_overview(uuid, date, date) is
-    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function public.get_campaign_visits_raw(
     p_campaign_id uuid, p_from_date date, p_to_date date,
@@ -278,11 +275,7 @@ begin
         raise exception using errcode = '42501', message = 'you may not see this campaign',
             hint = 'Ask for a campaign of a client you are a member of.';
     end if;
-    if p_from_date is null or p_to_date is null or p_from_date > p_to_date then
-        raise exception using errcode = 'ST002',
-            message = format('the range %s..%s is reversed or has no end', p_from_date, p_to_date),
-            hint = 'Give two inclusive local dates, the earlier one first.';
-    end if;
+    perform stats.require_dates(p_from_date, p_to_date);
     select min(s.window_start) as window_start, max(s.window_end) as window_end into bounds
     from stats.partition_state s
     where s.bucket_date between p_from_date and p_to_date;
@@ -320,7 +313,7 @@ begin
 end
 $$;
 comment on function public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer) is
-    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002, ST005. [readers]';
 
 do $$
 declare

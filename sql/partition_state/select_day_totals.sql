@@ -1,6 +1,6 @@
 -- WHAT: totals of one day as staged, what was excluded (E3), and the raw facts they must add up to.
 -- Grain: one row. Inputs: stage_session_days, stats.visit_facts, stats.entry_facts; :window_start, :window_end.
--- Rules: M1-M3, E2, E3, A2; raw_hits and raw_conversions count the facts without any join.
+-- Rules: M1-M3, E2, E3, A2; facts, owned_facts, linked_facts and the fingerprints include what is excluded; raw_hits and raw_conversions count the facts without any join.
 select
     count(*) filter (where not n.excluded) as session_days,
     coalesce(sum(n.hits) filter (where not n.excluded), 0) as hits,
@@ -12,6 +12,11 @@ select
     coalesce(sum(n.hits) filter (where not n.excluded and n.client_id is null), 0) as unknown_client_hits,
     coalesce(sum(n.hits) filter (where n.excluded), 0) as excluded_hits,
     coalesce(sum(n.conversions) filter (where n.excluded), 0) as excluded_conversions,
+    coalesce(sum(n.hits + n.conversions), 0) as facts,
+    coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null), 0) as owned_facts,
+    coalesce(sum(n.hits + n.conversions) filter (where n.link_status = 'resolved'), 0) as linked_facts,
+    coalesce(sum(n.fact_hash), 0) as fingerprint,
+    coalesce(sum(n.attribution_hash), 0) as attribution_fingerprint,
     (select count(*) from stats.visit_facts v
      where v.accessed_at >= :window_start and v.accessed_at < :window_end) as raw_hits,
     (select count(*) from stats.entry_facts e

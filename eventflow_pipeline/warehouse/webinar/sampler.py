@@ -36,8 +36,8 @@ def sample_webinars(engine: Engine, rules: ObservationRules, at: datetime | None
 
 
 def watched_look(engine: Engine, rules: ObservationRules) -> list[Sample]:
-    """``sample_webinars`` for a sampler that goes on: one structured line for new samples, or for the failure (F1), which
-    is raised again.
+    """``sample_webinars`` for a sampler that goes on: one structured line for new samples, or for the failure (F1),
+    which is raised again.
     """
     try:
         samples = sample_webinars(engine, rules)
