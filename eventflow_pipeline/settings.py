@@ -59,9 +59,11 @@ class Settings(BaseSettings):
     capture_rate: str = Field("600/minute", description="Calls a minute from one address; empty: no limit.")
     capture_body_kib: int = Field(64, ge=1, le=1024, description="Largest body of a call.")
     capture_queue: int = Field(20_000, ge=1, description="Events held in memory while the database is away.")
+    capture_queue_mib: int = Field(64, ge=1, description="Memory those events may take.")
     capture_visit_wait_ms: int = Field(25, ge=0, description="Longest a visit call waits to hear it is stored.")
     capture_entry_wait_ms: int = Field(2_000, ge=0, description="Longest an entry call waits to hear it is stored.")
     capture_site_url: str = Field("", description="Where short links lead: the site's origin. Empty: the app's own.")
+    capture_webinar_path: str = Field("/webinars/{id}", description="Path a short link to a webinar leads to.")
     capture_jwt_secret: SecretStr | None = Field(
         None, description="HS256 secret of the users' tokens, for presence pings. Unset: pings are refused."
     )

@@ -65,6 +65,12 @@ def waiting_letters(engine: Engine) -> int:
         return int(connection.execute(statement("capture/count_waiting")).scalar_one())
 
 
+def work_waiting(engine: Engine) -> bool:
+    """Is there a dead letter to try, or a recent entry whose visits are still to be found?"""
+    with connect(engine) as connection:
+        return bool(connection.execute(statement("capture/select_work")).scalar_one())
+
+
 def capture_conditions(engine: Engine, settings: Settings) -> list[Condition]:
     """Dead letters that wait, by fact: a warning at once, an error once one outlives the link grace."""
     with connect(engine) as connection:

@@ -118,8 +118,8 @@ def test_an_entry_always_stores_its_session_and_takes_its_client_from_the_campai
     _campaign(server)
     answer = server.entry(
         event_id="e", campaign_id=C, session_id="s1", name="Kim Hana", phone_norm="01012345678", survey_no="7",
-        cid="ab12cd34", client_id=str(uuid.uuid4()), registration_data={"q": None}, utm_source="naver", surface="/register",
-        first_touch={"at": 1_700_000_000}, utm_first_visit_at=1_700_000_000,
+        cid="ab12cd34", client_id=str(uuid.uuid4()), registration_data={"q": None}, utm_source="naver",
+        surface="/register", first_touch={"at": 1_700_000_000}, utm_first_visit_at=1_700_000_000,
     )  # fmt: skip
     assert answer["status"] == "stored"
     columns = (
@@ -164,8 +164,8 @@ def test_malformed_fields_cost_themselves_alone(server: Server, junk: Any) -> No
     _campaign(server)
     for field in (
         "utm_source", "utm_content", "cid", "link_id", "webinar_id", "referrer", "user_agent", "session_id",
-        "occurred_at", "surface", "first_touch", "client_id", "agency_id", "survey_no", "completed_at", "registration_data",
-        "consent_data", "utm_first_visit_at", "name", "company", "code6", "utm_referrer",
+        "occurred_at", "surface", "first_touch", "client_id", "agency_id", "survey_no", "completed_at",
+        "registration_data", "consent_data", "utm_first_visit_at", "name", "company", "code6", "utm_referrer",
     ):  # fmt: skip
         event = {"event_id": str(uuid.uuid4()), "campaign_id": C, field: junk}
         assert server.visit(**event)["status"] == "stored", field
