@@ -1,6 +1,6 @@
 """Checks as Dagster shows them: each day as it is, in single-day runs, range runs and check-only runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
