@@ -8,6 +8,7 @@ import dagster as dg
 
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.defs.table_metadata import (
     CAMPAIGN_HOURS,
@@ -19,7 +20,8 @@ from eventflow_pipeline.defs.table_metadata import (
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.bridge_pruning import prune_bridge
-from eventflow_pipeline.warehouse.day_replacement import DEFINITION_VERSION, DayTotals
+from eventflow_pipeline.warehouse.day_replacement import DayTotals
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
@@ -40,6 +42,10 @@ def bucket_key(grain: Grain) -> dg.AssetKey:
     return dg.AssetKey(["stats", grain.table])
 
 
+#: The indicators, measured after the buckets (``defs.indicators``).
+QUALITY = dg.AssetKey(["stats", "quality_daily"])
+#: Name of the checks of ranges (``defs.quality``), one for each grain.
+RANGE_PARITY = "range_parity"
 #: Everything one materialization of a day replaces.
 ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
 
@@ -89,7 +95,8 @@ _HOURS = _spec(
 )
 
 
-def _backfill_policy() -> dg.BackfillPolicy:
+def daily_backfill_policy() -> dg.BackfillPolicy:
+    """EVENTFLOW_DAYS_PER_RUN days a run; every daily asset must have the same."""
     days = load_settings().days_per_run
     return dg.BackfillPolicy.multi_run(days) if days else dg.BackfillPolicy.single_run()
 
@@ -125,7 +132,7 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 @dg.multi_asset(
     name="replace_days",
     specs=[_BRIDGE, *_BUCKETS.values(), _HOURS],
-    backfill_policy=_backfill_policy(),
+    backfill_policy=daily_backfill_policy(),
     pool="facts",
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
@@ -138,7 +145,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     done: list[DayTotals] = []
     failed: list[FailedDay] = []
     try:
-        for outcome in replace_days(warehouse.engine, days, warehouse.settings, context.run.run_id):
+        for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
             if isinstance(outcome, FailedDay):
                 failed.append(outcome)
                 context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
@@ -172,6 +179,9 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
 
 daily_buckets_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.assets(daily_buckets),
-    description="Replace the bridge and the daily buckets of every grain for one day or a range of days.",
+    # Ranges are left to verify_days and to backfills from the user interface: they read a month of facts.
+    selection=dg.AssetSelection.assets(daily_buckets, QUALITY)
+    - dg.AssetSelection.checks(*(dg.AssetCheckKey(bucket_key(grain), RANGE_PARITY) for grain in GRAINS)),
+    description="Replace the bridge and the daily buckets of every grain for one day or a range of days, measure the "
+    "indicators, and check both.",
 )

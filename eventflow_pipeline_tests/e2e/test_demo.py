@@ -53,7 +53,14 @@ def demo() -> Iterator[Demo]:
     address = re.search(r"http://127\.0\.0\.1:\d+", output)
     assert address, output
     yield Demo(process, home, output, address.group())
-    process.kill()
+    # A test that failed before the demo was stopped must not leave a stack behind.
+    left = [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        for child in (*left, process):
+            child.kill()
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -79,7 +86,8 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
     flags += ["--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page(viewport={"width": 1500, "height": 950})
+        # High enough for the whole graph at a scale at which Dagster still writes into the nodes.
+        page = browser.new_page(viewport={"width": 2000, "height": 2400})
         page.set_default_timeout(30_000)
         page.goto(f"{demo.url}/asset-groups")
         for group in ("sources", "marketing"):

@@ -3,7 +3,8 @@
 -- Inputs: attribution/select_attributed_facts, which holds the rules; :window_start, :window_end.
 select
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    sum(hits) as hits, sum(conversions) as conversions, excluded
+    sum(hits) as hits, sum(conversions) as conversions, excluded,
+    sum(fact_hash) as fact_hash, sum(attribution_hash) as attribution_hash
 from (
     {include attribution/select_attributed_facts}
 ) fact
