@@ -61,6 +61,7 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
     bounds = {"window_start": window.start, "window_end": window.end}
     with connect(engine) as connection:
         connection.execute(statement("session_days/create_stage"))
+        connection.execute(statement("buckets/create_cells"))
         connection.execute(statement("buckets/create_stage"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
             connection.execute(statement("session_days/insert_stage"), bounds)
@@ -71,6 +72,7 @@ def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = 
             ).scalar():
                 connection.execute(statement("session_days/insert_changes"), {"bucket_date": day})
             _replace(connection, "session_days", day)
+            connection.execute(statement("buckets/insert_cells"))
             for grain in GRAINS:
                 connection.execute(statement("buckets/insert_stage"), _grain_parameters(grain))
             _replace(connection, "buckets", day)

@@ -18,21 +18,22 @@ spread as (
 )
 select row_number() over () as session_no, x.session_id
 from spread x
--- Days the changes say nothing of. Without any (a first backfill) nobody needs looking up.
-cross join (
-    select min(p.bucket_date) as first_day, max(p.bucket_date) as last_day
-    from stats.partition_state p
-    where p.histogram_included
-) settled
 where x.first_day < x.last_day
-   -- Nine tenths of all sessions are seen on one day only: two index look-ups that find nothing.
-   or (settled.first_day < x.first_day and exists (
-       select from stats.session_days o
-       where stats.session_key(o.session_id) = stats.session_key(x.session_id) and o.bucket_date < x.first_day
-         and o.session_id = x.session_id
-   ))
-   or (settled.last_day > x.last_day and exists (
-       select from stats.session_days o
-       where stats.session_key(o.session_id) = stats.session_key(x.session_id) and o.bucket_date > x.last_day
-         and o.session_id = x.session_id
-   ))
+   -- Nine tenths of all sessions are seen on one day only: two index look-ups that find nothing, and not even those
+   -- where there is no day the changes say nothing of (a first backfill).
+   or (
+       (select min(p.bucket_date) from stats.partition_state p where p.histogram_included) < x.first_day is true
+       and exists (
+           select from stats.session_days o
+           where stats.session_key(o.session_id) = stats.session_key(x.session_id) and o.bucket_date < x.first_day
+             and o.session_id = x.session_id
+       )
+   )
+   or (
+       (select max(p.bucket_date) from stats.partition_state p where p.histogram_included) > x.last_day is true
+       and exists (
+           select from stats.session_days o
+           where stats.session_key(o.session_id) = stats.session_key(x.session_id) and o.bucket_date > x.last_day
+             and o.session_id = x.session_id
+       )
+   )
