@@ -261,17 +261,18 @@ def _row(what: str, times: Times, beside: str, other: Times) -> dict[str, str]:
 
 
 _INTRO = """\
-{large:,} visit hits over 90 days, 50 clients, 500 campaigns, 3,000 links, a tenth of the sessions returning on later days;
-{tenth:,} over the same 90 days; {short:,} over 9 days (as many hits a day as the first). One server for everything, the same
-settings for both sides: {settings}; two connections for the engine, one for a single statement. Medians of {repetitions}
-({reads} for range_summary), both sides of a ratio in turn.
+{large:,} visit hits over 90 days, 50 clients, 500 campaigns, 3,000 links, a tenth of the sessions returning on
+later days; {tenth:,} over the same 90 days; {short:,} over 9 days (as many hits a day as the first). One server for
+everything, the same settings for both sides: {settings}; two connections for the engine, one for a single
+statement. Medians of {repetitions} ({reads} for range_summary), both sides of a ratio in turn.
 
-The plain statement (`benchmarks/sql/select_plain.sql`) is one GROUP BY GROUPING SETS with COUNT(DISTINCT session_id) by
-business day over the raw columns at four grains (client, campaign, link, UTM triple), its result stored. It reads the same
-hits and does less: no attribution or normalization, no entries, no exclusions, five grains fewer, no parity, nothing that
-answers ranges. The materialized view is that statement over all days. A corrected day has had a fiftieth of its hits moved to
-other sessions; the tables then replace the day and settle the return histograms. Raw reads are COUNT(DISTINCT) of one client
-over 30 days, by the index on accessed_at. Readers are a member of the client, under the same checks as in production."""
+The plain statement (`benchmarks/sql/select_plain.sql`) is one GROUP BY GROUPING SETS with COUNT(DISTINCT
+session_id) by business day over the raw columns at four grains (client, campaign, link, UTM triple), its result
+stored. It reads the same hits and does less: no attribution or normalization, no entries, no exclusions, five
+grains fewer, no parity, nothing that answers ranges. The materialized view is that statement over all days. A
+corrected day has had a fiftieth of its hits moved to other sessions; the tables then replace the day and settle the
+return histograms. Raw reads are COUNT(DISTINCT) of one client over 30 days, by the index on accessed_at. Readers
+are a member of the client, under the same checks as in production."""
 
 
 def _intro(hits: Mapping[str, int]) -> str:
