@@ -171,7 +171,7 @@ def _refreshes(databases: Mapping[str, Measured]) -> dict[str, Times]:
             return refresh
 
         def tables(database: Measured = database) -> None:
-            replace_day(database.pipeline, database.facts.last(5).first, database.settings.zone)
+            replace_day(database.pipeline, database.facts.last(5).first, database.settings)
             settle_histograms(database.pipeline)
 
         def refresh(how: str, database: Measured = database) -> None:

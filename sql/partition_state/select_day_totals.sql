@@ -1,6 +1,7 @@
 -- WHAT: totals of one day as staged, what was excluded (E3), and the raw facts they must add up to.
 -- Grain: one row. Inputs: stage_session_days, stats.visit_facts, stats.entry_facts; :window_start, :window_end.
--- Rules: M1-M3, E2, E3, A2; raw_hits and raw_conversions count the facts without any join.
+-- Rules: M1-M3, E2, E3, A2; facts, owned_facts and the fingerprints include what is excluded; raw_hits
+-- and raw_conversions count the facts without any join.
 with raw_visits as (
     select count(*) as facts, max(v.created_at) as newest
     from stats.visit_facts v
@@ -24,6 +25,10 @@ select
     coalesce(sum(n.hits) filter (where not n.excluded and n.client_id is null), 0) as unknown_client_hits,
     coalesce(sum(n.hits) filter (where n.excluded), 0) as excluded_hits,
     coalesce(sum(n.conversions) filter (where n.excluded), 0) as excluded_conversions,
+    coalesce(sum(n.hits + n.conversions), 0) as facts,
+    coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null), 0) as owned_facts,
+    coalesce(sum(n.fact_hash), 0) as fingerprint,
+    coalesce(sum(n.attribution_hash), 0) as attribution_fingerprint,
     (select raw.facts from raw_visits raw) as raw_hits,
     (select raw.facts from raw_entries raw) as raw_conversions,
     greatest((select raw.newest from raw_visits raw), (select raw.newest from raw_entries raw)) as watermark
