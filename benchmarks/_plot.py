@@ -20,7 +20,8 @@ def draw(backfills: Mapping[str, Times], reads: Mapping[str, Times], refreshes: 
     """Draw and save the picture; returns where."""
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
     names = {
-        name: f"{name}, large" for name in ("select 1", "client", "campaign", "link", "raw client", "raw campaign")
+        name: f"{name}, large"
+        for name in ("select 1", "client", "campaign", "link", "raw client", "raw campaign", "raw link")
     }
     _bars(left, "30 days of one client", {name: reads[key] for name, key in names.items()})
     _bars(middle, "30 days of everything", {

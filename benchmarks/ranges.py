@@ -134,7 +134,7 @@ def _reads(databases: Mapping[str, Measured]) -> dict[str, Times]:
         bounds = {"client_id": client, "window_start": window.start, "window_end": window.end}
         raw = database.owner.connect()
         connections.append(raw)
-        for grain in GRAINS[:2]:
+        for grain in GRAINS:
             things[f"raw {grain}, {size}"] = lambda raw=raw, bounds=bounds, grain=grain: raw.execute(
                 measured(f"select_{grain}_from_raw"), bounds
             ).all()
@@ -210,7 +210,7 @@ def _section(
     rows += [
         _row(f"from raw facts, {grain} grain, {hits['large']:,} visits", reads[f"raw {grain}, large"],
              "range_summary", reads[f"{grain}, large"])
-        for grain in GRAINS[:2]
+        for grain in GRAINS
     ]  # fmt: skip
     plain = backfills["plain"]
     everything = f"{RANGE_DAYS} days of everything"
@@ -229,13 +229,16 @@ def _section(
         rows.append(_row(f"one corrected day, {name}, 90 days of history", long, "9 days of history", short))
     slowest = max(reads[f"{grain}, {size}"].p95 for size in ("large", "tenth") for grain in GRAINS)
     growth = reads["client, large"].median / reads["client, tenth"].median
-    speed = {grain: reads[f"raw {grain}, large"].median / reads[f"{grain}, large"].median for grain in GRAINS[:2]}
+    speed = {grain: reads[f"raw {grain}, large"].median / reads[f"{grain}, large"].median for grain in GRAINS}
     whole = backfills["engine"].median / plain.median
     history = refreshes["tables, long"].median / refreshes["tables, short"].median
     lines = {
         f"range_summary under 10 ms p95 at every grain and size (slowest: {shown(slowest)})": slowest < 0.010,
         f"client grain within 30 % at both sizes ({growth:.2f})": 1 / 1.3 <= growth <= 1.3,
-        f"at least 100 times faster than raw at client grain ({speed['client']:.0f})": speed["client"] >= 100,
+        f"at least 100 times faster than from raw facts ({', '.join(f'{g} {s:.0f}' for g, s in speed.items())})": min(
+            speed.values()
+        )
+        >= 100,
         f"{RANGE_DAYS} days of everything in at most 3 times the plain statement ({whole:.2f})": whole <= 3,
         f"one day costs the same with ten times the history, within 30 % ({history:.2f})": 1 / 1.3 <= history <= 1.3,
     }
@@ -271,7 +274,7 @@ session_id) by business day over the raw columns at four grains (client, campaig
 stored. It reads the same hits and does less: no attribution or normalization, no entries, no exclusions, five
 grains fewer, no parity, nothing that answers ranges. The materialized view is that statement over all days. A
 corrected day has had a fiftieth of its hits moved to other sessions; the tables then replace the day and settle the
-return histograms. Raw reads are COUNT(DISTINCT) of one client over 30 days, by the index on accessed_at. Readers
+return histograms. Raw reads are COUNT(DISTINCT) of one client over 30 days, by an index on campaign and time. Readers
 are a member of the client, under the same checks as in production."""
 
 

@@ -2,11 +2,14 @@
 -- Grain: one session. Inputs: stats.partition_state, stats.session_days, stats.session_day_change. Rule: M6.
 create temporary table changed_session on commit drop as
 with change as (
-    -- On a day the histograms do not include yet, everything has appeared.
+    -- On a day the histograms do not include yet, everything has appeared. The days are an array because statistics of
+    -- their table are always behind: a join misjudged would read the whole bridge to refresh one day.
     select s.session_id, s.bucket_date
-    from stats.partition_state p
-    join stats.session_days s on s.bucket_date = p.bucket_date
-    where p.histogram_pending and not p.histogram_included and s.session_id is not null
+    from stats.session_days s
+    where s.session_id is not null
+      and s.bucket_date = any (array(
+          select p.bucket_date from stats.partition_state p where p.histogram_pending and not p.histogram_included
+      ))
     union all
     select c.session_id, c.bucket_date
     from stats.session_day_change c
