@@ -231,6 +231,20 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
     return verdicts
 
 
+def differing_days(connection: Connection, settings: Settings, days: DayRange) -> set[date]:
+    """Computed days whose facts, dimensions or definition are no longer what they were computed from.
+
+    As seen by the transaction in progress on ``connection``, plus what earlier passes marked; nothing is marked.
+    """
+    bounds = _bounds(days, settings)
+    connection.execute(statement("change_detection/insert_day_counts"), bounds)
+    rows = connection.execute(
+        statement("change_detection/select_day_differences"),
+        {"dates": bounds["dates"], "definition": current_definition(connection, settings)},
+    )
+    return {row.bucket_date for row in rows if row.computed_at}
+
+
 def _verdict(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _Verdict:
     now = DayInput(
         row.facts, row.owned_facts, row.excluded_facts, row.fingerprint,
