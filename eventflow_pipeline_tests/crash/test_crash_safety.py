@@ -2,7 +2,9 @@
 
 A real stack (Postgres, daemon, code server, run workers) replaces the days again and again while facts change;
 each round kills one of them with SIGKILL. ``EVENTFLOW_TEST_CRASH_ROUNDS=100`` runs the long form
-(``EVENTFLOW_TEST_CRASH_SEED`` another sequence), which ends with a line of figures.
+(``EVENTFLOW_TEST_CRASH_SEED`` another sequence; ``-s`` shows the figures):
+
+    EVENTFLOW_TEST_CRASH_ROUNDS=100 make test ARGS="-n 0 -s eventflow_pipeline_tests/crash"
 """
 
 import os
@@ -227,15 +229,15 @@ def test_kills_at_random_moments_of_a_backfill(installation: Installation) -> No
         installation.revive()
         assert not reader.problems, reader.problems[:5]
         _check(installation, facts, new)
-        print(f"round {number}: {victim.__name__}, run {ended}, {done} days done", flush=True)
+        print(
+            f"round {number + 1} of {ROUNDS}, seed {SEED}, {victim.__name__} with {done} days done ({ended}). So far "
+            f"{time.monotonic() - began:.0f} s, kills of a running backfill {dict(killed)}, {partly} with some days "
+            f"done and some not; {reader.polls} polls, {reader.outages} outages, 0 half-replaced days, 0 wrong answers",
+            flush=True,
+        )
     reader.stop()
     assert not reader.problems, reader.problems[:5]
     assert reader.polls > 10 * ROUNDS, "the reader must have been looking"
-    print(
-        f"{ROUNDS} rounds in {time.monotonic() - began:.0f} s, seed {SEED}: kills of a running backfill "
-        f"{dict(killed)}, {partly} with some days done and some not; {reader.polls} polls, {reader.outages} outages, "
-        "0 half-replaced days, 0 wrong answers"
-    )
 
 
 def _check(installation: Installation, facts: Facts, new: dict[date, str]) -> None:
