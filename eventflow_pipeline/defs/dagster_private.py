@@ -4,6 +4,7 @@ Dagster keeps runs, events, check executions and (but for its own retention of t
 run leaves its check executions behind.
 """
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -46,13 +47,7 @@ def purge_ticks(instance: dg.DagsterInstance, before: datetime) -> None:
         )
 
 
-def _storage(instance: dg.DagsterInstance) -> "_Connected":
-    connected: _Connected = instance.event_log_storage.index_connection()  # type: ignore[attr-defined]
+def _storage(instance: dg.DagsterInstance) -> AbstractContextManager[Connection]:
+    """A connection to Dagster's own database."""
+    connected: AbstractContextManager[Connection] = instance.event_log_storage.index_connection()  # type: ignore[attr-defined]
     return connected
-
-
-class _Connected:
-    """A context manager that gives a connection to Dagster's own database."""
-
-    def __enter__(self) -> Connection: ...  # type: ignore[empty-body]
-    def __exit__(self, *_: object) -> None: ...
