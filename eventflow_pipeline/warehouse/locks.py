@@ -19,7 +19,10 @@ from eventflow_pipeline.errors import UserError
 _DAY = 0x0EF10001
 _MIGRATION = 0x0EF10002
 _HISTOGRAM = 0x0EF10003
+_WEBINAR_DAY = 0x0EF10040
 _RUN = 0x0EF10004
+_ALERTS = 0x0EF10035
+_QUALITY = 0x0EF10030
 
 
 @contextmanager
@@ -42,6 +45,13 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
 def day_lock(connection: Connection, day: date) -> Iterator[None]:
     """Sole right to replace ``day``; waits at most the lock time-out."""
     with _held(connection, _DAY, day.toordinal(), f"the day {day}"):
+        yield
+
+
+@contextmanager
+def webinar_day_lock(connection: Connection, day: date) -> Iterator[None]:
+    """Sole right to replace the webinar statistics of ``day``; waits at most the lock time-out."""
+    with _held(connection, _WEBINAR_DAY, day.toordinal(), f"the webinars of {day}"):
         yield
 
 
@@ -120,4 +130,24 @@ def no_histogram_step(connection: Connection) -> Iterator[None]:
 def histogram_step(connection: Connection) -> Iterator[None]:
     """Sole right to change return histograms: no day is being replaced meanwhile, by anybody."""
     with _held(connection, _HISTOGRAM, 0, "the return histograms"):
+        yield
+
+
+@contextmanager
+def alert_pass(connection: Connection) -> Iterator[bool]:
+    """Sole right to tell people; gives False, at once, when another process is at it."""
+    keys = {"space": _ALERTS, "key": 0}
+    mine = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    try:
+        yield mine
+    finally:
+        if mine:
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def quality_lock(connection: Connection) -> Iterator[None]:
+    """Sole right to write indicators of data quality."""
+    with _held(connection, _QUALITY, 0, "the indicators of data quality"):
         yield

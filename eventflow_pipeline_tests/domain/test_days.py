@@ -1,5 +1,6 @@
 """Business days against the definition itself (T1): an instant is in the day its local date says, in any zone."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,9 +25,9 @@ def _local(instant: datetime, zone: ZoneInfo) -> date:
 
 @pytest.mark.parametrize("name", ZONES)
 @settings(max_examples=60, deadline=None)
-@given(instant=st.datetimes(datetime(2010, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)))
-def test_an_instant_lies_in_the_window_of_its_local_date(name: str, instant: datetime) -> None:
-    zone = ZoneInfo(name)
+@given(since_2010=st.timedeltas(timedelta(), timedelta(days=18 * 365)))
+def test_an_instant_lies_in_the_window_of_its_local_date(name: str, since_2010: timedelta) -> None:
+    zone, instant = ZoneInfo(name), datetime(2010, 1, 1, tzinfo=UTC) + since_2010
     day = _local(instant, zone)
     window = day_window(day, zone)
     assert window.start <= instant < window.end
@@ -79,7 +80,7 @@ def test_today_is_the_zones() -> None:
 def test_contiguous_ranges_cover_exactly_the_days(days: set[date]) -> None:
     ranges = contiguous(days)
     assert [day for part in ranges for day in part] == sorted(days)
-    assert all(b.first - a.last > timedelta(days=1) for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(b.first - a.last > timedelta(days=1) for a, b in itertools.pairwise(ranges))
 
 
 def test_a_reversed_range_is_refused() -> None:

@@ -34,6 +34,10 @@ LINK_ROWS: Mapping[UUID, Sequence[dict[str, Any] | None]] = {
 CAMPAIGN_ROWS = {CAMPAIGN: (CLIENT, OTHER, None), FOREIGN: (OTHER, None), ROWLESS: (None, CLIENT)}
 WEBINAR_ROWS = {WEBINAR: (CLIENT, OTHER, None), WEBINAR_ROWLESS: (None,)}
 
+#: A visit of no session yet, at no time yet, without anything supplied.
+PLAIN_VISIT: Mapping[str, Any] = {
+    "campaign_id": CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None, **_NO_UTM,
+}  # fmt: skip
 _SESSIONS = ("s1", "s2", "s3", " s1\u3000", "s4", "\t", "")
 _UTM = st.fixed_dictionaries(
     {
@@ -103,7 +107,7 @@ class Mirror:
         self._connection.execute(
             "truncate event_access_logs, event_survey_entries, event_survey_campaigns, webinars, campaign_link_meta, "
             "clients, stats.exclusion, stats.session_days, stats.session_day_change, stats.bucket_daily, "
-            "stats.return_histogram, stats.partition_state"
+            "stats.campaign_hourly, stats.return_histogram, stats.partition_state"
         )
         self._connection.cursor().executemany(
             "insert into clients (id, name) values (%s, 'client')", [(c,) for c in CLIENTS]
@@ -189,5 +193,6 @@ class Mirror:
             columns = ", ".join(rows[0])
             values = ", ".join(["%s"] * len(rows[0]))
             self._connection.cursor().executemany(
-                f"insert into {table} ({columns}) values ({values})", [tuple(row[name] for name in rows[0]) for row in rows]
+                f"insert into {table} ({columns}) values ({values})",
+                [tuple(row[name] for name in rows[0]) for row in rows],
             )

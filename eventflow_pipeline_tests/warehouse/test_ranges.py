@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-from eventflow_pipeline.warehouse.day_replacement import replace_day
+from eventflow_pipeline.warehouse.day_replacement import Request, replace_day
 from eventflow_pipeline.warehouse.engine import pipeline_engine
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline_tests.databases import Database
@@ -97,7 +98,7 @@ class Engineer:
         compare(self._reader, DAYS, self.computed)
 
     def replace(self, day: date) -> None:
-        replace_day(self.database.pipeline, day, self.database.settings.zone)
+        replace_day(self.database.pipeline, day, self.database.settings)
         self.computed[day] = self.facts().get(day, ())
         self.check()
 
@@ -112,7 +113,7 @@ class Engineer:
             if day is None:
                 settle_histograms(engine)
             else:
-                replace_day(engine, day, self.database.settings.zone, run_id)
+                replace_day(engine, day, self.database.settings, Request(run_id=run_id))
         if day and self._committed(day, run_id):
             self.computed[day] = self.facts().get(day, ())
         self.check()
@@ -180,7 +181,7 @@ _HISTORY = st.lists(st.one_of(*_CHANGES) | st.one_of(*_WORK), min_size=6, max_si
 
 
 @pytest.mark.slow
-@settings(**_FIXED, phases=_PHASES)  # type: ignore[arg-type]
+@limits(**_FIXED, phases=_PHASES)  # type: ignore[arg-type]
 @given(visits=_VISITS, entries=_ENTRIES, backfilled=st.permutations(DAYS), history=_HISTORY)
 def test_every_answer_is_that_of_a_clean_load_after_every_commit(
     engineer: Engineer,
@@ -201,13 +202,15 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
         engineer.replace(day)
     engineer.settle()
     assert engineer.computed == {day: engineer.facts().get(day, ()) for day in DAYS}
-    (histograms,) = engineer.database.rows("select count(*) as pending from stats.partition_state where histogram_pending")
+    (histograms,) = engineer.database.rows(
+        "select count(*) as pending from stats.partition_state where histogram_pending"
+    )
     assert histograms["pending"] == 0
     assert engineer.database.rows("select from stats.session_day_change") == []
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=_PHASES)
+@limits(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=_PHASES)
 @given(
     before=st.tuples(_VISITS, _ENTRIES),
     after=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=25), _ENTRIES),
@@ -227,10 +230,10 @@ def test_two_workers_at_once_and_a_reader_in_between(
     """
     engineer.start_over()
     engineer.mirror.add(*before)
-    database, zone = engineer.database, engineer.database.settings.zone
+    database, settings = engineer.database, engineer.database.settings
     old = engineer.facts()
     for day in DAYS:
-        replace_day(database.pipeline, day, zone, "old")
+        replace_day(database.pipeline, day, settings, Request(run_id="old"))
     if settled:
         settle_histograms(database.pipeline)
     for nth in range(3):
@@ -243,7 +246,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
         try:
             for step in steps:
                 if step:
-                    replace_day(database.pipeline, step, zone, "new")
+                    replace_day(database.pipeline, step, settings, Request(run_id="new"))
                 else:
                     settle_histograms(database.pipeline)
         except BaseException as problem:
@@ -273,8 +276,7 @@ def test_the_comparison_notices_a_wrong_answer(engineer: Engineer) -> None:
     """The property above is only as good as this: one session too many in one histogram must not go unseen."""
     engineer.start_over()
     at = small.datetime(2024, 3, 1, 12, tzinfo=engineer.database.settings.zone)
-    row = {"campaign_id": small.CAMPAIGN, "webinar_id": None, "session_id": "s", "cid": None,
-           "marketing_campaign_link_id": None, "utm_source": None, "utm_medium": None, "utm_campaign": None}  # fmt: skip
+    row = {**small.PLAIN_VISIT, "session_id": "s"}
     engineer.mirror.add([{**row, "accessed_at": at + timedelta(days=n)} for n in range(2)])
     for day in DAYS:
         engineer.replace(day)
@@ -288,11 +290,8 @@ def test_running_again_changes_nothing_and_a_day_that_became_empty_is_empty(engi
     engineer.start_over()
     database = engineer.database
     at = small.datetime(2024, 3, 1, 12, tzinfo=database.settings.zone)
-    row = {"campaign_id": small.CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None,
-           "utm_source": None, "utm_medium": None, "utm_campaign": None}  # fmt: skip
-    engineer.mirror.add(
-        [{**row, "session_id": f"s{n % 2}", "accessed_at": at + timedelta(days=n)} for n in range(4)]
-    )
+    row = small.PLAIN_VISIT
+    engineer.mirror.add([{**row, "session_id": f"s{n % 2}", "accessed_at": at + timedelta(days=n)} for n in range(4)])
     stored = {}
     for again in (False, True):
         for day in DAYS:

@@ -101,9 +101,7 @@ def test_days_in_a_zone_that_changes_its_clock(mirror: Mirror, zone: str, data: 
             check_index_type=False,
         )
     # E3: buckets and what was excluded are the raw rows of the days, nothing else.
-    raw = pd.Series(
-        [row["accessed_at"] for row in mirror.world.visits.values()], dtype=pd.DatetimeTZDtype("us", "UTC")
-    )
+    raw = pd.Series([row["accessed_at"] for row in mirror.world.visits.values()], dtype=pd.DatetimeTZDtype("us", "UTC"))
     inside = int(raw.dt.tz_convert(zone).dt.date.isin(days).sum())
     assert sum(day.hits + day.excluded_hits for day in totals) == inside
 
