@@ -6,6 +6,7 @@ Nothing is written but scratch tables.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -108,6 +109,16 @@ def compare_windows(
             tuple(differences),
         )
     return found
+
+
+def compare_everything(
+    engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None
+) -> Comparison:
+    """All of the above for ``days``; each day is listed as checked, stale or missing by its own facts."""
+    found = compare_days(engine, settings, days, client_id)
+    ranges = compare_windows(engine, settings, days, client_id)
+    histograms = compare_histograms(engine, days, client_id)
+    return replace(found, differences=found.differences + ranges.differences + histograms.differences)
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, RowMapping
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
-from eventflow_pipeline.domain.deficit import DeficitRule
-from eventflow_pipeline.domain.quality import Finding, Judge, Threshold
+from eventflow_pipeline.domain.quality import Finding, Judge
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
@@ -17,6 +16,7 @@ from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.locks import quality_lock
 from eventflow_pipeline.warehouse.silence import quiet_streams
 from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.thresholds import judge
 
 #: Days measured from one snapshot.
 _DAYS_AT_ONCE = 10
@@ -73,20 +73,6 @@ def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[R
             statement("quality/select_indicators"),
             {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume},
         ).mappings().all()  # fmt: skip
-
-
-def judge(engine: Engine, settings: Settings) -> Judge:
-    """Thresholds in force now: the settings', and those stored for single clients."""
-    with connect(engine) as connection:
-        rows = connection.execute(statement("quality/select_overrides")).all()
-    return Judge(
-        thresholds=settings.thresholds,
-        overrides={(row.client_id, row.name): Threshold(row.warn, row.error) for row in rows},
-        minimum_volume=settings.minimum_volume,
-        deficit_rule=DeficitRule(
-            settings.deficit_min_entries, settings.deficit_error_share, settings.deficit_warn_share
-        ),
-    )
 
 
 def findings(engine: Engine, settings: Settings, days: DayRange, now: datetime | None = None) -> list[Finding]:
