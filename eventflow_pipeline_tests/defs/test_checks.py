@@ -192,7 +192,7 @@ def test_a_stale_day_passes_with_a_note(run: Run, facts: Database, each: Callabl
     result = run("verify_days", DAYS.last)
     evaluation = next(e for e in result.get_asset_check_evaluations() if e.check_name == "raw_parity")
     assert evaluation.passed
-    assert evaluation.metadata["note"].value == "stale: its facts moved since they were computed"
+    assert evaluation.metadata["note"].value == "stale: facts moved since they were computed"
 
 
 def test_quality_findings_are_shown_on_their_day(run: Run, facts: Database, each: Callable[..., object]) -> None:
