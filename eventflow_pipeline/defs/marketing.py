@@ -19,6 +19,7 @@ from eventflow_pipeline.defs.table_metadata import (
 )
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.bridge_pruning import prune_bridge
 from eventflow_pipeline.warehouse.day_replacement import DayTotals
 from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
 from eventflow_pipeline.warehouse.engine import reason
@@ -156,6 +157,8 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
             )
         settled = settle_histograms(warehouse.engine)
         context.log.info(f"return histograms settled for {len(settled)} days")
+        if pruned := prune_bridge(warehouse.engine, warehouse.settings):
+            context.log.info(f"{pruned} rows of the bridge pruned (EVENTFLOW_BRIDGE_DAYS)")
         if failed:
             names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
             raise dg.Failure(

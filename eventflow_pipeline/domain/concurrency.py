@@ -1,13 +1,9 @@
-"""When a webinar is observed and how its minutes are told apart (W1, W2): names and limits, no clock, no I/O."""
+"""When a webinar is observed and how its minutes are told apart (W1, W2): limits, no clock, no I/O."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 MINUTE = timedelta(minutes=1)
-#: Length of the buckets that are stored; intervals of readers are put together from them.
-BUCKET = timedelta(minutes=5)
-#: Checks of a computed day, in the order they are shown.
-CHECKS = ("completeness", "min_average_max", "peak_within_known_viewers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +25,6 @@ class ObservationRules:
         return {"before_minutes": self.before // MINUTE, "after_minutes": self.after // MINUTE}
 
 
-def floor_minute(instant: datetime) -> datetime:
-    """The minute a sample taken at ``instant`` belongs to."""
-    return instant.replace(second=0, microsecond=0)
+def tolerated_misses(owed: int) -> int:
+    """Missed minutes a day may have before it is an error instead of a warning: one in twenty of those owed (W1)."""
+    return owed // 20

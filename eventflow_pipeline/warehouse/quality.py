@@ -111,9 +111,7 @@ def _trailing_deficits(
             )  # fmt: skip
 
 
-def _silences(
-    engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime
-) -> Iterable[Finding]:
+def _silences(engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime) -> Iterable[Finding]:
     """Streams that were silent when a day ended, or are now; of long ranges the newest days only (it is for on-call)."""
     for day in list(days)[-_SILENCE_DAYS:]:
         at = min(now, day_start(day + timedelta(days=1), settings.zone))

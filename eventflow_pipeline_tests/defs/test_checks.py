@@ -15,7 +15,6 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.domain.quality import CHECKS
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.defs.loading import load_definitions
 
 CLIENT, C = UUID(int=1), UUID(int=0xC)
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 3))
@@ -37,12 +36,7 @@ def instance(
 
 
 @pytest.fixture
-def definitions(instance: dg.DagsterInstance) -> dg.Definitions:
-    return load_definitions()
-
-
-@pytest.fixture
-def run(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Run:
+def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> Run:
     """Run a job for one day (its partition) or an inclusive range."""
 
     def execute(job: str, days: DayRange | date) -> dg.ExecuteInProcessResult:
@@ -54,7 +48,7 @@ def run(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Run:
             if isinstance(days, DayRange)
             else {"dagster/partition": days.isoformat()}
         )
-        return definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        return defs.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
     return execute
 
@@ -92,10 +86,10 @@ def facts(database: Database) -> Database:
     return database
 
 
-def _states(instance: dg.DagsterInstance, definitions: dg.Definitions, asset: str, check: str) -> dict[str, list[str]]:
+def _states(instance: dg.DagsterInstance, defs: dg.Definitions, asset: str, check: str) -> dict[str, list[str]]:
     """Partitions of a check by status, as the user interface shows them."""
     key = dg.AssetCheckKey(dg.AssetKey(["stats", asset]), check)
-    partitions = definitions.resolve_asset_graph().get(key).partitions_def
+    partitions = defs.resolve_asset_graph().get(key).partitions_def
     empty = AssetCheckState(latest_storage_id=0, subsets={}, in_progress_runs={})
     state = bulk_update_asset_check_state(instance, [(key, partitions)], {key: empty})[key]
     return {
@@ -110,8 +104,8 @@ def _all(days: DayRange) -> list[str]:
 
 
 @pytest.fixture
-def each(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[[str, str], dict[str, list[str]]]:
-    return lambda asset, check: _states(instance, definitions, asset, check)
+def each(instance: dg.DagsterInstance, defs: dg.Definitions) -> Callable[[str, str], dict[str, list[str]]]:
+    return lambda asset, check: _states(instance, defs, asset, check)
 
 
 @pytest.mark.parametrize("instance", ["postgres"], indirect=True)

@@ -8,7 +8,6 @@ import pytest
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.defs.loading import load_definitions
 
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
 BRIDGE = dg.AssetKey(["stats", "session_days"])
@@ -16,9 +15,9 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def run(instance: dg.DagsterInstance) -> Run:
+def run(instance: dg.DagsterInstance, defs: dg.Definitions) -> Run:
     """Materialize an inclusive range (or one partition) as a run of the job."""
-    job = load_definitions().resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets")
 
     def execute(days: DayRange | date) -> dg.ExecuteInProcessResult:
         if isinstance(days, DayRange):

@@ -119,7 +119,14 @@ def test_linkage_looks_back_thirty_days_and_ahead_five_minutes_in_the_same_clien
     dimensions.insert(
         "event_survey_entries",
         [
-            {"id": i, "created_at": entry, "session_id": name, "campaign_id": C, "client_id": CLIENT, "phone_norm": name}
+            {
+                "id": i,
+                "created_at": entry,
+                "session_id": name,
+                "campaign_id": C,
+                "client_id": CLIENT,
+                "phone_norm": name,
+            }
             for name, i in ids.items()
         ],
     )

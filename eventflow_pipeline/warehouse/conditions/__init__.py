@@ -15,6 +15,7 @@ from eventflow_pipeline.warehouse.conditions.silence import silences
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.guard import held_conditions
+from eventflow_pipeline.warehouse.webinar.conditions import sampler_conditions
 
 Look = Callable[[Engine, Settings, datetime], list[Condition]]
 
@@ -35,6 +36,7 @@ SOURCES: tuple[Source, ...] = (
     Source("detection", detection_late),
     Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005
     Source("personal_data", personal_members),
+    Source("webinar_sampler", sampler_conditions),
 )
 
 
