@@ -21,7 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
 body { font: 14px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd }
+table { border-collapse: collapse; margin: .5rem 0 1.5rem }
+th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd }
 th { text-align: left; background: #f4f4f4 } td.number { text-align: right; font-variant-numeric: tabular-nums }
 .warning { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem } img { max-width: 100% }
 </style></head><body><h1>{{ title }}</h1>
@@ -68,10 +69,9 @@ def frames(settlement: Settlement, zone: ZoneInfo) -> dict[str, pd.DataFrame]:
         "complete": "yes" if settlement.complete else "NO",
         **settlement.totals,
     }
-    quality = {name: value for name, value in settlement.quality.items()}
     return {
         "Summary": _frame([{"name": name, "value": value} for name, value in summary.items()], zone),
-        "Data quality": _frame([{"name": name, "value": value} for name, value in quality.items()], zone),
+        "Data quality": _frame([{"name": name, "value": value} for name, value in settlement.quality.items()], zone),
         "Days": _frame(settlement.days, zone),
         "Campaigns": _frame(settlement.campaigns, zone),
         "Links": _frame(settlement.links, zone),
@@ -116,7 +116,10 @@ def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> None:
             ],
             dtype=object,
         ),
-        *(tables[name].assign(part=part) for name, part in (("Campaigns", "campaign"), ("Links", "link"), ("Days", "day"))),
+        *(
+            tables[name].assign(part=part)
+            for name, part in (("Campaigns", "campaign"), ("Links", "link"), ("Days", "day"))
+        ),
     ]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(**state)
     table.to_csv(file, index=False, encoding="utf-8-sig")

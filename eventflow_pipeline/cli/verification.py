@@ -14,7 +14,9 @@ _SHOWN = 200
 @app.command()
 def verify(
     first: First,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")
+    ] = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT", help="Only this client (id or name).")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild the days that differ from their facts.")] = False,
     as_json: Json = False,
@@ -44,6 +46,7 @@ def verify(
         rebuilt = rebuild(engine, settings, found) if repair and found.differences else ()
         engine.dispose()
     rows = [difference.row() for difference in found.differences]
+    rebuilt_ranges = [str(part) for part in rebuilt]
     data = {
         "from": days.first,
         "to": days.last,
@@ -51,7 +54,7 @@ def verify(
         "stale": found.stale,
         "missing": found.missing,
         "differences": rows,
-        "rebuilt": [str(part) for part in rebuilt],
+        "rebuilt": rebuilt_ranges,
     }
     lines = [f"{len(found.checked)} days compared with their facts, {len(rows)} differences."]
     if found.stale:
@@ -63,7 +66,7 @@ def verify(
         if len(rows) > _SHOWN:
             lines.append(f"... and {len(rows) - _SHOWN} more; --json gives all.")
         lines.append(
-            f"\nRebuilt: {', '.join(data['rebuilt'])}." if rebuilt else "\nRebuild what differs: repeat with --repair."
+            f"\nRebuilt: {', '.join(rebuilt_ranges)}." if rebuilt else "\nRebuild what differs: repeat with --repair."
         )
     answer(as_json, data, "\n".join(lines))
     if rows:
@@ -75,7 +78,9 @@ def _table(rows: list[dict[str, str | int | None]]) -> str:
     names = list(rows[0])
     cells = [names, *([("" if row[name] is None else str(row[name])) for name in names] for row in rows)]
     widths = [max(len(line[n]) for line in cells) for n in range(len(names))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
 
 
 @app.command()

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
-from eventflow_pipeline.domain.quality import Finding, Judge
+from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
@@ -66,13 +66,12 @@ def _measure_linkage(connection: Connection, settings: Settings, days: DayRange)
         )
 
 
-def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[RowMapping]:
+def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[Indicators]:
     """Stored indicators of ``days``, per client and for everything, with the medians they are judged against."""
+    asked = {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume}
     with connect(engine) as connection:
-        return connection.execute(
-            statement("quality/select_indicators"),
-            {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume},
-        ).mappings().all()  # fmt: skip
+        rows = connection.execute(statement("quality/select_indicators"), asked)
+        return [dict(row) for row in rows.mappings()]
 
 
 def findings(engine: Engine, settings: Settings, days: DayRange, now: datetime | None = None) -> list[Finding]:
@@ -112,7 +111,7 @@ def _trailing_deficits(
 
 
 def _silences(engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime) -> Iterable[Finding]:
-    """Streams that were silent when a day ended, or are now; of long ranges the newest days only (it is for on-call)."""
+    """Streams that were silent when a day ended, or are now; of long ranges the newest days only: it is for on-call."""
     for day in list(days)[-_SILENCE_DAYS:]:
         at = min(now, day_start(day + timedelta(days=1), settings.zone))
         for quiet in quiet_streams(engine, settings, at):

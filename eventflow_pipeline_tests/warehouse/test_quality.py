@@ -21,6 +21,7 @@ from eventflow_pipeline_tests.databases import Database
 CLIENT, OTHER, C, D, TEST = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD), UUID(int=0xE)
 LINK = UUID(int=0x11)
 DAY = date(2024, 3, 2)
+ONLY = DayRange(DAY, DAY)
 AT = datetime(2024, 3, 2, 3, tzinfo=UTC)
 UTM = {"utm_source": "naver", "utm_medium": "cpc", "utm_campaign": "spring"}
 
@@ -60,14 +61,14 @@ def _entries(database: Database, count: int, **more: Any) -> None:
     database.insert("event_survey_entries", rows)
 
 
-def _measure(database: Database, days: DayRange = DayRange(DAY, DAY)) -> dict[str, Any]:
+def _measure(database: Database, days: DayRange = ONLY) -> dict[str, Any]:
     """Measure, and give the client's row of DAY."""
     quality.measure(database.pipeline, database.settings, days)
     rows = database.rows("select * from stats.quality_daily where bucket_date = :d and client_id = :c", d=DAY, c=CLIENT)
     return rows[0] if rows else {}
 
 
-def _findings(database: Database, days: DayRange = DayRange(DAY, DAY)) -> dict[str, Finding]:
+def _findings(database: Database, days: DayRange = ONLY) -> dict[str, Finding]:
     """Findings of the client (or of everything) by check; the worst of each."""
     quality.measure(database.pipeline, database.settings, days)
     found = quality.findings(database.pipeline, database.settings, days)
@@ -179,7 +180,7 @@ FAILING: dict[str, tuple[dict[str, Any], dict[str, Any], Severity]] = {
 
 
 @pytest.mark.parametrize("check", FAILING)
-@pytest.mark.parametrize("span", [DayRange(DAY, DAY), DayRange(DAY - timedelta(days=1), DAY + timedelta(days=1))])
+@pytest.mark.parametrize("span", [ONLY, DayRange(DAY - timedelta(days=1), DAY + timedelta(days=1))])
 def test_each_rate_fails_for_its_own_reason(dimensions: Database, check: str, span: DayRange) -> None:
     visits, entries, severity = FAILING[check]
     _visits(dimensions, 40, **visits)
@@ -269,8 +270,8 @@ def test_a_client_may_have_thresholds_of_its_own(dimensions: Database) -> None:
         "values (:c, 'sessionless', 1.0, 'a kiosk', 'me')",
         c=CLIENT,
     )
-    quality.measure(dimensions.pipeline, dimensions.settings, DayRange(DAY, DAY))
-    found = quality.findings(dimensions.pipeline, dimensions.settings, DayRange(DAY, DAY))
+    quality.measure(dimensions.pipeline, dimensions.settings, ONLY)
+    found = quality.findings(dimensions.pipeline, dimensions.settings, ONLY)
     assert [f.client_id for f in found if f.check == "sessionless"] == [None], "only of all clients together"
 
 
