@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app, parse_day
+from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name, parse_day
 
 First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
 _SHOWN = 200
@@ -19,6 +19,7 @@ def verify(
     ] = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT", help="Only this client (id or name).")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild the days that differ from their facts.")] = False,
+    author: Author = None,
     as_json: Json = False,
 ) -> None:
     """Compare buckets, bridge, state, 7- and 30-day answers and return histograms with the facts, at zero tolerance.
@@ -34,6 +35,7 @@ def verify(
     from eventflow_pipeline.warehouse.explanations import find_client
     from eventflow_pipeline.warehouse.migrations import require_calendar
     from eventflow_pipeline.warehouse.parity import compare_everything
+    from eventflow_pipeline.warehouse.parity_repair import Repair
     from eventflow_pipeline.warehouse.parity_repair import repair as rebuild
 
     with environment() as settings:
@@ -43,10 +45,9 @@ def verify(
             require_calendar(connection, settings)
             client_id = find_client(connection, client)["id"] if client else None
         found = compare_everything(engine, settings, days, client_id)
-        rebuilt = rebuild(engine, settings, found) if repair and found.differences else ()
+        done = rebuild(engine, settings, found, author=login_name(author)) if repair and found.differences else Repair()
         engine.dispose()
     rows = [difference.row() for difference in found.differences]
-    rebuilt_ranges = [str(part) for part in rebuilt]
     data = {
         "from": days.first,
         "to": days.last,
@@ -54,7 +55,8 @@ def verify(
         "stale": found.stale,
         "missing": found.missing,
         "differences": rows,
-        "rebuilt": rebuilt_ranges,
+        "rebuilt": [str(part) for part in done.rebuilt],
+        "held": [str(kept.day) for kept in done.held],
     }
     lines = [f"{len(found.checked)} days compared with their facts, {len(rows)} differences."]
     if found.stale:
@@ -65,9 +67,7 @@ def verify(
         lines += ["", _table(rows[:_SHOWN])]
         if len(rows) > _SHOWN:
             lines.append(f"... and {len(rows) - _SHOWN} more; --json gives all.")
-        lines.append(
-            f"\nRebuilt: {', '.join(rebuilt_ranges)}." if rebuilt else "\nRebuild what differs: repeat with --repair."
-        )
+        lines.append("\n" + (f"{done}." if repair else "Rebuild what differs: repeat with --repair."))
     answer(as_json, data, "\n".join(lines))
     if rows:
         raise typer.Exit(1)
