@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.errors import UserError
@@ -127,7 +127,7 @@ def repeatable_read(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(DBAPIError):  # a lost connection rolls back by itself
+        with suppress(SQLAlchemyError):  # a lost connection rolls back by itself
             connection.execute(text("rollback"))
         raise
     connection.execute(text("commit"))

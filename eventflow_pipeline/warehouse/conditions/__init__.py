@@ -11,9 +11,11 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
+from eventflow_pipeline.warehouse.conditions.silence import silences
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.guard import held_conditions
+from eventflow_pipeline.warehouse.webinar.conditions import sampler_conditions
 
 Look = Callable[[Engine, Settings, datetime], list[Condition]]
 
@@ -29,10 +31,12 @@ class Source:
 #: Every source the database answers. One more is one line here.
 SOURCES: tuple[Source, ...] = (
     Source("deficit", deficits),
+    Source("silence", silences),
     Source("stale", stale_days),
     Source("detection", detection_late),
     Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005
     Source("personal_data", personal_members),
+    Source("webinar_sampler", sampler_conditions),
 )
 
 

@@ -1,0 +1,199 @@
+"""The two calls that make facts: a visit (S4) and a registration (S5)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eventflow_pipeline.capture.arrival import touched
+from eventflow_pipeline.capture.cookies import CLOCK_SKEW, Remembered, remember, session_cookie
+from eventflow_pipeline.capture.request import CaptureRequest
+from eventflow_pipeline.capture.rules import CaptureRules, SetCookie
+from eventflow_pipeline.capture.text import clean, looks_personal, origin, summarize_user_agent, surface, uuid_text
+from eventflow_pipeline.capture.touch import Attribution, Touch
+
+#: The form's own columns: handed on as they are, stored in the entry alone, never logged (S7).
+REGISTRATION_FIELDS = (
+    "client_id",
+    "agency_id",
+    "name",
+    "company",
+    "phone_norm",
+    "code6",
+    "survey_no",
+    "consent_data",
+    "registration_data",
+    "completed_at",
+)
+#: Form values that must not reappear as UTM.
+_IDENTIFYING = ("name", "phone", "phone_norm", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call comes to. ``fact`` is the argument of ``capture_visit`` or ``capture_entry``."""
+
+    session_id: str
+    first: Touch | None
+    last: Touch | None
+    fact: Mapping[str, Any]
+    cookies: tuple[SetCookie, ...]
+    log: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    id: str
+    taken_from: str
+
+
+def visit(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, Any]) -> Outcome:
+    """S4: the payload's session, else the cookie's; UTM of the payload, blanks filled from a trusted last touch.
+
+    A payload that names attribution other than the last touch is an arrival the entry middleware did not see (a page
+    served by something else): the touches follow it.
+    """
+    page = surface(payload.get("surface"))
+    known = remember(rules, request, page or request.path)
+    session = _session(request, payload, known)
+    supplied, rejected = Attribution.read(payload, rules.link_parameters)
+    referrer = origin(payload.get("referrer"))
+    attribution, source = _attribution(rules, request.now, supplied, known.last)
+    first, last = known.first, known.last
+    cookies: tuple[SetCookie, ...] = ()
+    if supplied and not (known.last and supplied.agrees_with(known.last.attribution)):
+        first, last, cookies = touched(
+            rules, request, page or request.path, known.first, known.last, supplied, referrer
+        )
+    if referrer is None and source == "last_touch" and known.last:
+        referrer = known.last.referrer
+    fact = {
+        **_common(request, payload, session, attribution, page, first),
+        "webinar_id": uuid_text(payload.get("webinar_id")),
+        "referrer": referrer,
+        "user_agent": summarize_user_agent(request.user_agent),
+    }
+    return Outcome(
+        session.id,
+        first,
+        last,
+        _present(fact),
+        (session_cookie(rules, session.id, request.now), *cookies),
+        _log("visit", fact, session, source, known, rejected),
+    )
+
+
+def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, Any]) -> Outcome:
+    """S5: as a visit, and session_id always goes to the entry. A form is no arrival: touches stay as they are."""
+    page = surface(payload.get("surface"))
+    known = remember(rules, request, page or request.path)
+    session = _session(request, payload, known)
+    form = payload.get("registration_data")
+    named = dict(payload)
+    if clean(payload.get("cid")) is None and isinstance(form, Mapping):
+        named["cid"] = form.get("cid")
+    supplied, rejected = Attribution.read(named, rules.link_parameters, _form_values(payload, form))
+    attribution, source = _attribution(rules, request.now, supplied, known.last)
+    referrer = origin(payload.get("referrer"))
+    if referrer is None and source == "last_touch" and known.last:
+        referrer = known.last.referrer
+    fact = {
+        **{name: payload.get(name) for name in REGISTRATION_FIELDS},
+        **_common(request, payload, session, attribution, page, known.first),
+        "client_id": uuid_text(payload.get("client_id")),
+        "agency_id": uuid_text(payload.get("agency_id")),
+        "phone_norm": _phone(payload),
+        "utm_referrer": referrer,
+        "utm_first_visit_at": known.first.at if known.first else None,
+    }
+    return Outcome(
+        session.id,
+        known.first,
+        known.last,
+        _present(fact),
+        (session_cookie(rules, session.id, request.now),),
+        _log("entry", fact, session, source, known, rejected),
+    )
+
+
+def event_id(value: object, fresh: str) -> str:
+    """The fact's id: a UUID as it is, other text by its MD5, so that a repeat is the same; ``fresh`` for nothing."""
+    if (identifier := uuid_text(value)) is not None:
+        return identifier
+    text = clean(value)
+    if text is None:
+        return fresh
+    return uuid_text(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()) or fresh
+
+
+def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembered) -> _Session:
+    supplied = clean(payload.get("session_id"))
+    if supplied and looks_personal(supplied) != "email":
+        return _Session(supplied, "payload")
+    if known.session_id:
+        return _Session(known.session_id, "cookie")
+    return _Session(request.new_session_id, "new")
+
+
+def _attribution(rules: CaptureRules, now: int, supplied: Attribution, last: Touch | None) -> tuple[Attribution, str]:
+    """One arrival's attribution: what was supplied, or the last touch that says all of it and more. Never a mixture."""
+    trusted = last is not None and -CLOCK_SKEW <= now - last.at <= rules.trust_seconds
+    if last and trusted and last.attribution and supplied.agrees_with(last.attribution):
+        return last.attribution, "supplied" if supplied == last.attribution else "last_touch"
+    return supplied, "supplied" if supplied else "none"
+
+
+def _common(
+    request: CaptureRequest,
+    payload: Mapping[str, Any],
+    session: _Session,
+    attribution: Attribution,
+    page: str | None,
+    first: Touch | None,
+) -> dict[str, Any]:
+    return {
+        "event_id": event_id(payload.get("event_id"), request.new_event_id),
+        "campaign_id": uuid_text(payload.get("campaign_id")),
+        "session_id": session.id,
+        **attribution.supplied(),
+        "occurred_at": request.now,
+        "surface": page,
+        "first_touch": first.content() if first else None,
+    }
+
+
+def _present(fact: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fact.items() if value is not None}
+
+
+def _form_values(payload: Mapping[str, Any], form: object) -> list[str]:
+    places = [payload, form] if isinstance(form, Mapping) else [payload]
+    found = [text for place in places for name in _IDENTIFYING if (text := clean(place.get(name)))]
+    return [text for text in found if len(text) > 1]
+
+
+def _phone(payload: Mapping[str, Any]) -> str | None:
+    """``phone_norm`` as the application normalized it, else the digits of ``phone``."""
+    if (given := clean(payload.get("phone_norm"))) is not None:
+        return given
+    return "".join(ch for ch in clean(payload.get("phone")) or "" if ch.isdigit()) or None
+
+
+def _log(
+    kind: str,
+    fact: Mapping[str, Any],
+    session: _Session,
+    source: str,
+    known: Remembered,
+    rejected: tuple[str, ...],
+) -> dict[str, Any]:
+    """What may be logged of a call: ids that name no person, where things came from, never a value (S7)."""
+    return {
+        "fact": kind,
+        "event_id": fact["event_id"],
+        "campaign_id": fact["campaign_id"],
+        "session": session.taken_from,
+        "attribution": source,
+        "cookies": list(known.problems),
+        "rejected": list(rejected),
+    }

@@ -1,0 +1,1 @@
+"""Capture as an ASGI application: what serves pages and calls, holds events, and stores them."""

@@ -1,0 +1,87 @@
+"""The language-neutral examples in conformance/capture, run against the library."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventflow_pipeline.capture import CaptureRequest, CaptureRules, SetCookie, arrive, entry, visit
+from eventflow_pipeline.capture.cookies import scope, sign, verify
+from eventflow_pipeline.settings import project_root
+
+VECTORS = project_root() / "conformance" / "capture"
+
+
+def _load(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((VECTORS / name).read_text(encoding="utf-8"))
+    return loaded
+
+
+def _cases() -> list[Any]:
+    found = []
+    for name in ("arrival.json", "visit.json", "entry.json"):
+        file = _load(name)
+        found += [pytest.param(name, file, case, id=f"{Path(name).stem}: {case['name']}") for case in file["cases"]]
+    return found
+
+
+def _names(rules: CaptureRules, path: str) -> dict[str, str]:
+    suffix = scope(rules, path)
+    return {
+        "session": rules.session_cookie,
+        "first_touch": rules.first_cookie + suffix,
+        "last_touch": rules.last_cookie + suffix,
+    }
+
+
+def _signed(rules: CaptureRules, path: str, cookies: dict[str, Any]) -> dict[str, str]:
+    """``label`` or ``label@path of the page that set it`` -> content, as the cookies a browser would send."""
+    sent = {}
+    for label, content in cookies.items():
+        kind, _, other = label.partition("@")
+        name = _names(rules, other or path)[kind]
+        sent[name] = sign(rules, name, content)
+    return sent
+
+
+def _contents(rules: CaptureRules, path: str, cookies: tuple[SetCookie, ...]) -> dict[str, Any]:
+    labels = {name: label for label, name in _names(rules, path).items()}
+    return {labels[cookie.name]: verify(rules, cookie.name, cookie.value) for cookie in cookies}
+
+
+@pytest.mark.parametrize(("name", "file", "case"), _cases())
+def test_vector(name: str, file: dict[str, Any], case: dict[str, Any]) -> None:
+    rules = CaptureRules(keys=tuple(file["keys"]), **case.get("settings", {}))
+    asked = case["request"]
+    path = asked.get("path", "/")
+    request = CaptureRequest(
+        now=file["now"],
+        new_session_id=file["new_session_id"],
+        new_event_id=file["new_event_id"],
+        path=path,
+        query=[tuple(pair) for pair in asked.get("query", [])],
+        cookies={**_signed(rules, path, case["cookies"]), **case.get("raw_cookies", {})},
+        referrer=asked.get("referrer"),
+        user_agent=asked.get("user_agent"),
+        prefetch=asked.get("prefetch", False),
+    )
+    expected = case["expected"]
+    if name == "arrival.json":
+        result: Any = arrive(rules, request)
+    else:
+        result = (visit if name == "visit.json" else entry)(rules, request, case["payload"])
+        assert result.fact == expected["fact"]
+    assert _contents(rules, path, result.cookies) == expected["set"]
+    if "problems" in expected:
+        assert result.log["cookies"] == expected["problems"]
+    if "rejected" in expected:
+        assert result.log["rejected"] == expected["rejected"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in _load("cookies.json")["cases"]])
+def test_signed_bytes(case: dict[str, Any]) -> None:
+    rules = CaptureRules(keys=tuple(case["keys"]))
+    if case["writes"]:
+        assert sign(rules, case["cookie"], case["content"]) == case["value"]
+    assert verify(rules, case["cookie"], case["value"]) == case["content"]
