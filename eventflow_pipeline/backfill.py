@@ -25,8 +25,6 @@ from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.migrations import require_calendar
 from eventflow_pipeline.warehouse.reads import computed_days, server_time
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-
 
 @dataclass(frozen=True, slots=True)
 class BackfillReport:
@@ -53,13 +51,20 @@ def checked_range(settings: Settings, first: date, last: date | None) -> DayRang
     return DayRange(first, last)
 
 
-def run_backfill(settings: Settings, days: DayRange, *, show_progress: bool = True) -> BackfillReport:
-    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_DAYS_PER_RUN days, newest first."""
+def run_backfill(
+    settings: Settings, days: DayRange, *, ticket: str | None = None, show_progress: bool = True
+) -> BackfillReport:
+    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_DAYS_PER_RUN days, newest first.
+
+    ``ticket`` becomes the tag ``ticket`` of the runs and the reason in the ledger.
+    """
+    from eventflow_pipeline.defs.run_tags import ticket_tags
+
     engine = pipeline_engine(settings)
     with connect(engine) as connection:
         require_calendar(connection, settings)
     try:
-        return materialize(engine, settings, [days], {}, show_progress=show_progress)
+        return materialize(engine, settings, [days], ticket_tags(ticket), show_progress=show_progress)
     finally:
         engine.dispose()
 
@@ -74,6 +79,7 @@ def materialize(
 ) -> BackfillReport:
     """Materialize the daily assets of every range in this process, as Dagster runs with ``tags``; newest first."""
     from eventflow_pipeline.definitions import defs
+    from eventflow_pipeline.defs.runs import range_tags
 
     with connect(engine) as connection:
         started = server_time(connection)
@@ -90,7 +96,7 @@ def materialize(
         for part in sorted((p for r in ranges for p in _parts(r, settings.days_per_run)), reverse=True):
             result = job.execute_in_process(
                 instance=instance,
-                tags={**tags, RANGE_START: part.first.isoformat(), RANGE_END: part.last.isoformat()},
+                tags={**tags, **range_tags(part)},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )

@@ -3,8 +3,18 @@
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
+from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
+from eventflow_pipeline.defs.operations import (
+    heal_changed_days,
+    settle_days,
+    sweep_all_days,
+    sweep_all_days_nightly,
+    sweep_recent_days,
+)
+from eventflow_pipeline.defs.quality import CHECKS, verify_job
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
 from eventflow_pipeline.defs.webinar import (
     webinar_checks,
@@ -15,12 +25,28 @@ from eventflow_pipeline.defs.webinar import (
 )
 
 defs = dg.Definitions(
-    assets=[*SOURCE_ASSETS, daily_buckets, webinar_days],
-    asset_checks=[webinar_checks],
-    jobs=[daily_buckets_job, webinar_stats_job],
-    schedules=[webinar_refresh],
-    sensors=[*ALERT_SENSORS, webinar_sampler],
+    assets=[*SOURCE_ASSETS, daily_buckets, quality_daily, webinar_days],
+    asset_checks=[*CHECKS, webinar_checks],
+    jobs=[
+        daily_buckets_job,
+        verify_job,
+        sweep_all_days,
+        prune_history,
+        webinar_stats_job,
+    ],
+    schedules=[
+        settle_days,
+        sweep_recent_days,
+        sweep_all_days_nightly,
+        prune_history_nightly,
+        webinar_refresh,
+    ],
+    sensors=[
+        heal_changed_days,
+        webinar_sampler,
+        *ALERT_SENSORS,
+    ],
     resources={"warehouse": Warehouse()},
-    # A run is one step: a process of its own for it would only cost seconds.
+    # The steps of a run are few and work in the database: processes of their own would only cost seconds.
     executor=dg.in_process_executor,
 )

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from eventflow_pipeline.capture.rules import DAY, CaptureRules
 from eventflow_pipeline.domain.concurrency import ObservationRules
+from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
 from eventflow_pipeline.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -57,6 +59,41 @@ class Settings(BaseSettings):
         30, ge=0, description="Settled days (older than the look-back) that may lose facts or dimension rows at once."
     )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
+    capture_keys: SecretStr | None = Field(
+        None, description="Keys that sign capture's cookies, comma-separated, newest first, 16 characters or more each."
+    )
+    capture_session_cookie: str = Field("ef_session", description="Name of the session cookie (S1).")
+    capture_first_cookie: str = Field("ef_first_touch", description="Name of the first-touch cookie (S2).")
+    capture_last_cookie: str = Field("ef_last_touch", description="Name of the last-touch cookie (S2).")
+    capture_cookie_domain: str | None = Field(None, description="Domain of the cookies. Unset: the very host.")
+    capture_secure_cookies: bool = Field(True, description="Cookies travel over HTTPS only.")
+    capture_session_hours: float = Field(24, gt=0, description="Life of the session cookie after the last request.")
+    capture_first_days: float = Field(365, gt=0, le=400, description="Life of the first-touch cookie.")
+    capture_last_days: float = Field(30, gt=0, le=400, description="Life of the last-touch cookie; no trust.")
+    capture_trust_hours: float = Field(24, ge=0, description="How old a last touch may be and still attribute a fact.")
+    capture_scope_segments: int = Field(
+        0, ge=0, le=4, description="Leading path segments that name the tenant, whose touches are kept apart."
+    )
+    capture_origins: str = Field(
+        "", description="Origins besides the app's own that may call it, comma-separated (https://site.example)."
+    )
+    capture_rate: str = Field("600/minute", description="Calls a minute from one address; empty: no limit.")
+    capture_body_kib: int = Field(64, ge=1, le=1024, description="Largest body of a call.")
+    capture_queue: int = Field(20_000, ge=1, description="Events held in memory while the database is away.")
+    capture_queue_mib: int = Field(64, ge=1, description="Memory those events may take.")
+    capture_visit_wait_ms: int = Field(25, ge=0, description="Longest a visit call waits to hear it is stored.")
+    capture_entry_wait_ms: int = Field(2_000, ge=0, description="Longest an entry call waits to hear it is stored.")
+    capture_site_url: str = Field("", description="Where short links lead: the site's origin. Empty: the app's own.")
+    capture_webinar_path: str = Field("/webinars/{id}", description="Path a short link to a webinar leads to.")
+    capture_jwt_secret: SecretStr | None = Field(
+        None, description="HS256 secret of the users' tokens, for presence pings. Unset: pings are refused."
+    )
+    capture_link_grace_seconds: int = Field(
+        3_600, ge=0, description="How long a fact waits for a link its table refuses, before it is stored without."
+    )
+    capture_dead_letter_days: int = Field(
+        90, ge=1, description="Days a dead letter that cannot be replayed keeps its payload, personal data."
+    )
 
     presence_min_seconds: int = Field(
         60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
@@ -105,12 +142,51 @@ class Settings(BaseSettings):
         (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
     )
 
+    bridge_days: int | None = Field(
+        None,
+        ge=1,
+        description="Prune the session-day bridge: longest range then answered, in days, and oldest day then replaced. "
+        "Unset: never pruned.",
+    )
+
     @field_validator("hourly_clients", "hourly_campaigns", mode="before")
     @classmethod
     def _listed(cls, ids: object) -> object:
         """A list as the environment has it; the same ids in another order are the same setting."""
         listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
         return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
+
+    thresholds: dict[str, Threshold] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Thresholds of quality checks that differ from the defaults, as JSON: "
+        '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
+    )
+    minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
+    linkage_days_before: int = Field(30, ge=1, description="Look-back of the linkage rate before an entry (Q2).")
+    linkage_minutes_after: int = Field(5, ge=0, description="... and after it.")
+    clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
+    clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
+    silence_minutes: int = Field(30, ge=1, description="Quiet of a client's stream that is never judged (Q7).")
+    silence_factor: float = Field(
+        3.0, ge=1, description="Multiple of the 99th percentile of a stream's gaps from which it is silent (Q7)."
+    )
+    verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
+    checks_recorded_days: int = Field(
+        31,
+        ge=1,
+        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _with_defaults(cls, given: dict[str, Threshold]) -> dict[str, Threshold]:
+        if unknown := sorted(given.keys() - DEFAULT_THRESHOLDS.keys()):
+            raise ValueError(
+                f"EVENTFLOW_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
+                + ", ".join(DEFAULT_THRESHOLDS)
+            )
+        return {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
 
     @field_validator("timezone")
     @classmethod
@@ -149,6 +225,30 @@ class Settings(BaseSettings):
         Zone and first partition are not among them: they are stored as the calendar, which must be rebuilt.
         """
         return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
+
+    @property
+    def capture_rules(self) -> CaptureRules:
+        """The rules of capture. Raises UserError without usable keys."""
+        given = self.capture_keys.get_secret_value() if self.capture_keys else ""
+        keys = tuple(key.strip() for key in given.split(",") if key.strip())
+        if not keys or min(map(len, keys)) < 16:
+            raise UserError(
+                "EVENTFLOW_CAPTURE_KEYS must name the keys that sign cookies: set one or more of 16 characters, "
+                "comma-separated, newest first."
+            )
+        return CaptureRules(
+            keys=keys,
+            session_cookie=self.capture_session_cookie,
+            first_cookie=self.capture_first_cookie,
+            last_cookie=self.capture_last_cookie,
+            session_seconds=round(self.capture_session_hours * 3_600),
+            first_seconds=round(self.capture_first_days * DAY),
+            last_seconds=round(self.capture_last_days * DAY),
+            trust_seconds=round(self.capture_trust_hours * 3_600),
+            scope_segments=self.capture_scope_segments,
+            secure=self.capture_secure_cookies,
+            domain=self.capture_cookie_domain,
+        )
 
     @property
     def chosen(self) -> frozenset[str]:

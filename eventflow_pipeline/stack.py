@@ -17,6 +17,7 @@ from typing import Any, Self
 from eventflow_pipeline.errors import UserError
 
 HOST = "127.0.0.1"
+_JSON_LINES = ("--log-format", "json")
 _READY_SECONDS = 90
 _STOP_SECONDS = 15
 
@@ -45,8 +46,8 @@ class DagsterStack:
         self.url = f"http://{HOST}:{port}"
         self._logs = logs
         self._commands = {
-            "dagster-webserver": ("-h", HOST, "-p", str(port), "-w", str(workspace)),
-            "dagster-daemon": ("run", "-w", str(workspace)),
+            "dagster-webserver": ("-h", HOST, "-p", str(port), "-w", str(workspace), *_JSON_LINES),
+            "dagster-daemon": ("run", "-w", str(workspace), *_JSON_LINES),
         }
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -1,6 +1,7 @@
 """``eventflow doctor``, ``explain``, ``probe``: what is wrong, why a number is what it is, is anybody awake."""
 
 import json
+import sys
 from contextlib import ExitStack
 from typing import Annotated, Any
 from uuid import UUID
@@ -101,7 +102,7 @@ def _print_explanation(found: Any) -> None:
 
     from eventflow_pipeline.warehouse.explanations import MEASURES
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
     def show(title: str, rows: list[dict[str, Any]], most: int = 15) -> None:
         if not rows:

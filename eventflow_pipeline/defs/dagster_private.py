@@ -1,12 +1,21 @@
-"""What Dagster 1.13 offers no public API for: pruning its own history. A test holds the version these were read in.
+"""What Dagster 1.13 offers no public API for: pruning its own history, and checks of partitions in range runs. Tests
+hold the version these were read in, and fail when they stop working.
 
 Dagster keeps runs, events, check executions and (but for its own retention of ticks) ticks for ever, and deleting a
 run leaves its check executions behind.
+
+In a range run (and in every backfill) it records one result of a check without a partition, and the user interface
+then shows every partition as skipped. An evaluation logged as an event with its partition, aimed at the partition's
+latest materialization, is counted as it should be; one aimed elsewhere is not counted at all.
 """
 
+import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.scheduler.instigation import TickStatus
 from sqlalchemy import Connection
 
@@ -44,6 +53,43 @@ def purge_ticks(instance: dg.DagsterInstance, before: datetime) -> None:
             before.timestamp(),
             [TickStatus.SKIPPED, TickStatus.SUCCESS],
         )
+
+
+def latest_materializations(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Iterable[str]
+) -> Mapping[str, int]:
+    """Event ids of the latest materialization of each partition that has one."""
+    return instance.get_latest_storage_id_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
+    )
+
+
+def log_partition_check(
+    context: dg.AssetCheckExecutionContext,
+    check: dg.AssetCheckKey,
+    partition: str,
+    materialization: int,
+    *,
+    passed: bool,
+    severity: dg.AssetCheckSeverity,
+    description: str,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Record the outcome of ``check`` for one partition of a range run."""
+    context.op_execution_context.log_event(
+        dg.AssetCheckEvaluation(
+            asset_key=check.asset_key,
+            check_name=check.name,
+            partition=partition,
+            passed=passed,
+            severity=severity,
+            description=description,
+            metadata=metadata,
+            target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+                storage_id=materialization, run_id=context.run.run_id, timestamp=time.time()
+            ),
+        )
+    )
 
 
 def _storage(instance: dg.DagsterInstance) -> "_Connected":

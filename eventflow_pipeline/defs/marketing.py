@@ -19,6 +19,7 @@ from eventflow_pipeline.defs.table_metadata import (
 )
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.bridge_pruning import prune_bridge
 from eventflow_pipeline.warehouse.day_replacement import DayTotals
 from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
 from eventflow_pipeline.warehouse.engine import reason
@@ -41,6 +42,10 @@ def bucket_key(grain: Grain) -> dg.AssetKey:
     return dg.AssetKey(["stats", grain.table])
 
 
+#: The indicators, measured after the buckets (``defs.indicators``).
+QUALITY = dg.AssetKey(["stats", "quality_daily"])
+#: Name of the checks of ranges (``defs.quality``), one for each grain.
+RANGE_PARITY = "range_parity"
 #: Everything one materialization of a day replaces.
 ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
 
@@ -90,7 +95,8 @@ _HOURS = _spec(
 )
 
 
-def _backfill_policy() -> dg.BackfillPolicy:
+def daily_backfill_policy() -> dg.BackfillPolicy:
+    """EVENTFLOW_DAYS_PER_RUN days a run; every daily asset must have the same."""
     days = load_settings().days_per_run
     return dg.BackfillPolicy.multi_run(days) if days else dg.BackfillPolicy.single_run()
 
@@ -126,7 +132,7 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 @dg.multi_asset(
     name="replace_days",
     specs=[_BRIDGE, *_BUCKETS.values(), _HOURS],
-    backfill_policy=_backfill_policy(),
+    backfill_policy=daily_backfill_policy(),
     pool="facts",
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
@@ -151,6 +157,8 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
             )
         settled = settle_histograms(warehouse.engine)
         context.log.info(f"return histograms settled for {len(settled)} days")
+        if pruned := prune_bridge(warehouse.engine, warehouse.settings):
+            context.log.info(f"{pruned} rows of the bridge pruned (EVENTFLOW_BRIDGE_DAYS)")
         if failed:
             names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
             raise dg.Failure(
@@ -171,6 +179,9 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
 
 daily_buckets_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.assets(daily_buckets),
-    description="Replace the bridge and the daily buckets of every grain for one day or a range of days.",
+    # Ranges are left to verify_days and to backfills from the user interface: they read a month of facts.
+    selection=dg.AssetSelection.assets(daily_buckets, QUALITY)
+    - dg.AssetSelection.checks(*(dg.AssetCheckKey(bucket_key(grain), RANGE_PARITY) for grain in GRAINS)),
+    description="Replace the bridge and the daily buckets of every grain for one day or a range of days, measure the "
+    "indicators, and check both.",
 )

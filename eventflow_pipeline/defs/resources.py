@@ -29,8 +29,8 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._open = ExitStack()
             connection = self._open.enter_context(connect(self._engine))
             require_calendar(connection, self._settings)
-            if context.run_id:
-                self._open.enter_context(run_alive(connection, context.run_id))
+            if context.run:
+                self._open.enter_context(run_alive(connection, context.run.run_id))
         except UserError as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
 

@@ -27,29 +27,28 @@ class DayInput:
     """What a day is computed from, condensed. Counts are of visit hits and entries, excluded ones included.
 
     ``fingerprint`` sums the hashes of the facts, ``attribution_fingerprint`` those of what dimensions and exclusions
-    made of each; ``definition`` is ``warehouse.definition.definition_key``. ``owned_facts`` have a known client (E2),
-    ``linked_facts`` a resolved link (A2).
+    made of each; ``definition`` is ``warehouse.definition.definition_key``. ``owned_facts`` have a known client (E2).
     """
 
     facts: int
     owned_facts: int
-    linked_facts: int
     excluded_facts: int
     fingerprint: Decimal
     attribution_fingerprint: Decimal
     definition: str
 
 
-def cause_of_change(stored: DayInput | None, now: DayInput) -> Cause | None:
+def cause_of_change(stored: DayInput | None, now: DayInput, unlinked_facts: int = 0) -> Cause | None:
     """Why a day computed from ``stored`` (None: never) is not what ``now`` would give; None when it is.
 
-    Several things may have changed at once: what is gone is named first, because the guard must see it.
+    ``unlinked_facts``: how many would lose the link they were resolved to. Several things may have changed at once:
+    what is gone is named first, because the guard must see it.
     """
     if stored is None:
         return Cause.NEVER_COMPUTED if now.facts else None
     if now.facts < stored.facts:
         return Cause.FACTS_DELETED
-    if now.owned_facts < stored.owned_facts or now.linked_facts < stored.linked_facts:
+    if now.owned_facts < stored.owned_facts or unlinked_facts:
         return Cause.DIMENSIONS_VANISHED
     if now.fingerprint != stored.fingerprint:
         return Cause.FACTS_ADDED if now.facts > stored.facts else Cause.FACTS_CHANGED

@@ -48,7 +48,7 @@ _CAUSES: tuple[tuple[str, Callable[[Evidence], bool], str, str], ...] = (
         "excluded",
         lambda e: e["excluded_hits"] > 0,
         "{excluded_hits} of its hits belong to excluded campaigns (E3) while entries of others go on.",
-        "Look at stats.exclusion: remove the rule if the campaign is real.",
+        "Look at `eventflow exclude list`: remove the rule if the campaign is real.",
     ),
     (
         "session_lost",

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.deficit import DeficitRule
 
 #: A row of stats.quality_daily, by column.
 Indicators = Mapping[str, Any]
@@ -19,6 +20,12 @@ class Threshold:
     warn: float | None = None
     error: float | None = None
 
+    def overridden(self, own: "Threshold | None") -> "Threshold":
+        """This threshold with the bounds that ``own`` names."""
+        if own is None:
+            return self
+        return Threshold(self.warn if own.warn is None else own.warn, self.error if own.error is None else own.error)
+
     def severity(self, value: float, *, below: bool = False) -> tuple[Severity, float] | None:
         """How bad ``value`` is and the limit it passed; None when it is fine. ``below``: low values are bad."""
         for severity, limit in ((Severity.ERROR, self.error), (Severity.WARN, self.warn)):
@@ -27,7 +34,8 @@ class Threshold:
         return None
 
 
-#: Defaults of EVENTFLOW_THRESHOLDS (metrics.md). Rates are judged from the minimum volume on; counts always.
+#: Defaults of EVENTFLOW_THRESHOLDS. Rates are judged from the minimum volume on; counts always. The deficit of visits
+#: (Q6) has settings of its own, and clients may have their own shares of it under the name ``deficit``.
 DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "linkage": Threshold(0.70, 0.30),
     "utm_fill": Threshold(0.60, 0.30),
@@ -41,8 +49,6 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "unknown_entity": Threshold(0),
     "sessionless": Threshold(0.05),
     "cvr": Threshold(1.0),
-    # Visits per entry.
-    "deficit": Threshold(0.50, 0.10),
     "cid_hygiene": Threshold(0.10),
     "tenant_consistency": Threshold(None, 0),
     "clones": Threshold(0),
@@ -100,15 +106,12 @@ class Judge:
     thresholds: Mapping[str, Threshold]
     overrides: Mapping[tuple[UUID, str], Threshold]
     minimum_volume: int
-    deficit_entries: int
+    deficit_rule: DeficitRule
 
     def threshold(self, name: str, client_id: UUID | None) -> Threshold:
         """The threshold for a client; an override replaces the bounds it names."""
-        usual = self.thresholds[name]
         own = self.overrides.get((client_id, name)) if client_id else None
-        if own is None:
-            return usual
-        return Threshold(usual.warn if own.warn is None else own.warn, usual.error if own.error is None else own.error)
+        return self.thresholds[name].overridden(own)
 
     def findings(self, rows: Iterable[Indicators]) -> list[Finding]:
         """Everything past its threshold in rows of stats.quality_daily, each with ``median_unknown_link_*``.
@@ -121,59 +124,81 @@ class Judge:
                 continue
             found += self._rates(row)
             found += self._counts(row)
-            found += self.deficit(row["bucket_date"], row["client_id"], row["visits"], row["entries"], "the day")
+            found += self.deficit(row["bucket_date"], row["client_id"], row["visits"], row["entries"], "on the day")
         return found
 
     def deficit(self, day: date, client_id: UUID | None, visits: int, entries: int, when: str) -> list[Finding]:
-        """Q6: too few visits for the entries there are, from ``deficit_entries`` on."""
-        if entries < self.deficit_entries or client_id is None:
+        """Q6: too few visits for the entries there are; only clients are judged."""
+        if client_id is None:
             return []
-        passed = self.threshold("deficit", client_id).severity(visits / entries, below=True)
-        what = f"{visits} visits against {entries} entries in {when}"
-        return [Finding("deficit", day, client_id, *_first(passed, what, visits / entries), entries)] if passed else []
+        usual = self.deficit_rule
+        share = Threshold(usual.warn_share, usual.error_share).overridden(self.overrides.get((client_id, "deficit")))
+        rule = DeficitRule(usual.min_entries, share.error or 0, share.warn or 0)
+        severity = rule.judge(visits, entries)
+        if severity is None:
+            return []
+        limit = rule.error_share if severity is Severity.ERROR else rule.warn_share
+        what = f"{visits} visits against {entries} entries {when}"
+        return [Finding("deficit", day, client_id, severity, what, visits / entries, limit, entries)]
 
-    def ratio(
-        self, check: str, day: date, client_id: UUID | None, what: str, value: float, volume: int
+    def judged(
+        self,
+        check: str,
+        day: date,
+        client_id: UUID | None,
+        what: str,
+        value: float,
+        volume: int,
+        *,
+        below: bool = False,
     ) -> list[Finding]:
-        """A value someone else measured, against the threshold named like the check."""
-        passed = self.threshold(check, client_id).severity(value)
-        return [Finding(check, day, client_id, *_first(passed, what, value), volume)] if passed else []
+        """A measured value against the threshold named like the check."""
+        passed = self.threshold(check, client_id).severity(value, below=below)
+        if passed is None:
+            return []
+        severity, limit = passed
+        return [Finding(check, day, client_id, severity, what, value, limit, volume)]
 
     def _rates(self, row: Indicators) -> list[Finding]:
-        found: list[Finding] = []
-
-        def rate(check: str, what: str, part: int | None, whole: int, *, below: bool = False, name: str = "") -> None:
-            if part is None or whole < self.minimum_volume:
-                return
-            passed = self.threshold(name or check, row["client_id"]).severity(part / whole, below=below)
-            if passed:
-                found.append(
-                    Finding(check, row["bucket_date"], row["client_id"], *_first(passed, what, part / whole), whole)
-                )
-
+        rates: list[tuple[str, str, int | None, int, bool]] = [
+            ("linkage", "entries", row["linked_entries"], row["entries"], True)
+        ]
         for facts in ("hits", "entries"):
             whole = row[facts]
-            rate("unresolved_link", facts, row[f"unresolved_link_{facts}"], whole)
-            rate("unknown_link", facts, row[f"unknown_link_{facts}"], whole)
-            rate("unknown_utm", facts, whole - row[f"utm_{facts}"], whole)
-            rate("utm_fill", facts, row[f"captured_utm_{facts}"], whole, below=True)
-            rate("sessionless", facts, row[f"sessionless_{facts}"], whole)
-            rate("cid_hygiene", f"cids of {facts}", row[f"malformed_cid_{facts}"], row[f"supplied_cid_{facts}"])
-            if (median := row.get(f"median_unknown_link_{facts}")) is not None and whole >= self.minimum_volume:
-                share, rise = (
-                    row[f"unknown_link_{facts}"] / whole,
-                    self.threshold("unknown_link_rise", row["client_id"]),
-                )
-                for severity, factor in ((Severity.ERROR, rise.error), (Severity.WARN, rise.warn)):
-                    if factor is not None and share > factor * float(median):
-                        what = f"{facts}, usually {float(median):.2f}"
-                        found.append(
-                            Finding("unknown_link", row["bucket_date"], row["client_id"], severity, what, share,
-                                    factor * float(median), whole)
-                        )  # fmt: skip
-                        break
-        rate("linkage", "entries", row["linked_entries"], row["entries"], below=True)
-        return found
+            rates += [
+                ("unresolved_link", facts, row[f"unresolved_link_{facts}"], whole, False),
+                ("unknown_link", facts, row[f"unknown_link_{facts}"], whole, False),
+                ("unknown_utm", facts, whole - row[f"utm_{facts}"], whole, False),
+                ("utm_fill", facts, row[f"captured_utm_{facts}"], whole, True),
+                ("sessionless", facts, row[f"sessionless_{facts}"], whole, False),
+                ("cid_hygiene", f"cids of {facts}", row[f"malformed_cid_{facts}"], row[f"supplied_cid_{facts}"], False),
+            ]
+        found = [
+            finding
+            for check, what, part, whole, below in rates
+            if part is not None and whole >= self.minimum_volume
+            for finding in self.judged(
+                check, row["bucket_date"], row["client_id"], what, part / whole, whole, below=below
+            )
+        ]
+        return found + [finding for facts in ("hits", "entries") for finding in self._rise(row, facts)]
+
+    def _rise(self, row: Indicators, facts: str) -> list[Finding]:
+        """Q4: unknown links against what is usual for the client; a member without history is not judged."""
+        whole, median = row[facts], row.get(f"median_unknown_link_{facts}")
+        if median is None or whole < self.minimum_volume:
+            return []
+        share, rise = row[f"unknown_link_{facts}"] / whole, self.threshold("unknown_link_rise", row["client_id"])
+        for severity, factor in ((Severity.ERROR, rise.error), (Severity.WARN, rise.warn)):
+            if factor is not None and share > factor * float(median):
+                what = f"{facts}, usually {float(median):.2f}"
+                return [
+                    Finding(
+                        "unknown_link", row["bucket_date"], row["client_id"], severity, what, share,
+                        factor * float(median), whole,
+                    )
+                ]  # fmt: skip
+        return []
 
     def _counts(self, row: Indicators) -> list[Finding]:
         counts: Sequence[tuple[str, str, int, int]] = (
@@ -190,23 +215,5 @@ class Judge:
         return [
             finding
             for check, what, count, volume in counts
-            for finding in self.ratio(check, row["bucket_date"], row["client_id"], what, count, volume)
+            for finding in self.judged(check, row["bucket_date"], row["client_id"], what, count, volume)
         ]
-
-
-def _first(passed: tuple[Severity, float] | None, what: str, value: float) -> tuple[Severity, str, float, float]:
-    """Middle fields of a finding."""
-    assert passed is not None
-    severity, limit = passed
-    return severity, what, value, limit
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """A stream of a client that is quiet: since when, for how long, and what it is used to (Q7)."""
-
-    client_id: UUID
-    stream: str
-    quiet_since: datetime
-    quiet_seconds: float
-    limit_seconds: float

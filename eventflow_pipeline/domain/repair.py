@@ -117,4 +117,5 @@ def _pause(failures: Sequence[FailedRange], limits: RepairLimits) -> timedelta |
     """How long to wait after that many failures; None when there were too many."""
     if len(failures) >= limits.attempts:
         return None
-    return limits.retry * 2 ** max(0, len(failures) - 1)
+    doublings = max(0, len(failures) - 1)
+    return limits.retry * (1 << doublings)

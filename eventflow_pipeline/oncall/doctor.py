@@ -127,7 +127,7 @@ def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Find
 
 def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: datetime) -> Finding:
     window = now - timedelta(minutes=settings.deficit_window_minutes)
-    since = min(max(condition.since, now - timedelta(days=1)), window)
+    since = window if condition.name == "deficit" else condition.since
     cause = cause_of_deficit(deficit_evidence(engine, UUID(condition.subject), since, now))
     return Finding(
         condition.severity, condition.name, condition.subject, condition.summary, cause.meaning, cause.fix,

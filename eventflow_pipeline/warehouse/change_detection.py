@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Engine, Row
 
 from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause_of_change
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
-from eventflow_pipeline.domain.mass_loss import ClientLoss, reason_to_hold, reason_to_hold_settled
+from eventflow_pipeline.domain.mass_loss import reason_to_hold, reason_to_hold_settled
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, current_definition
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
-from eventflow_pipeline.warehouse.guard import DayHeld, client_losses, limits
+from eventflow_pipeline.warehouse.guard import DayHeld, DayLosses, day_losses, limits
 from eventflow_pipeline.warehouse.locks import try_day
 from eventflow_pipeline.warehouse.reads import server_time
 from eventflow_pipeline.warehouse.sql_files import statement
@@ -224,8 +224,10 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
                 statement("change_detection/select_day_differences"),
                 {"dates": bounds["dates"], "definition": definition},
             ).all()
-            losses = client_losses(connection, [row.bucket_date for row in differences if row.computed_at])
-        verdicts += [_verdict(row, definition, losses.get(row.bucket_date, []), settings) for row in differences]
+            losses = day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
+        verdicts += [
+            _verdict(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences
+        ]
     return verdicts
 
 
@@ -243,20 +245,20 @@ def differing_days(connection: Connection, settings: Settings, days: DayRange) -
     return {row.bucket_date for row in rows if row.computed_at}
 
 
-def _verdict(row: Row[Any], definition: str, losses: list[ClientLoss], settings: Settings) -> _Verdict:
+def _verdict(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _Verdict:
     now = DayInput(
-        row.facts, row.owned_facts, row.linked_facts, row.excluded_facts, row.fingerprint,
+        row.facts, row.owned_facts, row.excluded_facts, row.fingerprint,
         row.attribution_fingerprint, definition,
     )  # fmt: skip
     stored = None
     if row.computed_at and row.was_fingerprint is not None:
         stored = DayInput(
-            row.was_facts, row.was_owned_facts, row.was_linked_facts, row.was_excluded_facts, row.was_fingerprint,
+            row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_fingerprint,
             row.was_attribution_fingerprint, row.was_definition,
         )  # fmt: skip
-    cause = cause_of_change(stored, now)
-    hold = reason_to_hold(losses, limits(settings)) if cause and stored else None
-    if cause and row.held_reason and (cause in LOSSES or losses):
+    cause = cause_of_change(stored, now, losses.unlinked_facts)
+    hold = reason_to_hold(losses.clients, limits(settings)) if cause and stored else None
+    if cause and row.held_reason and (cause in LOSSES or losses.clients):
         hold = row.held_reason  # held until somebody accepts it, or the rows are back
     return _Verdict(row.bucket_date, row.computed_at, row.stale_cause, row.held_reason, cause, hold)
 

@@ -12,10 +12,11 @@ from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.domain.mass_loss import reason_to_hold
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.bridge_pruning import require_bridge
 from eventflow_pipeline.warehouse.change_detection import hold_day
-from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, current_definition
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, definition_key, published_grains
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
-from eventflow_pipeline.warehouse.guard import DayHeld, client_losses, limits
+from eventflow_pipeline.warehouse.guard import DayHeld, DayLosses, day_losses, limits
 from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
 
@@ -48,9 +49,9 @@ class DayTotals:
 class Request:
     """On whose behalf days are replaced, for the ledger, and whether the guard against mass loss watches.
 
-    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is. ``from_scratch``
-    writes every row anew instead of only what differs: for repair, where what is stored may be damaged in ways facts
-    cannot cause, such as a row twice.
+    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is.
+    ``from_scratch`` writes every row anew instead of only what differs: for repair, where what is stored may be
+    damaged in ways facts cannot cause, such as a row twice.
     """
 
     run_id: str | None = None
@@ -67,7 +68,7 @@ def replace_day(engine: Engine, day: date, settings: Settings, request: Request 
     answered from the bridge until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
-    when the guard keeps the old buckets (the day is marked).
+    when the guard keeps the old buckets (the day is marked), UserError when the pruned bridge no longer reaches it.
     """
     request = request or Request()
     try:
@@ -86,18 +87,20 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         connection.execute(statement("buckets/create_stage"))
         connection.execute(statement("change_detection/create_day_counts"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
+            require_bridge(connection, day)
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)
-            definition = current_definition(connection, settings)
-            stored = connection.execute(statement("partition_state/select_stored_input"), the_day).mappings().first()
-            cause = _cause(stored, totals, definition)
-            if request.guarded and stored and cause:
-                _require_no_mass_loss(connection, day, cause, stored["held_reason"], settings)
+            grains = published_grains(connection)
+            definition = definition_key(settings, grains)
+            cause, losses, held_already = _compare(connection, day, totals, definition)
+            if request.guarded and cause:
+                _require_no_mass_loss(day, cause, losses, held_already, settings)
             if connection.execute(statement("partition_state/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("session_days/insert_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
-            connection.execute(statement("buckets/insert_stage"), the_day)
+            for grain in grains:
+                connection.execute(statement("buckets/insert_stage"), dict(grain))
             connection.execute(
                 statement("ledger/insert_replacement"),
                 {
@@ -126,24 +129,32 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
     return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
 
 
-def _cause(stored: RowMapping | None, totals: RowMapping, definition: str) -> Cause | None:
-    """What differs from what the stored day was computed from; None when nothing does."""
+def _compare(
+    connection: Connection, day: date, totals: RowMapping, definition: str
+) -> tuple[Cause | None, DayLosses, str | None]:
+    """What differs from what the stored day was computed from, what that takes away, and why the day is held if so."""
     names = [f.name for f in fields(DayInput)]
     now = DayInput(
         excluded_facts=totals["excluded_hits"] + totals["excluded_conversions"],
         definition=definition,
         **{name: totals[name] for name in names if name in totals},
     )
-    return cause_of_change(DayInput(**{name: stored[name] for name in names}) if stored else None, now)
+    row = connection.execute(statement("partition_state/select_stored_input"), {"bucket_date": day}).mappings().first()
+    if row is None:
+        return cause_of_change(None, now), DayLosses(), None
+    stored = DayInput(**{name: row[name] for name in names})
+    if stored == now:
+        return None, DayLosses(), None
+    connection.execute(statement("change_detection/insert_staged_day_counts"), {"bucket_date": day})
+    losses = day_losses(connection, [day])[day]
+    return cause_of_change(stored, now, losses.unlinked_facts), losses, row["held_reason"]
 
 
 def _require_no_mass_loss(
-    connection: Connection, day: date, cause: Cause, held_already: str | None, settings: Settings
+    day: date, cause: Cause, losses: DayLosses, held_already: str | None, settings: Settings
 ) -> None:
-    connection.execute(statement("change_detection/insert_staged_day_counts"), {"bucket_date": day})
-    losses = client_losses(connection, [day]).get(day, [])
-    still_held = held_already if cause in LOSSES or losses else None
-    if why := reason_to_hold(losses, limits(settings)) or still_held:
+    still_held = held_already if cause in LOSSES or losses.clients else None
+    if why := reason_to_hold(losses.clients, limits(settings)) or still_held:
         raise DayHeld(day, cause, why)
 
 
@@ -151,7 +162,8 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
     """Make the day's stored rows equal to the staged ones, writing only what differs, or everything."""
     if from_scratch:
         connection.execute(statement(f"{table}/delete_day"), {"bucket_date": day})
-    for step in ("delete_vanished", "insert_appeared"):
+    stored = connection.execute(statement(f"{table}/select_any"), {"bucket_date": day}).scalar_one()
+    for step in ("delete_vanished", "insert_appeared") if stored else ("insert_all",):
         connection.execute(statement(f"{table}/{step}"), {"bucket_date": day})
 
 

@@ -1,7 +1,7 @@
 """The guard against mass loss: dry comparison of days with what is stored, and what it holds."""
 
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import Connection, Engine
@@ -33,14 +33,24 @@ def limits(settings: Settings) -> GuardLimits:
     return GuardLimits(settings.guard_loss_share, settings.guard_minimum_volume, settings.guard_settled_days)
 
 
-def client_losses(connection: Connection, days: Sequence[date]) -> dict[date, list[ClientLoss]]:
-    """What computing ``days`` from the counts in ``day_counts`` would take from whom; only days with a loss."""
-    found: dict[date, list[ClientLoss]] = defaultdict(list)
+@dataclass(slots=True)
+class DayLosses:
+    """What computing a day again would take away: from which client, and how many facts would lose their link."""
+
+    clients: list[ClientLoss] = field(default_factory=list)
+    unlinked_facts: int = 0
+
+
+def day_losses(connection: Connection, days: Sequence[date]) -> dict[date, DayLosses]:
+    """What computing ``days`` from the counts in ``day_counts`` would take away, by day."""
+    found = {day: DayLosses() for day in days}
     if days:
-        rows = connection.execute(statement("guard/select_client_losses"), {"dates": list(days)})
-        for row in rows:
+        dates = {"dates": list(days)}
+        for row in connection.execute(statement("guard/select_client_losses"), dates):
             loss = ClientLoss(row.client_id, row.measure, int(row.before), int(row.after), row.lost, row.vanished)
-            found[row.bucket_date].append(loss)
+            found[row.bucket_date].clients.append(loss)
+        for row in connection.execute(statement("guard/select_unlinked_facts"), dates):
+            found[row.bucket_date].unlinked_facts = int(row.unlinked_facts)
     return found
 
 

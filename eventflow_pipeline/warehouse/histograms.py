@@ -5,6 +5,7 @@ from datetime import date
 from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.definition import published_grains
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.locks import histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
@@ -31,7 +32,8 @@ def settle_histograms(engine: Engine) -> list[date]:
         for scratch in _SCRATCH:
             connection.execute(statement(f"return_histogram/create_{scratch}"))
             connection.execute(text(f"analyze {scratch}"))
-        connection.execute(statement("return_histogram/upsert_return_histogram"))
+        for grain in published_grains(connection):
+            connection.execute(statement("return_histogram/upsert_return_histogram"), {"grain": grain["grain"]})
         if negative := connection.execute(statement("return_histogram/delete_nothing")).scalar_one():
             raise HistogramError(f"{negative} cells of the return histograms fell below 0; nothing was settled.")
         connection.execute(statement("return_histogram/delete_settled_changes"))

@@ -22,6 +22,7 @@ _HISTOGRAM = 0x0EF10003
 _WEBINAR_DAY = 0x0EF10040
 _RUN = 0x0EF10004
 _ALERTS = 0x0EF10035
+_QUALITY = 0x0EF10030
 
 
 @contextmanager
@@ -143,3 +144,10 @@ def alert_pass(connection: Connection) -> Iterator[bool]:
         if mine:
             with suppress(SQLAlchemyError):
                 connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def quality_lock(connection: Connection) -> Iterator[None]:
+    """Sole right to write indicators of data quality."""
+    with _held(connection, _QUALITY, 0, "the indicators of data quality"):
+        yield

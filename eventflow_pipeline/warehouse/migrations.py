@@ -28,6 +28,7 @@ _COMPUTED = (
     "stats.campaign_hourly",
     "stats.return_histogram",
     "stats.partition_state",
+    "stats.quality_daily",
     "stats.webinar_stats_5min",
     "stats.webinar_stats_daily",
     "stats.webinar_client_daily",

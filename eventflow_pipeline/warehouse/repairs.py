@@ -1,4 +1,4 @@
-"""What automation asks the warehouse: which days to compute again."""
+"""What automation asks of the warehouse: which days to compute again, which of its own traces to forget."""
 
 from datetime import date, datetime
 
@@ -24,3 +24,9 @@ def unsettled_days(engine: Engine, first: date, today: date, since: datetime) ->
     with connect(engine) as connection:
         rows = connection.execute(statement("automation/select_unsettled_days"), {"first_day": first, "today": today})
         return [ChangedDay(row.bucket_date, since, row.computed_at, row.run_id) for row in rows]
+
+
+def forget_passes(engine: Engine, before: datetime) -> None:
+    """Delete the record of passes of change detection from before ``before``, the latest of each scope excepted."""
+    with connect(engine) as connection:
+        connection.execute(statement("change_detection/delete_old_passes"), {"kept_from": before})

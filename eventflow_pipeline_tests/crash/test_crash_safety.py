@@ -25,6 +25,7 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.local import environment, packaged
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.stack import DagsterStack, free_port
@@ -63,7 +64,7 @@ class Installation:
 
     def repair(self) -> None:
         """What an operator does after a crash."""
-        self.eventflow("backfill", "--from", str(self.days.first))
+        self.eventflow("heal")
 
     def launch(self) -> str:
         """Have the daemon run a backfill of all days; returns the run's id."""
@@ -133,7 +134,14 @@ class Installation:
 
     def revive(self) -> None:
         """Start again whatever was killed, as a supervisor does."""
-        self._server = start_embedded(self.settings.home)
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                self._server = start_embedded(self.settings.home)
+                break
+            except UserError:  # still recovering when its starter lost patience
+                if time.monotonic() > deadline:
+                    raise
         time.sleep(0.2)
         self.stack.revive()
 

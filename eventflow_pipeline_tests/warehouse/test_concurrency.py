@@ -1,4 +1,4 @@
-"""Many at once on the same days: one worker a day, no deadlock, and answers as if everything was loaded cleanly once."""
+"""Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once."""
 
 import os
 import subprocess

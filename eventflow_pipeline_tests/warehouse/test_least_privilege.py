@@ -96,6 +96,7 @@ def test_migrating_and_running_as_an_ordinary_owner(database: Database, empty_da
         "create role ordinary_owner login createrole",
         f'grant create, connect, temporary on database "{name}" to ordinary_owner',
         "grant eventflow_pipeline to ordinary_owner with admin option",
+        "grant eventflow_capture to ordinary_owner with admin option",
         "grant usage, create on schema public to ordinary_owner",
         *(f"alter table public.{t.name} owner to ordinary_owner" for t in SOURCE_TABLES),
     ):

@@ -20,7 +20,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
-from eventflow_pipeline.warehouse.day_replacement import replace_day
+from eventflow_pipeline.warehouse.day_replacement import Request, replace_day
 from eventflow_pipeline.warehouse.engine import pipeline_engine
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline_tests.databases import Database
@@ -113,7 +113,7 @@ class Engineer:
             if day is None:
                 settle_histograms(engine)
             else:
-                replace_day(engine, day, self.database.settings, run_id)
+                replace_day(engine, day, self.database.settings, Request(run_id=run_id))
         if day and self._committed(day, run_id):
             self.computed[day] = self.facts().get(day, ())
         self.check()
@@ -233,7 +233,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
     database, settings = engineer.database, engineer.database.settings
     old = engineer.facts()
     for day in DAYS:
-        replace_day(database.pipeline, day, settings, "old")
+        replace_day(database.pipeline, day, settings, Request(run_id="old"))
     if settled:
         settle_histograms(database.pipeline)
     for nth in range(3):
@@ -246,7 +246,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
         try:
             for step in steps:
                 if step:
-                    replace_day(database.pipeline, step, settings, "new")
+                    replace_day(database.pipeline, step, settings, Request(run_id="new"))
                 else:
                     settle_histograms(database.pipeline)
         except BaseException as problem:

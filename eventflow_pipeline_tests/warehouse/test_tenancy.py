@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
@@ -82,8 +83,6 @@ LIMITED = {name: caller for name, caller in CALLERS.items() if caller.sees is no
 @pytest.fixture(scope="module")
 def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     """Facts of four clients and of nobody, over three days, in every table that a day's replacement fills."""
-    from eventflow_pipeline_tests.conftest import settings_for
-
     name = databases.create(_template)
     database = Database(settings_for(databases.url(name), hourly_clients=tuple(_id("client", c) for c in CLIENTS)))
     database.insert("agencies", [{"id": id, "name": f"name-of-{name}"} for name, id in AGENCIES.items()])
@@ -148,7 +147,7 @@ def acting(database: Database, caller: Caller) -> Iterator[psycopg.Connection[di
     with psycopg.connect(database.url, row_factory=dict_row) as connection:
         connection.execute("select set_config('request.jwt.claims', %s, true)", (json.dumps(caller.claims),))
         if caller.role != "owner":
-            connection.execute(f"set local role {caller.role}")  # type: ignore[call-overload]
+            connection.execute(f"set local role {caller.role}")
         yield connection
         connection.rollback()
 
@@ -159,7 +158,7 @@ def _ask(
     """Rows, or the SQLSTATE of the refusal; the transaction goes on either way."""
     try:
         with connection.transaction():
-            return connection.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql, parameters).fetchall()
     except psycopg.Error as refused:
         return refused.sqlstate or "?"
 
@@ -173,7 +172,7 @@ def _foreign(rows: list[dict[str, Any]], caller: Caller) -> list[str]:
 
 def _catalog(database: Database, sql: str) -> list[dict[str, Any]]:
     with psycopg.connect(database.url, row_factory=dict_row) as connection:
-        return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+        return connection.execute(sql).fetchall()
 
 
 def _relations(database: Database) -> list[dict[str, Any]]:
@@ -241,7 +240,7 @@ def test_no_table_or_view_shows_a_foreign_row(two_agencies: Database, name: str)
             if "tenant_read" in relation["policies"]:
                 # Not only nothing foreign: exactly what is theirs.
                 own = [_id("client", c) for c in caller.sees or ()]
-                theirs = owner.execute(f"select * from {table} where client_id = any (%s)", (own,)).fetchall()  # type: ignore[arg-type]
+                theirs = owner.execute(f"select * from {table} where client_id = any (%s)", (own,)).fetchall()
                 assert sorted(map(str, rows)) == sorted(map(str, theirs)), table
 
 
@@ -252,7 +251,7 @@ def test_those_who_see_all_see_every_row(two_agencies: Database, name: str) -> N
             if "tenant_read" in relation["policies"] or (
                 name != "super administrator" and "all_read" in relation["policies"]
             ):
-                everything = owner.execute(f"select count(*) from {relation['name']}").fetchall()  # type: ignore[arg-type]
+                everything = owner.execute(f"select count(*) from {relation['name']}").fetchall()
                 assert _ask(connection, f"select count(*) from {relation['name']}") == everything, relation["name"]
 
 
@@ -261,7 +260,7 @@ def test_the_matrix_has_something_to_leak(two_agencies: Database) -> None:
     with acting(two_agencies, CALLERS["owner"]) as owner:
         for table in ("client_daily", "link_daily", "campaign_utm_daily", "client_returns", "link_returns",
                       "session_days", "session_day_change", "campaign_hourly"):  # fmt: skip
-            text = json.dumps(owner.execute(f"select * from stats.{table}").fetchall(), default=str)  # type: ignore[arg-type]
+            text = json.dumps(owner.execute(f"select * from stats.{table}").fetchall(), default=str)
             wanted = CLIENTS if table == "campaign_hourly" else (*CLIENTS, NOBODY)
             assert all(marks(client) & set(text.replace('"', " ").replace(",", " ").split()) for client in wanted
                        if client != NOBODY or table not in ("client_daily", "client_returns")), table  # fmt: skip
@@ -320,7 +319,7 @@ def _calls(function: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LIMITED)
 def test_no_function_answers_with_a_foreign_row(two_agencies: Database, name: str) -> None:
-    """A foreign client or campaign raises 42501, never an empty answer; everything else answers without a foreign mark."""
+    """A foreign client or campaign raises 42501, never an empty answer; other answers hold no foreign mark."""
     caller = LIMITED[name]
     answered = 0
     with acting(two_agencies, caller) as connection:
@@ -385,16 +384,16 @@ def test_a_foreign_client_raises_42501_and_the_own_one_answers(two_agencies: Dat
 def test_platform_and_the_unknown_client_are_for_those_who_see_all(two_agencies: Database, name: str) -> None:
     with acting(two_agencies, CALLERS[name]) as connection:
         (platform,) = _ask(connection, "select * from stats.range_summary('platform', %s, %s)", (FIRST, LAST))
-        assert platform["hits"] == 3 * 5 * 4  # type: ignore[index]
+        assert platform["hits"] == 3 * 5 * 4
         clients = _ask(connection, "select client_id from stats.range_summary('client', %s, %s)", (FIRST, LAST))
-        assert {row["client_id"] for row in clients} == {None, *(_id("client", c) for c in CLIENTS)}  # type: ignore[index]
+        assert {row["client_id"] for row in clients} == {None, *(_id("client", c) for c in CLIENTS)}
 
 
 def test_without_asking_for_a_client_a_member_gets_all_of_theirs(two_agencies: Database) -> None:
     caller = CALLERS["analyst of a client of each agency"]
     with acting(two_agencies, caller) as connection:
         rows = _ask(connection, "select client_id from stats.range_summary('client', %s, %s)", (FIRST, LAST))
-        assert {row["client_id"] for row in rows} == {_id("client", "c2"), _id("client", "c3")}  # type: ignore[index]
+        assert {row["client_id"] for row in rows} == {_id("client", "c2"), _id("client", "c3")}
 
 
 def test_settled_ranges_leak_no_more_than_those_from_the_bridge(two_agencies: Database) -> None:
@@ -406,3 +405,19 @@ def test_settled_ranges_leak_no_more_than_those_from_the_bridge(two_agencies: Da
             assert rows
             assert not isinstance(rows, str)
             assert not _foreign(rows, caller)
+
+
+def test_a_new_table_without_a_policy_is_noticed(database: Database) -> None:
+    database.execute("create table stats.fresh (client_id uuid)")
+    with pytest.raises(AssertionError, match=r"stats\.fresh"):
+        test_every_table_has_row_security_and_a_policy_of_a_known_kind(database)
+    database.execute("alter table stats.fresh enable row level security")
+    with pytest.raises(AssertionError, match=r"stats\.fresh needs the policy"):
+        test_every_table_has_row_security_and_a_policy_of_a_known_kind(database)
+
+
+def test_a_new_function_left_to_everybody_is_noticed(database: Database) -> None:
+    database.execute("create function stats.fresh() returns setof stats.session_days language sql stable as "
+                     "'select * from stats.session_days'")  # fmt: skip
+    with pytest.raises(AssertionError, match=r"stats\.fresh"):
+        test_anonymous_callers_may_execute_nothing_that_could_read(database)

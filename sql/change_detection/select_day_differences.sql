@@ -4,8 +4,8 @@
 -- computed; counts of facts include excluded ones.
 select
     d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.held_since, s.held_reason,
-    n.facts, n.owned_facts, n.linked_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
-    s.facts as was_facts, s.owned_facts as was_owned_facts, s.linked_facts as was_linked_facts,
+    n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
+    s.facts as was_facts, s.owned_facts as was_owned_facts, 
     s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.fingerprint as was_fingerprint,
     s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition
 from unnest(cast(:dates as date[])) as d (bucket_date)
@@ -13,7 +13,6 @@ cross join lateral (
     select
         coalesce(sum(c.hits + c.conversions), 0) as facts,
         coalesce(sum(c.hits + c.conversions) filter (where c.client_id is not null), 0) as owned_facts,
-        coalesce(sum(c.linked_facts), 0) as linked_facts,
         coalesce(sum(c.hits + c.conversions) filter (where c.excluded), 0) as excluded_facts,
         coalesce(sum(c.fact_hash), 0) as fingerprint,
         coalesce(sum(c.attribution_hash), 0) as attribution_fingerprint

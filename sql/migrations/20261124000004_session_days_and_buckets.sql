@@ -79,7 +79,6 @@ create table if not exists stats.partition_state (
     facts_at timestamptz,
     facts bigint,
     owned_facts bigint,
-    linked_facts bigint,
     fingerprint numeric,
     attribution_fingerprint numeric,
     definition text,
@@ -97,7 +96,6 @@ comment on table stats.partition_state is
 comment on column stats.partition_state.facts_at is 'Start of the transaction that computed the day: facts committed before it are in.';
 comment on column stats.partition_state.facts is 'Visit hits and entries the day was computed from, excluded ones included.';
 comment on column stats.partition_state.owned_facts is 'Facts whose client was known.';
-comment on column stats.partition_state.linked_facts is 'Facts whose link was resolved.';
 comment on column stats.partition_state.fingerprint is
     'Sum of the 64-bit hashes of the facts: every column the computation reads, id included.';
 comment on column stats.partition_state.attribution_fingerprint is

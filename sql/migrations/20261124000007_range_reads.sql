@@ -1,8 +1,13 @@
 -- Reading ranges at any published grain, exactly and from aggregates alone (M5, M6).
 
-alter table stats.calendar add column if not exists bridge_days integer check (bridge_days > 0);
+alter table stats.calendar
+    add column if not exists bridge_days integer check (bridge_days > 0),
+    add column if not exists bridge_from date;
 comment on column stats.calendar.bridge_days is
-    'The longest range that is answered, in days, where the bridge is pruned (EVENTFLOW_BRIDGE_DAYS); NULL: never pruned, any range.';
+    'The longest range that is answered, in days, since the bridge was pruned (EVENTFLOW_BRIDGE_DAYS); NULL: never pruned, any range.';
+comment on column stats.calendar.bridge_from is
+    'The oldest day the bridge still holds; NULL: never pruned. Days before bridge_from + bridge_days - 1 can no longer be replaced.';
+grant update (bridge_days, bridge_from) on stats.calendar to eventflow_pipeline;
 
 create or replace function stats.range_rows(
     p_grain text, p_from date, p_to date, p_client_id uuid, p_readable uuid[]
@@ -80,7 +85,7 @@ as $$
 declare
     longest integer;
 begin
-    if p_from is null or p_to is null or p_from > p_to then
+    if p_from is null or p_to is null or p_from > p_to or not isfinite(p_from) or not isfinite(p_to) then
         raise exception using errcode = 'ST002',
             message = format('the range %s..%s is reversed or has no end', p_from, p_to),
             hint = 'Give two inclusive local dates, the earlier one first.';

@@ -55,6 +55,17 @@ $$;
 comment on function stats.screen_range(uuid, date, date) is
     'Checks a screen''s caller and range; gives as_of and complete. A day not computed makes a screen incomplete, not an error. Raises 42501, ST002 or ST005.';
 
+create or replace function stats.screen_days(p_from_date date, p_to_date date)
+returns table (day date, computed boolean)
+language sql stable set search_path = ''
+as $$
+    select days.day::date, s.computed_at is not null
+    from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
+    left join stats.partition_state s on s.bucket_date = days.day::date
+$$;
+comment on function stats.screen_days(date, date) is
+    'The days of a screen''s range and whether each is computed: a computed day without traffic is 0, another one is NULL.';
+
 create or replace function stats.share(p_part numeric, p_whole numeric) returns numeric
 language sql immutable parallel safe
 return round(p_part / nullif(p_whole, 0), 4);
@@ -130,7 +141,10 @@ declare
 begin
     select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
     return (
-        with traffic as (
+        with calendar_day as materialized (
+            select c.day, c.computed from stats.screen_days(p_from_date, p_to_date) c
+        ),
+        traffic as (
             select r.client_id, r.entity_type, r.entity_id, r.link_id, r.link_status,
                    r.hits, r.visits, r.conversions
             from stats.range_rows('link', p_from_date, p_to_date, p_client_id, screen.readable) r
@@ -164,11 +178,11 @@ begin
                 'cvr', stats.share(i.conversions, i.visits),
                 'daily', (
                     select jsonb_agg(jsonb_build_object(
-                        'date', days.day::date,
-                        'visits', coalesce(d.measured -> (days.day::date)::text -> 0, '0'),
-                        'conversions', coalesce(d.measured -> (days.day::date)::text -> 1, '0')
-                    ) order by days.day)
-                    from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
+                        'date', c.day,
+                        'visits', case when c.computed then coalesce(d.measured -> c.day::text -> 0, '0') end,
+                        'conversions', case when c.computed then coalesce(d.measured -> c.day::text -> 1, '0') end
+                    ) order by c.day)
+                    from calendar_day c
                 )
             ) order by i.visits desc, i.conversions desc, i.name, i.link_id, i.entity_id), '[]'),
             'as_of', screen.as_of,
@@ -215,12 +229,13 @@ begin
             left join stats.webinars w on r.entity_type = 'webinar' and w.id = r.entity_id
         ),
         entity_list as (
-            select e.entity_type, jsonb_agg(jsonb_build_object(
+            -- Facts without any entity (E1) are listed with the campaigns, their entity_id NULL: nothing is hidden.
+            select e.entity_type = 'webinar' as is_webinar, jsonb_agg(jsonb_build_object(
                 'entity_id', e.entity_id, 'title', e.title, 'hits', e.hits, 'visits', e.visits,
                 'conversions', e.conversions, 'cvr', stats.share(e.conversions, e.visits)
             ) order by e.visits desc, e.conversions desc, e.title, e.entity_id) as items
             from entity e
-            group by e.entity_type
+            group by is_webinar
         ),
         day as (
             select b.bucket_date, sum(b.hits) as hits, sum(b.visits) as visits, sum(b.conversions) as conversions
@@ -234,8 +249,8 @@ begin
             'totals', stats.screen_totals(p_client_id, p_from_date, p_to_date, screen.readable),
             'previous_period', stats.screen_totals(
                 p_client_id, p_from_date - (p_to_date - p_from_date + 1), p_from_date - 1, screen.readable),
-            'campaigns', coalesce((select l.items from entity_list l where l.entity_type = 'campaign'), '[]'),
-            'webinars', coalesce((select l.items from entity_list l where l.entity_type = 'webinar'), '[]'),
+            'campaigns', coalesce((select l.items from entity_list l where not l.is_webinar), '[]'),
+            'webinars', coalesce((select l.items from entity_list l where l.is_webinar), '[]'),
             'links', (
                 select jsonb_build_object('total', count(*), 'active', count(*) filter (where l.status = 'active'))
                 from stats.links l
@@ -244,11 +259,13 @@ begin
             ),
             'series', (
                 select jsonb_agg(jsonb_build_object(
-                    'date', days.day::date, 'hits', coalesce(d.hits, 0), 'visits', coalesce(d.visits, 0),
-                    'conversions', coalesce(d.conversions, 0), 'cvr', stats.share(d.conversions, d.visits)
-                ) order by days.day)
-                from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
-                left join day d on d.bucket_date = days.day::date
+                    'date', c.day, 'hits', case when c.computed then coalesce(d.hits, 0) end,
+                    'visits', case when c.computed then coalesce(d.visits, 0) end,
+                    'conversions', case when c.computed then coalesce(d.conversions, 0) end,
+                    'cvr', stats.share(d.conversions, d.visits)
+                ) order by c.day)
+                from stats.screen_days(p_from_date, p_to_date) c
+                left join day d on d.bucket_date = c.day
             ),
             'as_of', screen.as_of,
             'complete', screen.complete
@@ -320,7 +337,7 @@ declare
     checked text;
 begin
     foreach checked in array array[
-        'stats.screen_range(uuid, date, date)', 'stats.share(numeric, numeric)',
+        'stats.screen_range(uuid, date, date)', 'stats.screen_days(date, date)', 'stats.share(numeric, numeric)',
         'stats.screen_totals(uuid, date, date, uuid[])',
         'public.get_marketing_summary(uuid, date, date)', 'public.get_link_stats(uuid, date, date)',
         'public.get_client_overview(uuid, date, date)',

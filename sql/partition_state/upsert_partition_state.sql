@@ -4,14 +4,14 @@ insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, grains, session_days,
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
     excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
-    facts, owned_facts, linked_facts, fingerprint, attribution_fingerprint, definition, facts_at
+    facts, owned_facts, fingerprint, attribution_fingerprint, definition, facts_at
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version,
     (select array_agg(name order by position) from stats.grain), :session_days,
     :hits, :visits, :sessionless_hits, :conversions, :unknown_link_hits, :unresolved_link_hits, :unknown_client_hits,
     :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true,
-    :facts, :owned_facts, :linked_facts, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp()
+    :facts, :owned_facts, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp()
 )
 on conflict (bucket_date) do update set
     window_start = excluded.window_start,
@@ -33,7 +33,6 @@ on conflict (bucket_date) do update set
     computed_at = excluded.computed_at,
     facts = excluded.facts,
     owned_facts = excluded.owned_facts,
-    linked_facts = excluded.linked_facts,
     fingerprint = excluded.fingerprint,
     attribution_fingerprint = excluded.attribution_fingerprint,
     definition = excluded.definition,

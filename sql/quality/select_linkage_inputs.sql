@@ -8,7 +8,7 @@ from unnest(cast(:days as date[]), cast(:starts as timestamptz[]), cast(:ends as
 cross join lateral (
     select md5(concat_ws('|',
         :days_before, :minutes_after,
-        (select string_agg(p.bucket_date || ' ' || p.computed_at, ',' order by p.bucket_date)
+        (select string_agg(concat_ws(' ', p.bucket_date, p.fingerprint, p.attribution_fingerprint), ',' order by p.bucket_date)
          from stats.partition_state p
          where p.bucket_date between d.day - (cast(:days_before as integer) + 1) and d.day + 1),
         (select count(*) from stats.entry_facts e

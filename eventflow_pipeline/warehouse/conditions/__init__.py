@@ -11,6 +11,7 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
+from eventflow_pipeline.warehouse.conditions.silence import silences
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.guard import held_conditions
@@ -30,6 +31,7 @@ class Source:
 #: Every source the database answers. One more is one line here.
 SOURCES: tuple[Source, ...] = (
     Source("deficit", deficits),
+    Source("silence", silences),
     Source("stale", stale_days),
     Source("detection", detection_late),
     Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005

@@ -1,0 +1,54 @@
+"""The one form every call is answered in, and how it is described."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from eventflow_pipeline.capture import CaptureRules, SetCookie
+
+
+class Answer(BaseModel):
+    """Answer to every call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accepted: bool = Field(description="False: nothing was kept; call again with the same event_id.")
+    status: Literal["stored", "duplicate", "dead_letter", "queued"] | None = Field(
+        None,
+        description="stored, duplicate, dead_letter: committed. queued: in memory until the database takes it.",
+    )
+    duplicate_of: Literal["event", "person"] | None = Field(
+        None, description="The same event again, or the same person in the same campaign."
+    )
+    event_id: str | None = Field(None, description="Id of the event; a repeat with it is absorbed.")
+    session_id: str | None = Field(None, description="The visit flow's session, for callers without cookies.")
+    reason: str | None = Field(None, description="Why not, or why not yet.")
+
+
+_PUBLIC = tuple(Answer.model_fields)
+
+
+def answer(
+    rules: CaptureRules,
+    status: int,
+    content: dict[str, Any],
+    cookies: Iterable[SetCookie] = (),
+    retry: int | None = None,
+) -> Response:
+    """A JSON response of the fields of ``Answer`` that are there. What else the database said stays inside."""
+    shown = {name: content[name] for name in _PUBLIC if content.get(name) is not None}
+    response = Response(json.dumps(shown).encode(), status, media_type="application/json")
+    response.headers["cache-control"] = "no-store"
+    if retry is not None:
+        response.headers["retry-after"] = str(retry)
+    for cookie in cookies:
+        response.headers.append("set-cookie", cookie.header(rules))
+    return response
+
+
+def refusal(rules: CaptureRules, status: int, reason: str, retry: int | None = None) -> Response:
+    """``accepted: false``, in the same form."""
+    return answer(rules, status, {"accepted": False, "reason": reason}, retry=retry)

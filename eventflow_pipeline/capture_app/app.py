@@ -1,0 +1,164 @@
+"""The ASGI application of capture: calls, short links, health, and the entry middleware around its pages."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eventflow_pipeline.capture.text import uuid_text
+from eventflow_pipeline.capture_app.answers import Answer, refusal
+from eventflow_pipeline.capture_app.calls import Calls
+from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware, capture_request
+from eventflow_pipeline.capture_app.event_queue import EventQueue
+from eventflow_pipeline.capture_app.guards import Origins
+from eventflow_pipeline.capture_app.links import Links, destination
+from eventflow_pipeline.capture_app.log_lines import LogLines
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.capture_store import CaptureStore
+
+#: Paths that are no pages: nobody arrives there.
+NO_PAGES = ("/visit", "/entry", "/presence", "/l/", "/health", "/openapi.json", "/docs")
+_DRAIN_SECONDS = 10.0
+_ANY = {"description": "Any JSON; whatever is malformed counts as not supplied."}
+_VISIT_FIELDS = (
+    "event_id", "campaign_id", "webinar_id", "session_id", "utm_source", "utm_medium", "utm_campaign", "utm_term",
+    "utm_content", "cid", "link_id", "referrer", "surface",
+)  # fmt: skip
+_ENTRY_FIELDS = (
+    *(name for name in _VISIT_FIELDS if name != "webinar_id"), "client_id", "agency_id", "name", "company", "phone",
+    "phone_norm", "code6", "survey_no", "consent_data", "registration_data", "completed_at",
+)  # fmt: skip
+
+
+def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
+    """The application; ``pages`` adds the demo's pages. Raises UserError for unusable settings."""
+    log = LogLines()
+    store = CaptureStore(settings)
+    queue = EventQueue(store, log, settings.capture_queue, settings.capture_queue_mib * 2**20)
+    calls = Calls(settings, store, queue, log)
+    links = Links(store)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await store.open()
+        queue.start()
+        yield
+        await queue.stop(_DRAIN_SECONDS)
+        await store.close()
+        log.close()
+
+    app = FastAPI(title="EventFlow capture", version="1", lifespan=lifespan, redoc_url=None)
+
+    @app.post("/visit", **_described("Record a visit (S4).", _VISIT_FIELDS))
+    async def visit(request: Request) -> Response:
+        return await calls.record("visit", request)
+
+    @app.post("/entry", **_described("Record a registration (S5).", _ENTRY_FIELDS))
+    async def entry(request: Request) -> Response:
+        return await calls.record("entry", request)
+
+    @app.post("/presence", **_described("A viewer is present; needs a bearer token (P3).", ("webinar_id",)))
+    async def presence(request: Request) -> Response:
+        return await calls.presence(request)
+
+    async def follow(request: Request, key: str, client_id: str | None) -> Response:
+        link, how = await links.target(key[:200].replace("\0", ""), client_id)
+        if how in ("unknown", "database away"):
+            log.write("warning", "short_link_unresolved", reason=how)
+        pairs = list(capture_request(request.scope).query)
+        where = destination(
+            settings.capture_site_url.rstrip("/"), settings.capture_webinar_path, key[:200], link, pairs
+        )
+        # No cookie here: a crawler that only looks at the link is nobody's session.
+        return RedirectResponse(where, 302, {"cache-control": "no-store", "referrer-policy": "unsafe-url"})
+
+    redirect: dict[str, Any] = {
+        "status_code": 302,
+        "response_class": RedirectResponse,
+        "responses": {302: {"description": "To the link's page, with everything the click carried."}},
+    }
+
+    @app.get("/l/{key}", summary="Follow a short link, by id or cid.", **redirect)
+    async def short_link(request: Request, key: str) -> Response:
+        return await follow(request, key, None)
+
+    @app.get("/l/{client_id}/{key}", summary="Follow a short link of one client, by its cid.", **redirect)
+    async def client_link(request: Request, client_id: str, key: str) -> Response:
+        return await follow(request, key, uuid_text(client_id))
+
+    @app.get("/health", summary="Is it up, and does the database take events?")
+    async def health() -> JSONResponse:
+        away = queue.away_since is not None
+        return JSONResponse({"status": "degraded" if away else "ok", "database": not away, "queued": len(queue)})
+
+    if pages:
+        from eventflow_pipeline.capture_app.pages import add_pages
+
+        add_pages(app, calls, store)
+    app.add_middleware(
+        EntryMiddleware,
+        rules=calls.rules,
+        skip=NO_PAGES,
+        log=lambda fields: log.write("info", "arrival", **fields),
+    )
+    if listed := Origins(settings.capture_origins).listed:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=listed,
+            allow_credentials=True,
+            allow_methods=["POST"],
+            allow_headers=["content-type", "authorization"],
+        )
+    app.add_middleware(_NeverFail, calls=calls, log=log)
+    return app
+
+
+class _NeverFail:
+    """The user's flow is protected (F1): an error nobody foresaw is one log line and a well-formed answer, no 5xx."""
+
+    def __init__(self, app: ASGIApp, calls: Calls, log: LogLines) -> None:
+        self._app, self._calls, self._log = app, calls, log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as problem:
+            self._log.write("error", "capture_failed", reason=type(problem).__name__, route=scope["path"])
+            if not started:
+                await refusal(self._calls.rules, 200, "internal error")(scope, receive, send)
+
+
+def _described(summary: str, fields: tuple[str, ...]) -> dict[str, Any]:
+    """How a call shows in the OpenAPI description. Bodies are read by hand: nothing malformed may be refused whole."""
+    body = {"type": "object", "properties": dict.fromkeys(fields, _ANY), "additionalProperties": True}
+    content = {name: {"schema": body} for name in ("application/json", "application/x-www-form-urlencoded")}
+    statuses = {
+        200: "Committed, or accepted false with its reason.",
+        202: "Kept, but not a fact yet (queued or dead_letter).",
+        400: "The body is no JSON object.",
+        401: "No valid token (presence only).",
+        403: "The calling page's origin is not allowed.",
+        413: "The body is too large.",
+        429: "Too many calls, or the queue is full; see Retry-After.",
+    }
+    return {
+        "summary": summary,
+        "response_class": JSONResponse,
+        "openapi_extra": {"requestBody": {"required": True, "content": json.loads(json.dumps(content))}},
+        "responses": {status: {"model": Answer, "description": text} for status, text in statuses.items()},
+    }

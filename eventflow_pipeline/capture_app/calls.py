@@ -1,0 +1,111 @@
+"""What a call does: from a request to an event in the queue, and an answer as soon as it is known."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eventflow_pipeline.capture import CaptureRequest, CaptureRules, Outcome, entry, visit
+from eventflow_pipeline.capture.text import uuid_text
+from eventflow_pipeline.capture_app.answers import answer, refusal
+from eventflow_pipeline.capture_app.bodies import parse
+from eventflow_pipeline.capture_app.entry_middleware import capture_request
+from eventflow_pipeline.capture_app.event_queue import EventQueue
+from eventflow_pipeline.capture_app.guards import Origins, Rate, read_body
+from eventflow_pipeline.capture_app.log_lines import LogLines
+from eventflow_pipeline.capture_app.tokens import verified_claims
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.capture_store import AWAY, CaptureStore
+
+Fact = Literal["visit", "entry"]
+_RULES: dict[Fact, Callable[[CaptureRules, CaptureRequest, Mapping[str, Any]], Outcome]] = {
+    "visit": visit,
+    "entry": entry,
+}
+_PRESENCE_SECONDS = 2.0
+
+
+class Calls:
+    """The public calls of one application."""
+
+    def __init__(self, settings: Settings, store: CaptureStore, queue: EventQueue, log: LogLines) -> None:
+        self.rules = settings.capture_rules
+        self._settings, self._store, self._queue, self._log = settings, store, queue, log
+        self._origins, self._rate = Origins(settings.capture_origins), Rate(settings.capture_rate)
+        self._wait = {"visit": settings.capture_visit_wait_ms / 1000, "entry": settings.capture_entry_wait_ms / 1000}
+
+    async def payload(self, request: Request) -> dict[str, Any] | Response:
+        """The call's body as an object, or the refusal that answers it."""
+        if not self._origins.allow(request):
+            return self._refuse(request, 403, "origin not allowed")
+        if not self._rate.allow(request):
+            return self._refuse(request, 429, "too many calls from this address", retry=60)
+        body = await read_body(request, self._settings.capture_body_kib * 1024)
+        if body is None:
+            return self._refuse(request, 413, "body too large")
+        parsed = parse(body, request.headers.get("content-type", ""))
+        return self._refuse(request, 400, "body is no JSON object") if parsed is None else parsed
+
+    async def record(self, fact: Fact, request: Request) -> Response:
+        """Answer ``POST /visit`` or ``POST /entry``."""
+        payload = await self.payload(request)
+        if isinstance(payload, Response):
+            return payload
+        outcome, result = await self.capture(fact, request, payload)
+        committed = result.get("status") in ("stored", "duplicate")
+        full = result.get("reason") == "queue full"
+        status = 200 if committed else 202 if result["accepted"] else 429 if full else 200
+        result["session_id"] = outcome.session_id
+        return answer(self.rules, status, result, outcome.cookies, retry=1 if full else None)
+
+    async def capture(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> tuple[Outcome, dict[str, Any]]:
+        """Apply the rules to a payload, hand the event over and say what became of it. For pages rendered here, too."""
+        outcome = _RULES[fact](self.rules, capture_request(request.scope), payload)
+        event = dict(outcome.fact)
+        if outcome.log.get("cookies") or outcome.log.get("rejected"):
+            self._log.write("info", "capture", **outcome.log)
+        waiting = self._queue.offer(fact, event, len(json.dumps(event)))
+        if waiting is None:
+            # The last resort: the caller is told, and this line is all that is left here.
+            self._log.write("error", "capture_lost", **{**outcome.log, "reason": "queue full"})
+            return outcome, {"accepted": False, "event_id": event["event_id"], "reason": "queue full"}
+        await asyncio.wait([waiting], timeout=self._wait[fact])
+        if waiting.done():
+            return outcome, dict(waiting.result())
+        return outcome, {"accepted": True, "status": "queued", "event_id": event["event_id"]}
+
+    async def presence(self, request: Request) -> Response:
+        """Answer ``POST /presence``: one ping of a viewer who shows a token, passed on and not queued (P3)."""
+        payload = await self.payload(request)
+        secret = self._settings.capture_jwt_secret
+        if isinstance(payload, Response) or secret is None:
+            return payload if isinstance(payload, Response) else refusal(self.rules, 200, "presence is not set up")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        claims = verified_claims(token.strip(), secret.get_secret_value(), time.time())
+        if scheme.lower() != "bearer" or claims is None:
+            return refusal(self.rules, 401, "a valid token is needed")
+        webinar_id = uuid_text(payload.get("webinar_id"))
+        if webinar_id is None:
+            return refusal(self.rules, 400, "webinar_id is no UUID")
+        return await self._ping(webinar_id, json.dumps(claims))
+
+    async def _ping(self, webinar_id: str, claims: str) -> Response:
+        try:
+            done = await asyncio.wait_for(self._store.presence_ping(webinar_id, claims), _PRESENCE_SECONDS)
+        except AWAY as problem:
+            self._log.write("error", "presence_lost", reason=type(problem).__name__, webinar_id=webinar_id)
+            return refusal(self.rules, 200, "database away")
+        except Exception as problem:  # the function refused: its answer is not the viewer's business
+            self._log.write("warning", "presence_refused", reason=type(problem).__name__, webinar_id=webinar_id)
+            return refusal(self.rules, 200, "ping refused")
+        if not done:
+            return refusal(self.rules, 200, "presence is not set up")
+        return answer(self.rules, 200, {"accepted": True, "status": "stored"})
+
+    def _refuse(self, request: Request, status: int, reason: str, retry: int | None = None) -> Response:
+        self._log.write("warning", "call_refused", reason=reason, route=request.url.path)
+        return refusal(self.rules, status, reason, retry)

@@ -1,0 +1,147 @@
+"""Events on their way to the database: a bounded queue in memory, and one writer that commits many at once."""
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from eventflow_pipeline.capture_app.log_lines import LogLines
+from eventflow_pipeline.warehouse.capture_store import AWAY
+from eventflow_pipeline.warehouse.engine import reason
+
+_BATCH = 64
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+
+
+class Store(Protocol):
+    """Where events go."""
+
+    async def store(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Answers in order; one of ``AWAY`` when the database is."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    item: dict[str, Any]
+    size: int
+    answer: asyncio.Future[dict[str, Any]]
+    settled: bool = False
+
+
+class EventQueue:
+    """What was offered is stored as soon as the database takes it, in order; what does not fit is refused at once.
+
+    Guarantee: an event whose answer is stored, duplicate or dead_letter is committed. An event that was only taken
+    (``queued``) lives in this process's memory until then: a killed process loses it, a stopped one first drains.
+    """
+
+    def __init__(self, store: Store, log: LogLines, most: int, most_bytes: int) -> None:
+        self._store, self._log = store, log
+        self._most, self._most_bytes = most, most_bytes
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._in_flight = 0
+        self._arrived = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self.away_since: float | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting) + self._in_flight
+
+    def start(self) -> None:
+        """Start the writer; needs a running event loop."""
+        self._writer = asyncio.create_task(self._write_forever(), name="capture-writer")
+
+    def offer(self, fact: str, event: dict[str, Any], size: int) -> asyncio.Future[dict[str, Any]] | None:
+        """Take an event of about ``size`` bytes; its future gets the database's answer. None: full (back-pressure)."""
+        if len(self) >= self._most or self._bytes + size > self._most_bytes:
+            return None
+        waiting = _Waiting({"fact": fact, "event": event}, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._bytes += size
+        self._arrived.set()
+        return waiting.answer
+
+    async def stop(self, seconds: float) -> None:
+        """Store what is left, for at most ``seconds``; every event that remains leaves one line (F1)."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while len(self):
+                    await asyncio.sleep(0.01)
+        if self._writer:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        for waiting in self._waiting:
+            self._lost(waiting, "shut down while the database was away")
+        self._waiting.clear()
+
+    async def _write_forever(self) -> None:
+        pause = _SHORTEST_PAUSE
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._arrived.wait()
+            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            if not batch:
+                self._arrived.clear()
+                continue
+            self._in_flight = len(batch)
+            try:
+                await self._write(batch)
+            except AWAY as problem:
+                self._waiting.extendleft(waiting for waiting in reversed(batch) if not waiting.settled)
+                if self.away_since is None:
+                    self.away_since = loop.time()
+                    self._log.write("error", "database_away", reason=reason(problem), waiting=len(self._waiting))
+                self._in_flight = 0
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            except BaseException:
+                self._waiting.extendleft(waiting for waiting in reversed(batch) if not waiting.settled)
+                self._in_flight = 0
+                raise
+            self._in_flight = 0
+            pause = _SHORTEST_PAUSE
+            if self.away_since is not None:
+                seconds = round(loop.time() - self.away_since, 1)
+                self._log.write("info", "database_back", seconds=seconds, waiting=len(self._waiting))
+                self.away_since = None
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        try:
+            answers = await self._store.store([waiting.item for waiting in batch])
+            answered = list(zip(batch, answers, strict=True))
+        except AWAY:
+            raise
+        except Exception as problem:
+            if len(batch) == 1:
+                # Never the message: it may quote values.
+                self._lost(batch[0], f"{type(problem).__name__} {getattr(problem, 'sqlstate', None) or ''}".strip())
+                return
+            # One of them cannot even be sent: the others must not suffer.
+            for waiting in batch:
+                await self._write([waiting])
+            return
+        for waiting, answer in answered:
+            self._settle(waiting, answer)
+
+    def _settle(self, waiting: _Waiting, answer: dict[str, Any]) -> None:
+        waiting.settled = True
+        self._bytes -= waiting.size
+        if not waiting.answer.done():
+            waiting.answer.set_result(answer)
+        if answer.get("status") == "dead_letter" or not answer.get("accepted"):
+            self._log.write(
+                "warning" if answer.get("accepted") else "error",
+                "capture_refused" if answer.get("accepted") else "capture_lost",
+                fact=waiting.item["fact"],
+                event_id=answer.get("event_id"),
+                campaign_id=waiting.item["event"].get("campaign_id"),
+                reason=answer.get("reason"),
+            )
+
+    def _lost(self, waiting: _Waiting, why: str) -> None:
+        identifier = waiting.item["event"].get("event_id")
+        self._settle(waiting, {"accepted": False, "event_id": identifier, "reason": why})

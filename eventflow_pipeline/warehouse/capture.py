@@ -1,0 +1,93 @@
+"""What happens to captured facts afterwards: entries find their visits, dead letters become facts when they can."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.sql_files import statement
+
+#: Dead letters tried, or entries linked, in one transaction.
+BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """What one pass of linking did: entries linked, visit hits marked, entries whose visits are not there yet."""
+
+    entries: int
+    visits: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What one pass of replaying did: dead letters now facts, refused again, and removed as too old."""
+
+    replayed: int
+    refused: int
+    expired: int
+
+
+def link_entries(engine: Engine) -> Linking:
+    """Link captured entries to their visits; one bounded pass, safe to repeat."""
+    with connect(engine) as connection:
+        row = connection.execute(text("select * from stats.link_entries(:batch)"), {"batch": BATCH}).one()
+    return Linking(row.entries, row.visits, row.waiting)
+
+
+def replay_dead_letters(engine: Engine, settings: Settings, limit: int | None = None) -> Replay:
+    """Try dead letters again, each at most once, up to ``limit`` (default: all of them); safe to repeat."""
+    total = Replay(0, 0, 0)
+    with connect(engine) as connection:
+        waiting = waiting_letters(engine) if limit is None else limit
+        while waiting > 0:
+            row = connection.execute(
+                statement("capture/replay_dead_letters"),
+                {
+                    "batch": min(BATCH, waiting),
+                    "link_grace": settings.capture_link_grace_seconds,
+                    "retention": settings.capture_dead_letter_days,
+                },
+            ).one()
+            total = Replay(total.replayed + row.replayed, total.refused + row.refused, total.expired + row.expired)
+            waiting -= BATCH
+            if row.replayed + row.refused == 0:
+                break
+    return total
+
+
+def waiting_letters(engine: Engine) -> int:
+    """Dead letters that wait for their replay."""
+    with connect(engine) as connection:
+        return int(connection.execute(statement("capture/count_waiting")).scalar_one())
+
+
+def work_waiting(engine: Engine) -> bool:
+    """Is there a dead letter to try, or a recent entry whose visits are still to be found?"""
+    with connect(engine) as connection:
+        return bool(connection.execute(statement("capture/select_work")).scalar_one())
+
+
+def capture_conditions(engine: Engine, settings: Settings) -> list[Condition]:
+    """Dead letters that wait, by fact: a warning at once, an error once one outlives the link grace."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("capture/select_waiting")).mappings().all()
+    found = []
+    for row in rows:
+        overdue = row["oldest_seconds"] > settings.capture_link_grace_seconds
+        found.append(
+            Condition(
+                name="dead_letters",
+                subject=row["fact"],
+                severity=Severity.ERROR if overdue else Severity.WARN,
+                since=row["since"],
+                summary=f"{row['waiting']} {row['fact']} events were refused by their table ({row['reason']})",
+                runbook="dead-letters",
+                command="eventflow replay",
+                numbers={"waiting": row["waiting"], "oldest_seconds": row["oldest_seconds"], "reason": row["reason"]},
+            )
+        )
+    return found

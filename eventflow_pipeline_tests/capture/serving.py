@@ -1,0 +1,65 @@
+"""The capture application as it runs: uvicorn on a port of its own, in a thread, against a real database."""
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+from pydantic import SecretStr
+
+from eventflow_pipeline.capture_app.app import create_app
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.stack import free_port
+
+KEYS = "test-key-newest-0001,test-key-older-0001"
+
+
+def capture_settings(settings: Settings, **changes: Any) -> Settings:
+    """``settings`` with keys, cookies that travel over plain HTTP and no rate limit, unless changed.
+
+    A call waits long to hear it is stored: a busy machine must not turn stored into queued.
+    """
+    defaults = {
+        "capture_keys": SecretStr(KEYS),
+        "capture_secure_cookies": False,
+        "capture_rate": "",
+        "capture_visit_wait_ms": 10_000,
+        "capture_entry_wait_ms": 10_000,
+    }
+    return settings.model_copy(update={**defaults, **changes})
+
+
+@dataclass
+class Serving:
+    """A running application; ``with Serving(settings) as app``."""
+
+    settings: Settings
+    pages: bool = False
+    url: str = field(init=False)
+
+    def __enter__(self) -> "Serving":
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        config = uvicorn.Config(
+            create_app(self.settings, pages=self.pages), host="127.0.0.1", port=port, log_level="warning"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 20
+        while not self._server.started:
+            assert self._thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A browser of sorts: keeps cookies."""
+        return httpx.Client(base_url=self.url, timeout=15, **options)

@@ -1,0 +1,331 @@
+"""The application over HTTP, with a real server and a real database."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from eventflow_pipeline.capture_app.bodies import parse
+from eventflow_pipeline.stack import free_port
+from eventflow_pipeline.warehouse.capture import link_entries
+from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
+from eventflow_pipeline_tests.databases import Database, Databases
+
+C, K = str(uuid.uuid4()), str(uuid.uuid4())
+
+
+def _fill(database: Database) -> None:
+    database.execute(
+        "insert into event_survey_campaigns (id, client_id, title, public_path) values (:c, :k, 't', '/spring')",
+        c=C,
+        k=K,
+    )
+
+
+@pytest.fixture
+def app(database: Database) -> Iterator[Serving]:
+    _fill(database)
+    with Serving(capture_settings(database.settings)) as serving:
+        yield serving
+
+
+def _rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database.url) as owner:
+        return owner.execute(query.encode()).fetchall()
+
+
+def test_arrival_visit_and_registration_become_one_linked_attributed_pair(app: Serving, database: Database) -> None:
+    with app.client() as browser:
+        arrived = browser.get("/welcome", params={"utm_source": "Naver", "utm_medium": "cpc", "cid": "ab12cd34"})
+        assert arrived.status_code == 404  # not ours to serve; the cookies are set all the same
+        assert {cookie.name for cookie in browser.cookies.jar} == {"ef_session", "ef_first_touch", "ef_last_touch"}
+        visit = browser.post("/visit", json={"event_id": "v", "campaign_id": C, "surface": "/welcome"}).json()
+        assert (visit["accepted"], visit["status"]) == (True, "stored")
+        entry = browser.post("/entry", json={"event_id": "e", "campaign_id": C, "phone_norm": "0101"}).json()
+        assert (entry["status"], entry["session_id"]) == ("stored", visit["session_id"])
+        again = browser.post("/entry", json={"event_id": "e2", "campaign_id": C, "phone_norm": "0101"}).json()
+        assert (again["accepted"], again["status"], again["duplicate_of"]) == (True, "duplicate", "person")
+        assert "fact_id" not in again
+    assert link_entries(database.pipeline).entries == 1
+    assert _rows(
+        database, "select session_id, utm_source, utm_medium, cid, entry_id is not null from event_access_logs"
+    ) == [(visit["session_id"], "naver", "cpc", "AB12CD34", True)]
+    assert _rows(database, "select session_id, utm_source, registration_data from event_survey_entries") == [
+        (visit["session_id"], "naver", {"cid": "AB12CD34"})
+    ]
+
+
+def test_a_form_without_javascript_is_taken(app: Serving, database: Database) -> None:
+    with app.client() as browser:
+        answer = browser.post("/entry", data={"campaign_id": C, "phone": "010-1234-5678", "name": "김"})
+    assert answer.json()["status"] == "stored"
+    assert _rows(database, "select phone_norm, name from event_survey_entries") == [("01012345678", "김")]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"[]", 400),
+        (b"{", 400),
+        (b"\xff\xfe{}", 400),
+        (b"[" * 60_000, 400),
+        (b"1" * 5000, 400),
+        (b"x" * 70_000, 413),
+    ],
+)
+def test_what_is_no_event_is_said(app: Serving, body: bytes, status: int) -> None:
+    with app.client() as browser:
+        answer = browser.post("/visit", content=body)
+        chunked = browser.post("/visit", content=iter([body]))
+    assert answer.status_code == chunked.status_code == status
+    assert answer.json()["accepted"] is False
+
+
+def test_hostile_json_is_a_fact_or_a_dead_letter(app: Serving, database: Database) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    bodies = [
+        b'{"campaign_id": "%s", "utm_source": "a\\u0000b", "n\\u0000": NaN, "x": 1e999, "y": "\\ud800"}' % C.encode(),
+        json.dumps({"campaign_id": C, "registration_data": deep, "phone_norm": "1"}).encode(),
+        '{"campaign_id": "%s", "utm_source": "네이버"}'.encode("euc-kr") % C.encode(),
+        b'{"campaign_id": "nowhere", "event_id": {"a": 1}}',
+    ]  # fmt: skip
+    with app.client() as browser:
+        statuses = [browser.post("/visit", content=body).json()["status"] for body in bodies]
+        statuses += [browser.post("/entry", content=body).json()["status"] for body in bodies[1:2]]
+    assert statuses == ["stored", "stored", "stored", "dead_letter", "stored"]
+    assert _rows(database, "select count(*) from stats.dead_letter") == [(1,)]
+
+
+def test_bodies_become_json_that_postgres_can_hold() -> None:
+    assert parse(b'\xef\xbb\xbf{"a": 1e999, "b": [NaN, "\\u0000x\\udc00"], "c": {"d": true}}', "") == {
+        "a": None,
+        "b": [None, "x"],
+        "c": {"d": True},
+    }
+    assert parse(b"a=1&b=%00x&a=2", "application/x-www-form-urlencoded; charset=utf-8") == {"a": "2", "b": "x"}
+
+
+def test_only_listed_origins_may_call(database: Database) -> None:
+    settings = capture_settings(database.settings, capture_origins="https://site.example")
+    with Serving(settings) as app, app.client() as browser:
+
+        def call(**headers: str) -> httpx.Response:
+            return browser.post("/visit", json={}, headers=headers)
+
+        assert call(origin="https://evil.example").status_code == 403
+        assert call(origin="null").status_code == 403
+        assert call(**{"sec-fetch-site": "cross-site"}).status_code == 403
+        assert call().status_code == 202
+        assert call(origin=app.url).status_code == 202
+        listed = call(origin="https://site.example")
+        assert listed.status_code == 202
+        assert listed.headers["access-control-allow-origin"] == "https://site.example"
+        assert listed.headers["access-control-allow-credentials"] == "true"
+
+
+def test_one_address_cannot_flood(database: Database) -> None:
+    with Serving(capture_settings(database.settings, capture_rate="3/minute")) as app, app.client() as browser:
+        answers = [browser.post("/visit", json={}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert answers[3].json() == {"accepted": False, "reason": "too many calls from this address"}
+    assert answers[3].headers["retry-after"]
+
+
+def test_cookies_are_set_on_redirects_and_by_arrivals_alone(app: Serving) -> None:
+    with app.client() as browser:
+        assert "set-cookie" not in browser.get("/health").headers
+        assert "set-cookie" not in browser.head("/welcome").headers
+        assert "set-cookie" not in browser.get("/logo.png", headers={"sec-fetch-dest": "image"}).headers
+        assert "set-cookie" not in browser.get("/welcome", headers={"sec-purpose": "prefetch"}).headers
+        cookie = browser.get("/welcome").headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_a_short_link_keeps_everything_and_makes_no_session(app: Serving, database: Database) -> None:
+    link, other, webinar = (str(uuid.uuid4()) for _ in range(3))
+    insert = (
+        "insert into campaign_link_meta (id, client_id, name, cid, target_type, target_campaign_id, target_webinar_id, "
+        "utm_source, utm_medium, status) "
+        "values (:id, :client, 'n', :cid, :type, :campaign, :webinar, 'naver', 'cpc', 'paused')"
+    )
+    database.execute(insert, id=link, client=K, cid="AB12CD34", type="campaign", campaign=C, webinar=None)
+    database.execute(
+        insert, id=other, client=str(uuid.uuid4()), cid="SAMECID1", type="webinar", campaign=None, webinar=webinar
+    )
+    database.execute(insert, id=str(uuid.uuid4()), client=K, cid="SAMECID1", type="campaign", campaign=C, webinar=None)
+    with app.client() as browser:
+
+        def leads(path: str) -> str:
+            answer = browser.get(path)
+            assert answer.status_code == 302
+            assert "set-cookie" not in answer.headers
+            return answer.headers["location"]
+
+        own = f"link_id={link}&cid=AB12CD34"
+        assert leads("/l/ab12cd34?a=1&a=2&b=") == f"/spring?a=1&a=2&b=&{own}&utm_source=naver&utm_medium=cpc"
+        assert leads(f"/l/{link}?utm_source=kakao") == f"/spring?utm_source=kakao&{own}"
+        assert leads("/l/NOSUCH12?x=%ED%95%9C") == "/?x=%ED%95%9C&cid=NOSUCH12"
+        assert leads("/l/SAMECID1") == "/?cid=SAMECID1", "two clients' cid: nobody's without the client"
+        assert leads(f"/l/{K}/SAMECID1").startswith("/spring?")
+        assert leads(f"/l/{other}").startswith(f"/webinars/{webinar}?")
+        assert leads("/l/%00%0d%0aSet-Cookie:x").startswith("/")
+        database.execute("update event_survey_campaigns set public_path = '//evil.example/x'")
+        assert leads(f"/l/{K}/AB12CD34").startswith("/evil.example/x?")
+
+
+def _token(secret: str, **claims: Any) -> str:
+    def part(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    head = f"{part(json.dumps({'alg': 'HS256'}).encode())}.{part(json.dumps(claims).encode())}"
+    return f"{head}.{part(hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest())}"
+
+
+def test_a_presence_ping_is_passed_on_as_its_viewer(database: Database) -> None:
+    settings = capture_settings(database.settings, capture_jwt_secret=SecretStr("jwt-secret-of-tests"))
+    user, webinar, later = str(uuid.uuid4()), str(uuid.uuid4()), time.time() + 60
+    good = _token("jwt-secret-of-tests", sub=user, exp=later)
+    with Serving(settings) as app, app.client() as browser:
+
+        def ping(token: str) -> dict[str, Any]:
+            headers = {"authorization": f"Bearer {token}"}
+            answer: dict[str, Any] = browser.post("/presence", json={"webinar_id": webinar}, headers=headers).json()
+            return answer
+
+        database.execute("drop function if exists webinar_presence_ping(uuid)")
+        assert ping(good) == {"accepted": False, "reason": "presence is not set up"}
+        # What the webinar functions do is their own tests' business; here it counts who calls, as which role.
+        database.execute("""
+            create table pinged (who uuid, webinar uuid, role text);
+            grant insert on pinged to authenticated;
+            create function webinar_presence_ping(p_webinar_id uuid) returns void language sql as
+                $$ insert into pinged values (auth.uid(), p_webinar_id, current_user) $$;
+        """)
+        assert ping(good)["accepted"] is True
+        expired = _token("jwt-secret-of-tests", sub=user, exp=1)
+        for bad in ("x", "x.y.z", _token("another", sub=user, exp=later), expired):
+            assert ping(bad)["accepted"] is False
+    assert _rows(database, "select who::text, webinar::text, role from pinged") == [(user, webinar, "authenticated")]
+
+
+def test_nothing_personal_is_logged(app: Serving, capfd: pytest.CaptureFixture[str]) -> None:
+    with app.client() as browser:
+        browser.get(
+            "/welcome?utm_source=kim@mail.example&utm_medium=010-1234-5678", headers={"cookie": "ef_session=forged"}
+        )
+        browser.post(
+            "/entry",
+            json={
+                "campaign_id": "nowhere",
+                "name": "Kim Hana",
+                "phone_norm": "01012345678",
+                "session_id": "secret-session",
+                "utm_source": "kim hana",
+            },
+        )
+    app.__exit__()
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
+    events = {line["event"] for line in lines}
+    assert {"arrival", "capture", "capture_refused"} <= events
+    text = json.dumps(lines, ensure_ascii=False)
+    for secret in ("kim", "010", "secret-session", "Hana"):
+        assert secret not in text
+    refused = next(line for line in lines if line["event"] == "capture_refused")
+    assert refused["reason"].startswith("23502 event_survey_entries campaign_id")
+    assert refused["level"] == "warning"
+
+
+def test_the_database_may_go_away_and_come_back(databases: Databases, database: Database) -> None:
+    """Connections are cut and refused for a while: calls are taken at once and stored when it is back."""
+    _fill(database)
+    name = database.url.rsplit("/", 1)[1].split("?")[0]
+    settings = capture_settings(database.settings, capture_visit_wait_ms=25)
+    with Serving(settings) as app, app.client() as browser:
+        assert browser.post("/visit", json={"campaign_id": C, "event_id": "before"}).json()["accepted"] is True
+        while browser.get("/health").json()["queued"]:
+            time.sleep(0.05)
+        database.close()
+        databases.admin(f'alter database "{name}" allow_connections false')
+        databases.admin(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        slowest = 0.0
+        for number in range(20):
+            started = time.monotonic()
+            answer = browser.post("/visit", json={"campaign_id": C, "event_id": f"away {number}"}).json()
+            slowest = max(slowest, time.monotonic() - started)
+            assert (answer["accepted"], answer["status"]) == (True, "queued")
+        assert slowest < 2, "a call must not wait for the database"
+        assert browser.get("/health").json()["status"] == "degraded"
+        databases.admin(f'alter database "{name}" allow_connections true')
+        deadline = time.monotonic() + 20
+        while browser.get("/health").json() != {"status": "ok", "database": True, "queued": 0}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert _rows(database, "select count(*), count(distinct id) from event_access_logs") == [(21, 21)]
+
+
+def test_a_full_queue_pushes_back_and_says_so(databases: Databases, database: Database) -> None:
+    name = database.url.rsplit("/", 1)[1].split("?")[0]
+    database.close()
+    databases.admin(f'alter database "{name}" allow_connections false')
+    settings = capture_settings(database.settings, capture_queue=2, capture_visit_wait_ms=0)
+    with Serving(settings) as app, app.client() as browser:
+        answers = [browser.post("/visit", json={"campaign_id": C}) for _ in range(3)]
+        databases.admin(f'alter database "{name}" allow_connections true')
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert answers[2].json()["reason"] == "queue full"
+    assert answers[2].json()["accepted"] is False
+    assert _rows(database, "select count(*) from event_access_logs") == [(2,)], "a stop drains the queue"
+
+
+def test_the_command_serves_and_drains_on_sigterm(database: Database, tmp_path: Path) -> None:
+    _fill(database)
+    port = free_port()
+    environment = {
+        **os.environ, "EVENTFLOW_DATABASE_URL": database.url, "EVENTFLOW_HOME": str(tmp_path),
+        "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(), "EVENTFLOW_CAPTURE_KEYS": KEYS,
+    }  # fmt: skip
+    eventflow = str(Path(sys.executable).with_name("eventflow"))
+    process = subprocess.Popen([eventflow, "capture", "serve", "--port", str(port)], env=environment)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/health")
+                break
+            except httpx.TransportError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        answer = httpx.post(f"http://127.0.0.1:{port}/visit", json={"campaign_id": C, "event_id": "x"}).json()
+        assert answer["accepted"] is True
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    finally:
+        process.kill()
+    assert _rows(database, "select count(*) from event_access_logs") == [(1,)]
+    refused = subprocess.run(
+        [eventflow, "capture", "serve"],
+        env={**environment, "EVENTFLOW_CAPTURE_KEYS": "short"},
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("eventflow: EVENTFLOW_CAPTURE_KEYS")

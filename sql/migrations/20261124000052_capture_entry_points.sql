@@ -1,0 +1,335 @@
+-- The entry points of capture (S4, S5): capture_visit and capture_entry store one event as one fact, once.
+-- Whatever is missing or malformed, the fact is stored with what there is (C2); what the table's own constraints refuse
+-- goes whole to stats.dead_letter. They never raise: the answer is always one JSON object.
+--   {"accepted": true,  "status": "stored" | "duplicate" | "dead_letter", "event_id": ..., ...}
+--   {"accepted": false, "reason": ...}   nothing was kept, and one line in the server's log says so (F1)
+-- They run as eventflow_capture. An event's id is its fact's id, so a repeat is absorbed by the primary key.
+
+create or replace function stats.capture_text(p_value jsonb) returns text
+language sql immutable parallel safe
+return case when jsonb_typeof(p_value) in ('string', 'number')
+            then nullif(btrim(left(btrim(left(p_value #>> '{}', 1000), E' \t\n\r\f\x0b\u00A0\u3000'), 200), E' \t\n\r\f\x0b\u00A0\u3000'), '') end;
+comment on function stats.capture_text(jsonb) is 'N1: text or number of a payload, blanks stripped, at most 200 characters; else NULL.';
+
+create or replace function stats.capture_utm(p_value jsonb) returns text
+language sql immutable parallel safe
+return case when stats.capture_text(p_value) ~ '[^[:space:]@][@\uFF20][^[:space:]@]'
+              or stats.capture_text(p_value) ~ '(^|[^0-9])(\+?82[ .-]?10|01[016789])[ ._-]?[0-9]{3,4}[ ._-]?[0-9]{4}([^0-9]|$)'
+            then null else stats.normalize_utm(stats.capture_text(p_value)) end;
+comment on function stats.capture_utm(jsonb) is 'A UTM value (N1); NULL where it looks like an e-mail address or a phone number (S7).';
+
+create or replace function stats.capture_plain(p_value jsonb) returns text
+language sql immutable parallel safe
+return case when stats.capture_utm(p_value) is not null then stats.capture_text(p_value) end;
+comment on function stats.capture_plain(jsonb) is 'Text of a payload in its own case; NULL where it looks personal (S7).';
+
+create or replace function stats.capture_uuid(p_value jsonb) returns uuid
+language sql immutable parallel safe
+return case when btrim(p_value #>> '{}') ~* '^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$'
+            then translate(btrim(p_value #>> '{}'), '-{}', '')::uuid end;
+comment on function stats.capture_uuid(jsonb) is 'A UUID of a payload; NULL when it is none.';
+
+create or replace function stats.capture_event_id(p_value jsonb) returns uuid
+language sql volatile
+return coalesce(stats.capture_uuid(p_value), md5(stats.capture_text(p_value))::uuid, gen_random_uuid());
+comment on function stats.capture_event_id(jsonb) is 'The event''s id: a UUID as it is, other text by its MD5, a fresh one for nothing.';
+
+create or replace function stats.capture_time(p_value jsonb, p_received timestamptz) returns timestamptz
+language plpgsql stable
+as $$
+declare
+    supplied timestamptz;
+begin
+    -- Seconds since 1970, or ISO 8601. More than 30 days before or 5 minutes after the receipt is a wrong clock.
+    if jsonb_typeof(p_value) = 'number' then
+        supplied := to_timestamp((p_value #>> '{}')::numeric::double precision);
+    elsif jsonb_typeof(p_value) = 'string' and (p_value #>> '{}') ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d' then
+        supplied := (p_value #>> '{}')::timestamptz;
+    end if;
+    return case when supplied between p_received - interval '30 days' and p_received + interval '5 minutes' then supplied end;
+exception when others then
+    return null;
+end
+$$;
+comment on function stats.capture_time(jsonb, timestamptz) is 'A time of a payload; NULL when it is none or no clock near p_received.';
+
+create or replace function stats.capture_origin(p_value jsonb) returns text
+language sql immutable parallel safe
+return (select lower(m[1]) || left(lower(m[2]), 200)
+        from regexp_match(left(p_value #>> '{}', 2000), '^([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#:@]+)') m);
+comment on function stats.capture_origin(jsonb) is 'Of a referrer only scheme and host (S7).';
+
+create or replace function stats.capture_session(p_event jsonb) returns text
+language sql immutable parallel safe
+return case when stats.capture_text(p_event -> 'session_id') ~ '[^[:space:]@]@[^[:space:]@]' then null
+            else stats.capture_text(p_event -> 'session_id') end;
+comment on function stats.capture_session(jsonb) is 'Session of an event (N1); an e-mail address is none (S7).';
+
+create or replace function stats.capture_surface(p_event jsonb) returns text
+language sql immutable parallel safe
+return substring(stats.capture_plain(p_event -> 'surface') from '^[^?#;]+');
+comment on function stats.capture_surface(jsonb) is 'Page or route of an event, without query and fragment.';
+
+create or replace function stats.capture_touch(p_value jsonb) returns jsonb
+language sql immutable parallel safe
+return case when jsonb_typeof(p_value) = 'object' then nullif(jsonb_strip_nulls(jsonb_build_object(
+    'at', case when jsonb_typeof(p_value -> 'at') = 'number' then p_value -> 'at' end,
+    'utm_source', stats.capture_utm(p_value -> 'utm_source'),
+    'utm_medium', stats.capture_utm(p_value -> 'utm_medium'),
+    'utm_campaign', stats.capture_utm(p_value -> 'utm_campaign'),
+    'utm_term', stats.capture_utm(p_value -> 'utm_term'),
+    'utm_content', stats.capture_utm(p_value -> 'utm_content'),
+    'cid', upper(stats.capture_utm(p_value -> 'cid')),
+    'link_id', stats.capture_uuid(p_value -> 'link_id'),
+    'referrer', stats.capture_origin(p_value -> 'referrer'))), '{}') end;
+comment on function stats.capture_touch(jsonb) is 'A touch of a payload, its known fields only.';
+
+create or replace function stats.capture_attribution(p_event jsonb) returns jsonb
+language sql immutable parallel safe
+return jsonb_build_object(
+    'utm_source', stats.capture_utm(p_event -> 'utm_source'),
+    'utm_medium', stats.capture_utm(p_event -> 'utm_medium'),
+    'utm_campaign', stats.capture_utm(p_event -> 'utm_campaign'),
+    'utm_term', stats.capture_utm(p_event -> 'utm_term'),
+    'utm_content', stats.capture_utm(p_event -> 'utm_content'),
+    'marketing_campaign_link_id',
+        coalesce(stats.capture_uuid(p_event -> 'link_id'), stats.capture_uuid(p_event -> 'marketing_campaign_link_id')));
+comment on function stats.capture_attribution(jsonb) is 'UTM and link id of an event, as both facts name them.';
+
+create or replace function stats.capture_visit_row(p_event jsonb, p_id uuid, p_received timestamptz) returns jsonb
+language sql stable
+return jsonb_strip_nulls(stats.capture_attribution(p_event) || jsonb_build_object(
+    'id', p_id,
+    'campaign_id', stats.capture_uuid(p_event -> 'campaign_id'),
+    -- The campaign wins if both are given (source contract).
+    'webinar_id', case when stats.capture_uuid(p_event -> 'campaign_id') is null then stats.capture_uuid(p_event -> 'webinar_id') end,
+    -- NOT NULL in the table; blank counts as sessionless (M2), which is what it is.
+    'session_id', coalesce(stats.capture_session(p_event), ''),
+    'cid', upper(stats.capture_utm(p_event -> 'cid')),
+    'referrer', stats.capture_origin(p_event -> 'referrer'),
+    -- Summarized by the caller, such as chrome/mobile; a raw one is hashed (S7).
+    'user_agent', case when stats.capture_text(p_event -> 'user_agent') ~ '^[a-z]{1,20}(/[a-z]{1,20})?$'
+                       then stats.capture_text(p_event -> 'user_agent')
+                       else 'md5:' || md5(p_event ->> 'user_agent') end,
+    'accessed_at', coalesce(stats.capture_time(p_event -> 'occurred_at', p_received), p_received)));
+comment on function stats.capture_visit_row(jsonb, uuid, timestamptz) is 'Row of event_access_logs for an event, as far as it is well-formed.';
+
+create or replace function stats.capture_entry_row(p_event jsonb, p_id uuid, p_received timestamptz) returns jsonb
+language plpgsql stable
+as $$
+declare
+    campaign uuid := stats.capture_uuid(p_event -> 'campaign_id');
+    cid text := upper(stats.capture_utm(coalesce(
+        case when stats.capture_text(p_event -> 'cid') is not null then p_event -> 'cid' end, p_event #> '{registration_data,cid}')));
+    form jsonb := nullif(p_event -> 'registration_data', 'null');
+    client uuid;
+    agency uuid;
+begin
+    begin
+        select c.client_id, owner.agency_id into client, agency
+        from stats.campaigns c left join stats.clients owner on owner.id = c.client_id
+        where c.id = campaign;
+    exception when others then
+        null;  -- a missing or broken dimension never breaks a fact (C2)
+    end;
+    if cid is not null then
+        form := case jsonb_typeof(form) when 'object' then form else jsonb_strip_nulls(jsonb_build_object('data', form)) end
+            || jsonb_build_object('cid', cid);
+    end if;
+    return jsonb_strip_nulls(stats.capture_attribution(p_event) || jsonb_build_object(
+        'id', p_id,
+        'campaign_id', campaign,
+        'client_id', coalesce(client, stats.capture_uuid(p_event -> 'client_id')),
+        'agency_id', coalesce(agency, stats.capture_uuid(p_event -> 'agency_id')),
+        'session_id', stats.capture_session(p_event),
+        'name', case when jsonb_typeof(p_event -> 'name') in ('string', 'number') then p_event ->> 'name' end,
+        'company', case when jsonb_typeof(p_event -> 'company') in ('string', 'number') then p_event ->> 'company' end,
+        'phone_norm', stats.capture_text(p_event -> 'phone_norm'),
+        'code6', stats.capture_text(p_event -> 'code6'),
+        'survey_no', case when p_event ->> 'survey_no' ~ '^-?[0-9]{1,9}$' then (p_event ->> 'survey_no')::integer end,
+        'completed_at', coalesce(stats.capture_time(p_event -> 'completed_at', p_received), stats.capture_time(p_event -> 'occurred_at', p_received), p_received),
+        'created_at', coalesce(stats.capture_time(p_event -> 'occurred_at', p_received), p_received),
+        'utm_first_visit_at', stats.capture_touch_time(p_event),
+        'utm_referrer', stats.capture_origin(p_event -> 'utm_referrer')))
+        -- Kept as the form sent them, nulls inside included.
+        || case when form is null then '{}' else jsonb_build_object('registration_data', form) end
+        || case when nullif(p_event -> 'consent_data', 'null') is null then '{}' else jsonb_build_object('consent_data', p_event -> 'consent_data') end;
+end
+$$;
+comment on function stats.capture_entry_row(jsonb, uuid, timestamptz) is
+    'Row of event_survey_entries for an event, as far as it is well-formed; client and agency are the campaign''s where it exists.';
+
+create or replace function stats.capture_touch_time(p_event jsonb) returns timestamptz
+language sql stable
+return case when p_event ->> 'utm_first_visit_at' ~ '^[0-9]{1,10}(\.[0-9]+)?$'
+            then to_timestamp((p_event ->> 'utm_first_visit_at')::double precision) end;
+comment on function stats.capture_touch_time(jsonb) is 'utm_first_visit_at of an event, seconds since 1970 (UTC).';
+
+create or replace function stats.capture_insert(p_table text, p_row jsonb) returns boolean
+language plpgsql
+as $$
+declare
+    columns text;
+    stored integer;
+begin
+    -- The columns this deployment has, now: late additions (cid, webinar_id, session_id) may be missing.
+    select string_agg(quote_ident(a.attname), ', ') into columns
+    from pg_catalog.pg_attribute a
+    where a.attrelid = format('public.%I', p_table)::regclass and a.attnum > 0 and not a.attisdropped and p_row ? a.attname;
+    -- A deferred constraint must refuse the row here, not at the caller's commit.
+    set constraints all immediate;
+    execute format('insert into public.%1$I (%2$s) select %2$s from jsonb_populate_record(null::public.%1$I, $1) on conflict do nothing', p_table, columns)
+        using p_row;
+    get diagnostics stored = row_count;
+    return stored > 0;
+end
+$$;
+comment on function stats.capture_insert(text, jsonb) is 'Inserts a row into a fact table; false when it is there already (by id, or the person in the campaign).';
+
+create or replace function stats.capture_dead_letter(
+    p_fact text, p_id uuid, p_event jsonb, p_received timestamptz,
+    p_reason text, p_table text, p_constraint text, p_column text
+) returns jsonb
+language plpgsql
+as $$
+begin
+    insert into stats.dead_letter (fact, event_id, reason, refused_columns, payload, received_at)
+    values (p_fact, p_id, p_reason,
+            coalesce((select array_agg(a.attname::text order by a.attnum)
+                      from pg_catalog.pg_constraint c
+                      join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+                      where c.conname = p_constraint and c.conrelid = to_regclass('public.' || quote_ident(p_table))),
+                     array_remove(array[nullif(p_column, '')], null)),
+            case when jsonb_typeof(p_event) = 'object' then p_event else jsonb_build_object('not_an_object', p_event) end
+                || jsonb_build_object('event_id', p_id),
+            p_received)
+    on conflict (fact, event_id) do update
+        set reason = excluded.reason, refused_columns = excluded.refused_columns, failed_at = now(),
+            attempts = stats.dead_letter.attempts + 1,
+            payload = coalesce(stats.dead_letter.payload, excluded.payload), replayed_at = null, expired_at = null;
+    return jsonb_build_object('accepted', true, 'status', 'dead_letter', 'event_id', p_id, 'reason', p_reason);
+exception when others then
+    raise log '%', jsonb_build_object('event', 'capture_lost', 'fact', p_fact, 'reason', sqlstate, 'event_id', p_id);
+    return jsonb_build_object('accepted', false, 'event_id', p_id, 'reason', 'storing failed: ' || sqlstate);
+end
+$$;
+comment on function stats.capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text) is
+    'Keeps a refused event whole; where even that fails, answers accepted false.';
+
+create or replace function stats.capture_fact(p_fact text, p_event jsonb, p_received timestamptz default now()) returns jsonb
+language plpgsql
+as $$
+declare
+    event jsonb := case when jsonb_typeof(p_event) = 'object' then p_event else '{}' end;
+    identifier uuid := stats.capture_event_id(event -> 'event_id');
+    fact_row jsonb;
+    existing uuid;
+    refusal text;
+    refused_constraint text;
+    refused_column text;
+    refused_table text;
+begin
+    begin
+        if p_fact = 'visit' then
+            fact_row := stats.capture_visit_row(event, identifier, p_received);
+            if not stats.capture_insert('event_access_logs', fact_row) then
+                return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'event', 'event_id', identifier, 'fact_id', identifier);
+            end if;
+        else
+            fact_row := stats.capture_entry_row(event, identifier, p_received);
+            if not stats.capture_insert('event_survey_entries', fact_row) then
+                select e.id into existing from public.event_survey_entries e where e.id = identifier;
+                if found then
+                    return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'event', 'event_id', identifier, 'fact_id', identifier);
+                end if;
+                select e.id into existing from public.event_survey_entries e
+                where e.campaign_id = (fact_row ->> 'campaign_id')::uuid and e.phone_norm = fact_row ->> 'phone_norm';
+                if found then
+                    return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'person', 'event_id', identifier, 'fact_id', existing);
+                end if;
+                -- Not one person twice but two without a phone number: refused by the table, not absorbed by us.
+                raise unique_violation using constraint = 'no phone number', table = 'event_survey_entries', column = 'phone_norm';
+            end if;
+        end if;
+        begin
+            if p_fact = 'entry' or event ?| array['surface', 'first_touch', 'missing_link_id'] then
+                insert into stats.fact_surface (fact, fact_id, captured_at, surface, first_touch, session_id, missing_link_id)
+                values (p_fact, identifier, p_received, stats.capture_surface(event),
+                        stats.capture_touch(event -> 'first_touch'),
+                        case when p_fact = 'entry' then fact_row ->> 'session_id' end,
+                        stats.capture_uuid(event -> 'missing_link_id'))
+                on conflict do nothing;
+            end if;
+        exception when others then
+            -- What is kept beside a fact never costs the fact.
+            raise log '%', jsonb_build_object('event', 'capture_surface_failed', 'reason', sqlstate, 'event_id', identifier);
+        end;
+        return jsonb_build_object('accepted', true, 'status', 'stored', 'event_id', identifier, 'fact_id', identifier);
+    exception when others then
+        get stacked diagnostics refused_constraint = constraint_name, refused_column = column_name, refused_table = table_name;
+        -- Never the message: it quotes values.
+        refusal := concat_ws(' ', sqlstate, nullif(refused_table, ''), nullif(coalesce(nullif(refused_constraint, ''), refused_column), ''));
+    end;
+    return stats.capture_dead_letter(p_fact, identifier, p_event, p_received, refusal, refused_table, refused_constraint, refused_column);
+end
+$$;
+comment on function stats.capture_fact(text, jsonb, timestamptz) is
+    'Stores an event as a fact (visit or entry), else as a dead letter, and never raises. p_received: when it came in, for the time of a fact that names none.';
+
+create or replace function stats.capture_visit(p_event jsonb) returns jsonb
+language sql volatile security definer set search_path = ''
+as $$ select stats.capture_fact('visit', p_event) $$;
+comment on function stats.capture_visit(jsonb) is 'public.capture_visit, as eventflow_capture. [servers]';
+
+create or replace function stats.capture_entry(p_event jsonb) returns jsonb
+language sql volatile security definer set search_path = ''
+as $$ select stats.capture_fact('entry', p_event) $$;
+comment on function stats.capture_entry(jsonb) is 'public.capture_entry, as eventflow_capture. [servers]';
+
+create or replace function stats.capture_events(p_events jsonb) returns jsonb
+language sql volatile security definer set search_path = ''
+as $$
+    select coalesce(jsonb_agg(stats.capture_fact(case item ->> 'fact' when 'entry' then 'entry' else 'visit' end, item -> 'event') order by position), '[]')
+    from jsonb_array_elements(p_events) with ordinality as listed (item, position)
+$$;
+comment on function stats.capture_events(jsonb) is
+    'Many events [{"fact": "visit" | "entry", "event": {...}}] in one transaction; the answers in the same order.';
+
+create or replace function public.capture_visit(p_event jsonb) returns jsonb
+language sql volatile set search_path = ''
+as $$ select stats.capture_visit(p_event) $$;
+comment on function public.capture_visit(jsonb) is
+    'eventflow_pipeline: stores a visit (S4) once per event_id; answers {"accepted", "status": stored | duplicate | dead_letter, "event_id", "fact_id", "reason"} and never raises. Fields: event_id, campaign_id or webinar_id, session_id, utm_*, cid, link_id, referrer, user_agent, occurred_at (seconds since 1970, UTC), surface, first_touch. [servers]';
+
+create or replace function public.capture_entry(p_event jsonb) returns jsonb
+language sql volatile set search_path = ''
+as $$ select stats.capture_entry(p_event) $$;
+comment on function public.capture_entry(jsonb) is
+    'eventflow_pipeline: stores a registration (S5) once per event_id and once per campaign and phone_norm (then status duplicate, duplicate_of person); answers as capture_visit and never raises. Fields: those of a visit, and name, company, phone_norm, code6, survey_no, consent_data, registration_data, completed_at, client_id. Its visits are linked later (stats.link_entries). [servers]';
+
+-- The functions belong to the role they run as; to take them over it needs CREATE for a moment.
+grant create on schema stats to eventflow_capture;
+do $$
+declare
+    owned text;
+begin
+    foreach owned in array array[
+        'capture_text(jsonb)', 'capture_utm(jsonb)', 'capture_uuid(jsonb)', 'capture_event_id(jsonb)',
+        'capture_time(jsonb, timestamptz)', 'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
+        'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
+        'capture_touch_time(jsonb)', 'capture_visit_row(jsonb, uuid, timestamptz)', 'capture_entry_row(jsonb, uuid, timestamptz)',
+        'capture_insert(text, jsonb)',
+        'capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text)',
+        'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',
+        'capture_events(jsonb)'
+    ] loop
+        execute format('revoke execute on function stats.%s from public', owned);
+        execute format('alter function stats.%s owner to eventflow_capture', owned);
+    end loop;
+end
+$$;
+revoke create on schema stats from eventflow_capture;
+revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
+grant execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) to eventflow_capture;
+grant execute on function stats.normalize_text(text), stats.normalize_utm(text), stats.normalize_cid(text) to eventflow_capture;
+select stats.grant_readers();

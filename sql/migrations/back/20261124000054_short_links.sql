@@ -1,0 +1,2 @@
+drop function if exists stats.link_target(text, uuid);
+drop view if exists stats.campaign_paths;
