@@ -17,9 +17,9 @@ def test_a_minute_with_work_is_a_run_that_links_and_replays(
     monkeypatch.setenv("EVENTFLOW_START_DATE", database.settings.start_date.isoformat())
     assert isinstance(captured_facts_schedule(dg.build_schedule_context()), dg.SkipReason)
     campaign, client = uuid.uuid4(), uuid.uuid4()
-    store = "select public.capture_{}(jsonb_build_object('campaign_id', :c, 'session_id', 's', 'phone_norm', '1'))"
+    event = "jsonb_build_object('campaign_id', cast(:c as text), 'session_id', 's', 'phone_norm', '1')"
     for fact in ("visit", "entry"):
-        database.execute(store.format(fact), c=str(campaign))
+        database.execute(f"select public.capture_{fact}({event})", c=str(campaign))
     waiting = database.rows("select fact, reason from stats.dead_letter")
     assert waiting == [{"fact": "entry", "reason": "23502 event_survey_entries client_id"}]
     database.execute(
