@@ -1,7 +1,7 @@
 """A backfill in the calling process: Dagster runs over a range, with progress by day."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,8 +24,6 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.migrations import require_calendar
 from eventflow_pipeline.warehouse.reads import computed_days, server_time
-
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +51,66 @@ def checked_range(settings: Settings, first: date, last: date | None) -> DayRang
     return DayRange(first, last)
 
 
-def run_backfill(settings: Settings, days: DayRange, *, show_progress: bool = True) -> BackfillReport:
-    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_DAYS_PER_RUN days, newest first."""
-    from eventflow_pipeline.definitions import defs
+def run_backfill(
+    settings: Settings, days: DayRange, *, ticket: str | None = None, show_progress: bool = True
+) -> BackfillReport:
+    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_DAYS_PER_RUN days, newest first.
+
+    ``ticket`` becomes the tag ``ticket`` of the runs and the reason in the ledger.
+    """
+    from eventflow_pipeline.defs.run_tags import ticket_tags
 
     engine = pipeline_engine(settings)
     with connect(engine) as connection:
         require_calendar(connection, settings)
+    try:
+        return materialize(engine, settings, [days], ticket_tags(ticket), show_progress=show_progress)
+    finally:
+        engine.dispose()
+
+
+def materialize(
+    engine: Engine,
+    settings: Settings,
+    ranges: Sequence[DayRange],
+    tags: Mapping[str, str],
+    *,
+    show_progress: bool = True,
+) -> BackfillReport:
+    """Materialize the daily assets of every range in this process, as Dagster runs with ``tags``; newest first."""
+    from eventflow_pipeline.definitions import defs
+    from eventflow_pipeline.defs.runs import range_tags
+
+    with connect(engine) as connection:
         started = server_time(connection)
+    days = [day for part in ranges for day in part]
+    if not days:
+        return BackfillReport((), (), ())
+    span = DayRange(min(days), max(days))
     job = defs.resolve_job_def("daily_buckets")
     runs = []
-    with dg.DagsterInstance.get() as instance, day_progress(engine, days, started, enabled=show_progress):
-        for part in _parts(days, settings.days_per_run):
+    with (
+        dg.DagsterInstance.get() as instance,
+        day_progress(engine, span, started, expected=len(days), enabled=show_progress),
+    ):
+        for part in sorted((p for r in ranges for p in _parts(r, settings.days_per_run)), reverse=True):
             result = job.execute_in_process(
                 instance=instance,
-                tags={RANGE_START: part.first.isoformat(), RANGE_END: part.last.isoformat()},
+                tags={**tags, **range_tags(part)},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
             )
             runs.append(result.run_id)
-    done = {day for day, at in computed_days(engine, days).items() if at >= started}
-    engine.dispose()
-    return BackfillReport(tuple(sorted(done)), tuple(day for day in days if day not in done), tuple(runs))
+    computed = computed_days(engine, span)
+    done = {day for day in days if day in computed and computed[day] >= started}
+    return BackfillReport(tuple(sorted(done)), tuple(day for day in sorted(days) if day not in done), tuple(runs))
 
 
 def _parts(days: DayRange, size: int | None) -> list[DayRange]:
     everything = list(days)
     step = size or len(everything)
     parts = [everything[n : n + step] for n in range(0, len(everything), step)]
-    return [DayRange(part[0], part[-1]) for part in reversed(parts)]
+    return [DayRange(part[0], part[-1]) for part in parts]
 
 
 @contextmanager
@@ -106,7 +135,7 @@ def day_progress(
         console=Console(stderr=True),
     )
     with bar:
-        task = bar.add_task(f"backfill {days}", total=expected or len(days))
+        task = bar.add_task(f"computing {days}", total=expected or len(days))
 
         def follow() -> None:
             while True:

@@ -18,6 +18,7 @@ from eventflow_pipeline.backfill import day_progress
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.local import drop_databases, environment, packaged
+from eventflow_pipeline.sample.concurrency import replay_presence
 from eventflow_pipeline.sample.into_database import load_sample, sample_is_loaded
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.stack import DagsterStack, backfill_status, free_port, launch_backfill
@@ -84,7 +85,7 @@ def _prepare(settings: Settings) -> Settings:
             os.environ["EVENTFLOW_START_DATE"] = first.isoformat()
     settings = load_settings()
     create_source(engine)
-    if sample_is_loaded(engine):
+    if loaded := sample_is_loaded(engine):
         console.print("    facts are there already (--fresh starts over)")
     else:
         days = len(DayRange(settings.start_date, today(settings.zone)))
@@ -94,13 +95,15 @@ def _prepare(settings: Settings) -> Settings:
             f"over {days} days"
         )
     migrate(engine, settings)
+    if not loaded:
+        replay_presence(engine)
     engine.dispose()
     return settings
 
 
 def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
     """Have Dagster materialize the days of the range that are missing; a progress bar follows the buckets."""
-    from eventflow_pipeline.defs.marketing import ASSET_KEYS
+    from eventflow_pipeline.defs import marketing, webinar
 
     missing = [day for day in days if day not in computed_days(engine, days)]
     if not missing:
@@ -110,7 +113,10 @@ def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
         started = server_time(connection)
     span = DayRange(missing[0], missing[-1])
     backfill_id = launch_backfill(
-        stack, [list(key.path) for key in ASSET_KEYS], [day.isoformat() for day in missing], f"demo {span}"
+        stack,
+        [list(key.path) for key in (*marketing.ASSET_KEYS, *webinar.ASSET_KEYS)],
+        [day.isoformat() for day in missing],
+        f"demo {span}",
     )
     with day_progress(engine, span, started, expected=len(missing)):
         while True:

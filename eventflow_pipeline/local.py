@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.logs import leave_stdout_alone
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
 from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.warehouse.engine import admin_engine, connect, parse_url
@@ -46,6 +47,7 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
         if server and needs_dagster:
             os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
         if dagster:
+            leave_stdout_alone()  # of a run in this process only warnings are shown, beside the command's answer
             _require_dagster_database()
             _ensure_dagster_home(settings.home)
         _follow_stored_calendar(settings)

@@ -1,15 +1,20 @@
 """Every knob of the project, once, typed, read from the environment (``EVENTFLOW_*``)."""
 
 import os
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.capture.rules import DAY, CaptureRules
+from eventflow_pipeline.domain.concurrency import ObservationRules
+from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
 from eventflow_pipeline.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -37,6 +42,22 @@ class Settings(BaseSettings):
     )
     statement_timeout_seconds: int = Field(600, ge=1, description="Longest a single statement may take.")
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
+    lookback_days: int = Field(
+        3, ge=0, description="Days before today that every tick of change detection compares with their facts."
+    )
+    sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares.")
+    ingest_overlap_minutes: int = Field(
+        60, ge=1, description="How far before the last pass late facts are looked for: longer than any transaction."
+    )
+    guard_loss_share: float = Field(
+        0.2, ge=0, le=1, description="Share of a client's day whose loss by deletion or vanished rows is held."
+    )
+    guard_minimum_volume: int = Field(
+        10, ge=1, description="Hits or conversions of a client's day from which deletions are judged."
+    )
+    guard_settled_days: int = Field(
+        30, ge=0, description="Settled days (older than the look-back) that may lose facts or dimension rows at once."
+    )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
     capture_keys: SecretStr | None = Field(
         None, description="Keys that sign capture's cookies, comma-separated, newest first, 16 characters or more each."
@@ -74,6 +95,99 @@ class Settings(BaseSettings):
         90, ge=1, description="Days a dead letter that cannot be replayed keeps its payload, personal data."
     )
 
+    presence_min_seconds: int = Field(
+        60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
+    )
+    presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
+    webinar_before_minutes: int = Field(
+        60, ge=0, description="Sampling begins this long before a webinar's start (W1)."
+    )
+    webinar_after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after the start (W1).")
+    sampler_silent_seconds: int = Field(
+        90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
+    )
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
+        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
+    )
+    alert_interval_seconds: int = Field(30, ge=5, description="How often conditions are looked at.")
+    alert_reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is told again this often.")
+    alert_settle_seconds: int = Field(
+        120, ge=0, description="How long a condition must be gone before its end is told."
+    )
+    runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    stale_warn_minutes: int = Field(10, ge=1, description="A day stale, or no detection pass, this long: a warning.")
+    stale_error_minutes: int = Field(30, ge=1, description="... and this long: an error.")
+    daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
+    deficit_window_minutes: int = Field(60, ge=5, description="Trailing window of the deficit of visits (Q6).")
+    deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
+    deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
+    deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+    detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")
+    heal_retry_seconds: int = Field(
+        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
+    )
+    heal_attempts: int = Field(
+        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for somebody."
+    )
+    run_retention_days: int = Field(
+        3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
+    )
+
+    hourly_clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Clients that get hour buckets (B1), ids separated by commas."
+    )
+    hourly_campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
+        (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
+    )
+
+    bridge_days: int | None = Field(
+        None,
+        ge=1,
+        description="Prune the session-day bridge: longest range then answered, in days, and oldest day then replaced. "
+        "Unset: never pruned.",
+    )
+
+    @field_validator("hourly_clients", "hourly_campaigns", mode="before")
+    @classmethod
+    def _listed(cls, ids: object) -> object:
+        """A list as the environment has it; the same ids in another order are the same setting."""
+        listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
+        return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
+
+    thresholds: dict[str, Threshold] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Thresholds of quality checks that differ from the defaults, as JSON: "
+        '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
+    )
+    minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
+    linkage_days_before: int = Field(30, ge=1, description="Look-back of the linkage rate before an entry (Q2).")
+    linkage_minutes_after: int = Field(5, ge=0, description="... and after it.")
+    clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
+    clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
+    silence_minutes: int = Field(30, ge=1, description="Quiet of a client's stream that is never judged (Q7).")
+    silence_factor: float = Field(
+        3.0, ge=1, description="Multiple of the 99th percentile of a stream's gaps from which it is silent (Q7)."
+    )
+    verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
+    checks_recorded_days: int = Field(
+        31,
+        ge=1,
+        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
+    )
+
+    @field_validator("thresholds")
+    @classmethod
+    def _with_defaults(cls, given: dict[str, Threshold]) -> dict[str, Threshold]:
+        if unknown := sorted(given.keys() - DEFAULT_THRESHOLDS.keys()):
+            raise ValueError(
+                f"EVENTFLOW_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
+                + ", ".join(DEFAULT_THRESHOLDS)
+            )
+        return {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -94,6 +208,23 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The business zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def observation(self) -> ObservationRules:
+        """When webinars are observed, and who counts as active (W1)."""
+        return ObservationRules(
+            active=timedelta(seconds=self.presence_active_seconds),
+            before=timedelta(minutes=self.webinar_before_minutes),
+            after=timedelta(minutes=self.webinar_after_minutes),
+        )
+
+    @property
+    def day_settings(self) -> Mapping[str, tuple[str, ...]]:
+        """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
+
+        Zone and first partition are not among them: they are stored as the calendar, which must be rebuilt.
+        """
+        return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
 
     @property
     def capture_rules(self) -> CaptureRules:

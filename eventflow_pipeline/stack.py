@@ -17,6 +17,7 @@ from typing import Any, Self
 from eventflow_pipeline.errors import UserError
 
 HOST = "127.0.0.1"
+_JSON_LINES = ("--log-format", "json")
 _READY_SECONDS = 90
 _STOP_SECONDS = 15
 
@@ -43,15 +44,18 @@ class DagsterStack:
 
     def __init__(self, workspace: Path, logs: Path, port: int) -> None:
         self.url = f"http://{HOST}:{port}"
-        self._port, self._workspace, self._logs = port, workspace, logs
+        self._logs = logs
+        self._commands = {
+            "dagster-webserver": ("-h", HOST, "-p", str(port), "-w", str(workspace), *_JSON_LINES),
+            "dagster-daemon": ("run", "-w", str(workspace), *_JSON_LINES),
+        }
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
-        workspace = str(self._workspace)
         try:
-            self._start("dagster-webserver", "-h", HOST, "-p", str(self._port), "-w", workspace)
-            self._start("dagster-daemon", "run", "-w", workspace)
+            for command in self._commands:
+                self._start(command)
             self._await_ready()
         except BaseException:
             self.stop()
@@ -63,11 +67,11 @@ class DagsterStack:
     ) -> None:
         self.stop()
 
-    def _start(self, command: str, *arguments: str) -> None:
+    def _start(self, command: str, *, again: bool = False) -> None:
         executable = Path(sys.executable).with_name(command)
-        with (self._logs / f"{command}.log").open("wb") as log:
+        with (self._logs / f"{command}.log").open("ab" if again else "wb") as log:
             self._children[command] = subprocess.Popen(
-                [str(executable), *arguments],
+                [str(executable), *self._commands[command]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -103,6 +107,18 @@ class DagsterStack:
         for command, child in self._children.items():
             if child.poll() is not None:
                 raise UserError(f"{command} ended with status {child.returncode}: see {self._logs}/{command}.log.")
+
+    def revive(self) -> list[str]:
+        """Start again what has ended by itself, as a supervisor does; returns the commands."""
+        dead = [command for command, child in self._children.items() if child.poll() is not None]
+        for command in dead:
+            _signal_group(self._children[command], signal.SIGKILL)  # a code server outlives its daemon for a while
+            self._start(command, again=True)
+        return dead
+
+    def pid(self, command: str) -> int:
+        """Process id of a child, the leader of its own process group."""
+        return self._children[command].pid
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """Data of a GraphQL answer. Raises RuntimeError with the first error, or URLError."""

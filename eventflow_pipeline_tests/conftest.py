@@ -1,6 +1,8 @@
 """Fixtures: one embedded server a test process, one fresh copy of a migrated database a test."""
 
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +13,13 @@ from pydantic import SecretStr
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.embedded import start_embedded
 from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline_tests.command_line import Eventflow, run_eventflow
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases
 
 
 @pytest.fixture(autouse=True)
 def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own settings must not reach the tests."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("EVENTFLOW_", "DAGSTER_")):
             monkeypatch.delenv(name)
@@ -72,3 +73,22 @@ def empty_database(databases: Databases) -> Iterator[Database]:
     yield made
     made.close()
     databases.drop(name)
+
+
+@pytest.fixture
+def eventflow(database: Database, databases: Databases, tmp_path: Path) -> Iterator[Eventflow]:
+    """The command, run in a process of its own against the test's database."""
+    storage = databases.create()
+    base = {
+        **os.environ,
+        "EVENTFLOW_DATABASE_URL": database.url,
+        "DAGSTER_POSTGRES_URL": databases.url(storage),
+        "EVENTFLOW_HOME": str(tmp_path / "home"),
+        "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
+    }
+
+    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        return run_eventflow({**base, **changes}, *arguments)
+
+    yield run
+    databases.drop(storage)

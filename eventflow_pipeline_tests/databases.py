@@ -78,7 +78,7 @@ class Database:
 
     def replace(self, *days: date) -> list[DayTotals]:
         """Replace the days one after the other; their return histograms stay pending."""
-        return [replace_day(self.pipeline, day, self.settings.zone) for day in days]
+        return [replace_day(self.pipeline, day, self.settings) for day in days]
 
     def settle(self) -> list[date]:
         """Settle the return histograms of every pending day."""

@@ -4,10 +4,7 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,51 +12,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from eventflow_pipeline.stack import free_port
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
+from eventflow_pipeline_tests.databases import Database
 
-Eventflow = Callable[..., subprocess.CompletedProcess[str]]
 TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul")).date()
-
-
-def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    executable = Path(sys.executable).with_name("eventflow")
-    return subprocess.run([str(executable), *arguments], env=environment, capture_output=True, text=True, timeout=120)
-
-
-@pytest.fixture
-def eventflow(database: Database, databases: Databases, tmp_path: Path) -> Iterator[Eventflow]:
-    """The command, run in a process of its own against the test's database."""
-    storage = databases.create()
-    base = {
-        **os.environ,
-        "EVENTFLOW_DATABASE_URL": database.url,
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
-        "EVENTFLOW_HOME": str(tmp_path / "home"),
-        "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
-    }
-
-    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        return _run({**base, **changes}, *arguments)
-
-    yield run
-    databases.drop(storage)
-
-
-def _refused(done: subprocess.CompletedProcess[str], *named: str) -> None:
-    """Exit 2, one sentence that names the thing and the remedy, no traceback."""
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    message = done.stderr.strip()
-    assert len(message.splitlines()) == 1, message
-    assert message.startswith("eventflow: ")
-    assert message.endswith(".")
-    for part in named:
-        assert part in message
 
 
 def test_help_teaches(eventflow: Eventflow) -> None:
     overview = eventflow("--help").stdout
-    for command in ("migrate", "sample", "backfill", "rebuild", "demo"):
+    for command in ("migrate", "sample", "backfill", "heal", "exclude", "rebuild", "webinar", "demo"):
         assert command in overview
         assert len(eventflow(command, "--help").stdout.splitlines()) > 8
 
@@ -79,7 +40,7 @@ def test_sample_then_backfill(eventflow: Eventflow, database: Database) -> None:
         [],
     )
     assert database.summary("platform", TODAY - timedelta(days=1))[0]["hits"] > 0
-    _refused(eventflow("sample", "--days", "8"), "already holds rows")
+    refused(eventflow("sample", "--days", "8"), "already holds rows")
 
 
 def test_backfill_names_failed_days_and_exits_with_1(eventflow: Eventflow, database: Database) -> None:
@@ -104,31 +65,31 @@ def test_several_runs_when_days_per_run_is_set(eventflow: Eventflow) -> None:
 
 
 def test_bad_dates(eventflow: Eventflow) -> None:
-    _refused(eventflow("backfill", "--from", "3rd of May"), "--from '3rd of May'", "YYYY-MM-DD")
-    _refused(
+    refused(eventflow("backfill", "--from", "3rd of May"), "--from '3rd of May'", "YYYY-MM-DD")
+    refused(
         eventflow("backfill", "--from", "2024-03-05", "--to", "2024-03-01"),
         "2024-03-05..2024-03-01 is reversed",
     )
-    _refused(eventflow("backfill", "--from", "2023-12-31", "--to", "2024-01-02"), "first partition", "2024-01-01")
-    _refused(eventflow("backfill", "--from", "2024-03-05", "--to", "2999-01-01"), "future", TODAY.isoformat())
+    refused(eventflow("backfill", "--from", "2023-12-31", "--to", "2024-01-02"), "first partition", "2024-01-01")
+    refused(eventflow("backfill", "--from", "2024-03-05", "--to", "2999-01-01"), "future", TODAY.isoformat())
 
 
 def test_bad_settings(eventflow: Eventflow) -> None:
-    _refused(eventflow("migrate", EVENTFLOW_TIMEZONE="Asia/Soul"), "EVENTFLOW_TIMEZONE", "Asia/Soul", "Asia/Seoul")
-    _refused(eventflow("migrate", EVENTFLOW_START_DATE="soon"), "EVENTFLOW_START_DATE")
-    _refused(eventflow("migrate", EVENTFLOW_PARALLEL_DAYS="0"), "EVENTFLOW_PARALLEL_DAYS")
-    _refused(
+    refused(eventflow("migrate", EVENTFLOW_TIMEZONE="Asia/Soul"), "EVENTFLOW_TIMEZONE", "Asia/Soul", "Asia/Seoul")
+    refused(eventflow("migrate", EVENTFLOW_START_DATE="soon"), "EVENTFLOW_START_DATE")
+    refused(eventflow("migrate", EVENTFLOW_PARALLEL_DAYS="0"), "EVENTFLOW_PARALLEL_DAYS")
+    refused(
         eventflow("migrate", EVENTFLOW_DATABASE_URL="not an address"),
         "EVENTFLOW_DATABASE_URL",
         "postgresql://",
     )
-    _refused(eventflow("migrate", EVENTFLOW_DATABASE_URL="mysql://x/y"), "mysql", "Postgres 15")
+    refused(eventflow("migrate", EVENTFLOW_DATABASE_URL="mysql://x/y"), "mysql", "Postgres 15")
 
 
 def test_unreachable_server_is_named_without_its_password(eventflow: Eventflow) -> None:
     port = free_port()
     done = eventflow("migrate", EVENTFLOW_DATABASE_URL=f"postgresql://u:hush@127.0.0.1:{port}/x")
-    _refused(done, f"127.0.0.1:{port}/x", "EVENTFLOW_DATABASE_URL")
+    refused(done, f"127.0.0.1:{port}/x", "EVENTFLOW_DATABASE_URL")
     assert "hush" not in done.stderr + done.stdout
 
 
@@ -138,21 +99,21 @@ def test_unreachable_dagster_storage_is_named(eventflow: Eventflow) -> None:
         "backfill", "--from", "2024-03-01", "--to", "2024-03-01",
         DAGSTER_POSTGRES_URL=f"postgresql://u:hush@127.0.0.1:{port}/x",
     )  # fmt: skip
-    _refused(done, "DAGSTER_POSTGRES_URL", f"127.0.0.1:{port}/x")
+    refused(done, "DAGSTER_POSTGRES_URL", f"127.0.0.1:{port}/x")
     assert "hush" not in done.stderr + done.stdout
 
 
 def test_nothing_migrated_and_missing_source(eventflow: Eventflow, empty_database: Database) -> None:
     here = {"EVENTFLOW_DATABASE_URL": empty_database.url}
-    _refused(eventflow("migrate", **here), "event_access_logs is missing", "eventflow sample")
-    _refused(eventflow("backfill", "--from", "2024-03-01", **here), "eventflow migrate")
+    refused(eventflow("migrate", **here), "event_access_logs is missing", "eventflow sample")
+    refused(eventflow("backfill", "--from", "2024-03-01", **here), "eventflow migrate")
 
 
 def test_rebuild_wants_to_be_asked_twice(eventflow: Eventflow, database: Database) -> None:
     database.replace(database.settings.start_date)
-    _refused(eventflow("rebuild"), "--yes")
+    refused(eventflow("rebuild"), "--yes")
     assert len(database.rows("select from stats.partition_state")) == 1
-    _refused(
+    refused(
         eventflow("backfill", "--from", "2024-03-01", "--to", "2024-03-01", EVENTFLOW_TIMEZONE="UTC"),
         "EVENTFLOW_TIMEZONE is UTC", "eventflow rebuild",
     )  # fmt: skip
@@ -171,11 +132,11 @@ def test_port_in_use(eventflow: Eventflow, tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = eventflow("demo", "--headless", "--port", str(port), EVENTFLOW_DATABASE_URL="")
-    _refused(done, f"Port {port}", "--port")
+    refused(done, f"Port {port}", "--port")
 
 
 def test_demo_leaves_a_named_server_alone(eventflow: Eventflow) -> None:
-    _refused(eventflow("demo", "--headless"), "unset EVENTFLOW_DATABASE_URL")
+    refused(eventflow("demo", "--headless"), "unset EVENTFLOW_DATABASE_URL")
 
 
 @pytest.mark.parametrize("nested", ["short", "a-very-long-folder-name-that-makes-socket-paths-too-long-" * 2])
@@ -189,7 +150,7 @@ def test_embedded_server_from_any_folder(nested: str) -> None:
     environment["EVENTFLOW_HOME"] = str(home)
     try:
         for arguments in (["sample", "--days", "7", "--visits-per-day", "5"], ["migrate"]):
-            done = _run(environment, *arguments)
+            done = run_eventflow(environment, *arguments)
             assert done.returncode == 0, done.stderr
         assert base.stat().st_mode & 0o777 == 0o700, "nobody's permissions were changed"
     finally:
@@ -201,4 +162,6 @@ def test_embedded_server_from_any_folder(nested: str) -> None:
 def test_home_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("EVENTFLOW_", "DAGSTER_"))}
-    _refused(_run({**environment, "EVENTFLOW_HOME": str(tmp_path / "file" / "home")}, "migrate"), "EVENTFLOW_HOME")
+    refused(
+        run_eventflow({**environment, "EVENTFLOW_HOME": str(tmp_path / "file" / "home")}, "migrate"), "EVENTFLOW_HOME"
+    )

@@ -1,5 +1,6 @@
 """The command line's application and what its commands share."""
 
+import getpass
 import json
 from datetime import date
 from typing import Annotated, Any
@@ -20,6 +21,9 @@ app = typer.Typer(
 )
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Author = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who does it, for the record. Default: the login name.")
+]
 
 
 def parse_day(option: str, value: str) -> date:
@@ -33,3 +37,13 @@ def parse_day(option: str, value: str) -> date:
 def answer(as_json: bool, data: dict[str, Any], text: str) -> None:
     """Print a command's answer on stdout: ``data`` as one JSON object, or ``text``."""
     typer.echo(json.dumps(data, default=str) if as_json else text)
+
+
+def login_name(author: str | None) -> str:
+    """``author``, or who runs the command."""
+    if author:
+        return author
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

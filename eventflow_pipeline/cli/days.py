@@ -13,6 +13,10 @@ def backfill(
     last: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")
     ] = None,
+    ticket: Annotated[
+        str | None,
+        typer.Option(metavar="TICKET", help="Why: a tag of the runs in Dagster, and the reason in stats.day_ledger."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Materialize the daily assets for an inclusive range, as a Dagster run in this process.
@@ -27,7 +31,7 @@ def backfill(
         from eventflow_pipeline.backfill import checked_range, run_backfill
 
         days = checked_range(settings, parse_day("--from", first), parse_day("--to", last) if last else None)
-        report = run_backfill(settings, days, show_progress=not as_json)
+        report = run_backfill(settings, days, ticket=ticket, show_progress=not as_json)
     answer(
         as_json,
         {

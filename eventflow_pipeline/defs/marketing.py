@@ -1,4 +1,4 @@
-"""The session-day bridge and the daily buckets of every grain: one step, because a day is one transaction."""
+"""The session-day bridge, the buckets of every grain and the hour buckets: one step, as a day is one transaction."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -8,11 +8,20 @@ import dagster as dg
 
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import OWNERS, source_key
-from eventflow_pipeline.defs.table_metadata import SESSION_DAYS, buckets_metadata, session_days_metadata
+from eventflow_pipeline.defs.table_metadata import (
+    CAMPAIGN_HOURS,
+    SESSION_DAYS,
+    buckets_metadata,
+    campaign_hours_metadata,
+    session_days_metadata,
+)
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.day_replacement import DEFINITION_VERSION, DayTotals
+from eventflow_pipeline.warehouse.bridge_pruning import prune_bridge
+from eventflow_pipeline.warehouse.day_replacement import DayTotals
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
 from eventflow_pipeline.warehouse.engine import reason
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
@@ -33,8 +42,12 @@ def bucket_key(grain: Grain) -> dg.AssetKey:
     return dg.AssetKey(["stats", grain.table])
 
 
+#: The indicators, measured after the buckets (``defs.indicators``).
+QUALITY = dg.AssetKey(["stats", "quality_daily"])
+#: Name of the checks of ranges (``defs.quality``), one for each grain.
+RANGE_PARITY = "range_parity"
 #: Everything one materialization of a day replaces.
-ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS))
+ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
 
 
 def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
@@ -72,8 +85,18 @@ _BUCKETS = {
     for grain in GRAINS
 }
 
+_HOURS = _spec(
+    CAMPAIGN_HOURS,
+    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+    "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS or _CAMPAIGNS list: "
+    "per UTC hour (T2) and business day (T1) hits (M1), visits = distinct sessions of the hour (M2), sessionless hits, "
+    "conversions (M3). Hours without anything have no row; visits do not add up over hours.",
+    campaign_hours_metadata(),
+)
 
-def _backfill_policy() -> dg.BackfillPolicy:
+
+def daily_backfill_policy() -> dg.BackfillPolicy:
+    """EVENTFLOW_DAYS_PER_RUN days a run; every daily asset must have the same."""
     days = load_settings().days_per_run
     return dg.BackfillPolicy.multi_run(days) if days else dg.BackfillPolicy.single_run()
 
@@ -101,14 +124,15 @@ def _day_metadata(totals: DayTotals) -> dict[str, Any]:
 
 def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
     shared = _day_metadata(totals)
-    rows = {SESSION_DAYS: totals.session_days} | {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
+    rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
+    rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
     return {key: {**shared, "dagster/partition_row_count": count} for key, count in rows.items()}
 
 
 @dg.multi_asset(
     name="replace_days",
-    specs=[_BRIDGE, *_BUCKETS.values()],
-    backfill_policy=_backfill_policy(),
+    specs=[_BRIDGE, *_BUCKETS.values(), _HOURS],
+    backfill_policy=daily_backfill_policy(),
     pool="facts",
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
@@ -121,7 +145,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     done: list[DayTotals] = []
     failed: list[FailedDay] = []
     try:
-        for outcome in replace_days(warehouse.engine, days, warehouse.settings, context.run.run_id):
+        for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
             if isinstance(outcome, FailedDay):
                 failed.append(outcome)
                 context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
@@ -133,6 +157,8 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
             )
         settled = settle_histograms(warehouse.engine)
         context.log.info(f"return histograms settled for {len(settled)} days")
+        if pruned := prune_bridge(warehouse.engine, warehouse.settings):
+            context.log.info(f"{pruned} rows of the bridge pruned (EVENTFLOW_BRIDGE_DAYS)")
         if failed:
             names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
             raise dg.Failure(
@@ -153,6 +179,9 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
 
 daily_buckets_job = dg.define_asset_job(
     JOB,
-    selection=dg.AssetSelection.assets(daily_buckets),
-    description="Replace the bridge and the daily buckets of every grain for one day or a range of days.",
+    # Ranges are left to verify_days and to backfills from the user interface: they read a month of facts.
+    selection=dg.AssetSelection.assets(daily_buckets, QUALITY)
+    - dg.AssetSelection.checks(*(dg.AssetCheckKey(bucket_key(grain), RANGE_PARITY) for grain in GRAINS)),
+    description="Replace the bridge and the daily buckets of every grain for one day or a range of days, measure the "
+    "indicators, and check both.",
 )

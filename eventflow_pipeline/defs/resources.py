@@ -1,5 +1,6 @@
 """The database of facts and buckets as a Dagster resource."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.locks import run_alive
 from eventflow_pipeline.warehouse.migrations import require_calendar
 
 
@@ -17,19 +19,24 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     _settings: Settings = PrivateAttr()
     _engine: Engine = PrivateAttr()
+    _open: ExitStack = PrivateAttr(default_factory=ExitStack)
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
-        """Open the engine and refuse a calendar other than the stored one (T1)."""
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Open the engine, refuse a calendar other than the stored one (T1), and show that this run is alive."""
         try:
             self._settings = load_settings()
             self._engine = pipeline_engine(self._settings)
-            with connect(self._engine) as connection:
-                require_calendar(connection, self._settings)
+            self._open = ExitStack()
+            connection = self._open.enter_context(connect(self._engine))
+            require_calendar(connection, self._settings)
+            if context.run:
+                self._open.enter_context(run_alive(connection, context.run.run_id))
         except UserError as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
 
     def teardown_after_execution(self, context: Any) -> None:  # noqa: ARG002
         """Close every connection."""
+        self._open.close()
         self._engine.dispose()
 
     @property

@@ -14,6 +14,10 @@ _DESCRIPTIONS = {
     "event_survey_campaigns": "Dimension. Campaigns; gives a visit its client (E2).",
     "webinars": "Dimension. Webinars; gives a visit without a campaign its client (E1, E2).",
     "campaign_link_meta": "Dimension. Marketing links of any status; resolves link ids and cids (A1, A2).",
+    "webinar_live_presence": "Fact. A viewer's last state on a webinar, overwritten by every ping (P3): a minute "
+    "that was not sampled is lost. The pipeline does not see who the viewer is.",
+    "webinar_access_logs": "Fact. Five-minute concurrency buckets of the job this project replaces: retries counted, "
+    "zeros missing (W2).",
     "clients": "Dimension. Clients: the tenants numbers belong to (P2).",
     "agencies": "Dimension. Agencies, each with clients (P2).",
     "client_members": "Dimension. Who may see a client's numbers (P2).",

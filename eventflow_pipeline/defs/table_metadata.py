@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from eventflow_pipeline.defs.sources import source_key
-from eventflow_pipeline.domain.grains import KEY_COLUMNS, MEASURES, Grain
+from eventflow_pipeline.domain.grains import BY_NAME, KEY_COLUMNS, MEASURES, Grain
 from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text
 
 VISITS, ENTRIES, LINKS = "event_access_logs", "event_survey_entries", "campaign_link_meta"
 SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
+CAMPAIGN_HOURS = dg.AssetKey(["stats", "campaign_hourly"])
 
 _COLUMNS: Mapping[str, tuple[str, str]] = {
     "bucket_date": ("date", "Business day (T1)."),
+    "bucket_hour": ("timestamptz", "UTC hour (T2); a zone at :30 has two rows for an hour that midnight splits."),
     "client_id": ("uuid", "Client of the fact's entity, or of the entry; NULL: unknown client (E2)."),
     "entity_type": ("text", "`campaign`, `webinar` or `unknown` (E1)."),
     "entity_id": ("uuid", "Campaign or webinar, also where no such row exists (E1)."),
@@ -30,6 +32,7 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 
 _FROM_FACTS: Mapping[str, Sequence[tuple[str, str]]] = {
     "bucket_date": [(VISITS, "accessed_at"), (ENTRIES, "created_at")],
+    "bucket_hour": [(VISITS, "accessed_at"), (ENTRIES, "created_at")],
     "client_id": [("event_survey_campaigns", "client_id"), ("webinars", "client_id"), (ENTRIES, "client_id")],
     "entity_type": [(VISITS, "campaign_id"), (VISITS, "webinar_id"), (ENTRIES, "campaign_id")],
     "entity_id": [(VISITS, "campaign_id"), (VISITS, "webinar_id"), (ENTRIES, "campaign_id")],
@@ -44,6 +47,8 @@ _FROM_FACTS: Mapping[str, Sequence[tuple[str, str]]] = {
     **{utm: [(VISITS, utm), (ENTRIES, utm), (LINKS, utm)] for utm in ("utm_source", "utm_medium", "utm_campaign")},
     "session_id": [(VISITS, "session_id")],
     "hits": [(VISITS, "id")],
+    "visits": [(VISITS, "session_id")],
+    "sessionless_hits": [(VISITS, "session_id")],
     "conversions": [(ENTRIES, "id")],
 }
 
@@ -73,16 +78,26 @@ def _table(name: str, columns: Sequence[str], lineage: dg.TableColumnLineage, sq
     }
 
 
-def session_days_metadata() -> dict[str, object]:
-    """Metadata of the session-day bridge."""
-    columns = ("bucket_date", *KEY_COLUMNS, "session_id", "hits", "conversions")
+def _from_facts(table: str, columns: Sequence[str], sql: str) -> dict[str, object]:
     lineage = dg.TableColumnLineage(
         {
             column: [dg.TableColumnDep(asset_key=source_key(t), column_name=c) for t, c in _FROM_FACTS[column]]
             for column in columns
         }
     )
-    return _table("session_days", columns, lineage, "session_days/select_session_days")
+    return _table(table, columns, lineage, sql)
+
+
+def session_days_metadata() -> dict[str, object]:
+    """Metadata of the session-day bridge."""
+    columns = ("bucket_date", *KEY_COLUMNS, "session_id", "hits", "conversions")
+    return _from_facts("session_days", columns, "session_days/select_session_days")
+
+
+def campaign_hours_metadata() -> dict[str, object]:
+    """Metadata of the hour buckets (B1)."""
+    columns = ("bucket_date", "bucket_hour", *BY_NAME["campaign"].keys, *MEASURES)
+    return _from_facts("campaign_hourly", columns, "campaign_hours/select_campaign_hours")
 
 
 def buckets_metadata(grain: Grain) -> dict[str, object]:

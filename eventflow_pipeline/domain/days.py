@@ -77,6 +77,11 @@ class DayRange:
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
+    def chunks(self, size: int) -> Iterator["DayRange"]:
+        """The range cut into pieces of at most ``size`` days, oldest first."""
+        days = list(self)
+        return (DayRange(days[n], days[min(n + size, len(days)) - 1]) for n in range(0, len(days), size))
+
     def window(self, zone: ZoneInfo) -> DayWindow:
         """Instants of the whole range."""
         return DayWindow(day_start(self.first, zone), day_start(self.last + timedelta(days=1), zone))

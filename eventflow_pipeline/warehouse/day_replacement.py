@@ -1,19 +1,24 @@
-"""Replacing one business day: bridge, buckets of every grain and the day's state, in one transaction."""
+"""Replacing one business day: bridge, buckets of every grain, hour buckets and the day's state, in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping
 
+from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause_of_change
 from eventflow_pipeline.domain.days import day_window
+from eventflow_pipeline.domain.mass_loss import reason_to_hold
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.bridge_pruning import require_bridge
+from eventflow_pipeline.warehouse.change_detection import hold_day
+from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION, definition_key, published_grains
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.guard import DayHeld, DayLosses, day_losses, limits
 from eventflow_pipeline.warehouse.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.sql_files import statement
-
-#: Raise it whenever a computing statement gives other numbers for the same facts.
-DEFINITION_VERSION = 1
 
 
 class ParityError(Exception):
@@ -22,7 +27,7 @@ class ParityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets per grain."""
+    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1)."""
 
     day: date
     session_days: int
@@ -37,51 +42,142 @@ class DayTotals:
     excluded_conversions: int
     watermark: datetime | None
     buckets: Mapping[str, int]
+    campaign_hours: int
 
 
-def replace_day(engine: Engine, day: date, zone: ZoneInfo, run_id: str | None = None) -> DayTotals:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """On whose behalf days are replaced, for the ledger, and whether the guard against mass loss watches.
+
+    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is.
+    ``from_scratch`` writes every row anew instead of only what differs: for repair, where what is stored may be
+    damaged in ways facts cannot cause, such as a row twice.
+    """
+
+    run_id: str | None = None
+    reason: str = "backfill"
+    author: str = "eventflow_pipeline"
+    guarded: bool = False
+    from_scratch: bool = False
+
+
+def replace_day(engine: Engine, day: date, settings: Settings, request: Request | None = None) -> DayTotals:
     """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4 of the contract).
 
     Its return histograms are left pending for ``histograms.settle_histograms``; ranges that contain the day are
     answered from the bridge until then. The day's lock is held from before the snapshot until after the commit;
-    readers see the old day or the new.
-    ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact.
+    readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
+    ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
+    when the guard keeps the old buckets (the day is marked), UserError when the pruned bridge no longer reaches it.
     """
-    window = day_window(day, zone)
+    request = request or Request()
+    try:
+        return _replace_day(engine, day, settings, request)
+    except DayHeld as held:
+        hold_day(engine, settings, held)
+        raise
+
+
+def _replace_day(engine: Engine, day: date, settings: Settings, request: Request) -> DayTotals:
+    window = day_window(day, settings.zone)
     bounds = {"window_start": window.start, "window_end": window.end}
+    the_day = {"bucket_date": day}
     with connect(engine) as connection:
         connection.execute(statement("session_days/create_stage"))
         connection.execute(statement("buckets/create_stage"))
+        connection.execute(statement("change_detection/create_day_counts"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
+            require_bridge(connection, day)
             connection.execute(statement("session_days/insert_stage"), bounds)
             totals = connection.execute(statement("partition_state/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)
-            if connection.execute(
-                statement("partition_state/select_histogram_included"), {"bucket_date": day}
-            ).scalar():
-                connection.execute(statement("session_days/insert_changes"), {"bucket_date": day})
-            _replace(connection, "session_days", day)
-            connection.execute(statement("buckets/insert_stage"), {"bucket_date": day})
-            _replace(connection, "buckets", day)
+            grains = published_grains(connection)
+            definition = definition_key(settings, grains)
+            cause, losses, held_already = _compare(connection, day, totals, definition)
+            if request.guarded and cause:
+                _require_no_mass_loss(day, cause, losses, held_already, settings)
+            if connection.execute(statement("partition_state/select_histogram_included"), the_day).scalar():
+                connection.execute(statement("session_days/insert_changes"), the_day)
+            _replace(connection, "session_days", day, from_scratch=request.from_scratch)
+            for grain in grains:
+                connection.execute(statement("buckets/insert_stage"), dict(grain))
+            connection.execute(
+                statement("ledger/insert_replacement"),
+                {
+                    **the_day,
+                    "run_id": request.run_id,
+                    "cause": cause.value if cause else "unchanged",
+                    "reason": request.reason,
+                    "author": request.author,
+                },
+            )
+            _replace(connection, "buckets", day, from_scratch=request.from_scratch)
             buckets = connection.execute(statement("partition_state/select_bucket_counts")).all()
-            measured = {k: v for k, v in totals.items() if not k.startswith("raw_")}
+            campaign_hours = _replace_hours(connection, day, {**bounds, **_hourly(settings)})
             connection.execute(
                 statement("partition_state/upsert_partition_state"),
                 {
-                    **measured,
+                    **{name: value for name, value in totals.items() if not name.startswith("raw_")},
                     **bounds,
-                    "bucket_date": day,
+                    **the_day,
                     "definition_version": DEFINITION_VERSION,
-                    "run_id": run_id,
+                    "definition": definition,
+                    "run_id": request.run_id,
                 },
             )
-    return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, **measured)
+    measured = {f.name: totals[f.name] for f in fields(DayTotals) if f.name in totals}
+    return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
 
 
-def _replace(connection: Connection, table: str, day: date) -> None:
-    """Make the day's stored rows equal to the staged ones, writing only what differs."""
-    for step in ("delete_vanished", "insert_appeared"):
+def _compare(
+    connection: Connection, day: date, totals: RowMapping, definition: str
+) -> tuple[Cause | None, DayLosses, str | None]:
+    """What differs from what the stored day was computed from, what that takes away, and why the day is held if so."""
+    names = [f.name for f in fields(DayInput)]
+    now = DayInput(
+        excluded_facts=totals["excluded_hits"] + totals["excluded_conversions"],
+        definition=definition,
+        **{name: totals[name] for name in names if name in totals},
+    )
+    row = connection.execute(statement("partition_state/select_stored_input"), {"bucket_date": day}).mappings().first()
+    if row is None:
+        return cause_of_change(None, now), DayLosses(), None
+    stored = DayInput(**{name: row[name] for name in names})
+    if stored == now:
+        return None, DayLosses(), None
+    connection.execute(statement("change_detection/insert_staged_day_counts"), {"bucket_date": day})
+    losses = day_losses(connection, [day])[day]
+    return cause_of_change(stored, now, losses.unlinked_facts), losses, row["held_reason"]
+
+
+def _require_no_mass_loss(
+    day: date, cause: Cause, losses: DayLosses, held_already: str | None, settings: Settings
+) -> None:
+    still_held = held_already if cause in LOSSES or losses.clients else None
+    if why := reason_to_hold(losses.clients, limits(settings)) or still_held:
+        raise DayHeld(day, cause, why)
+
+
+def _replace(connection: Connection, table: str, day: date, *, from_scratch: bool) -> None:
+    """Make the day's stored rows equal to the staged ones, writing only what differs, or everything."""
+    if from_scratch:
+        connection.execute(statement(f"{table}/delete_day"), {"bucket_date": day})
+    stored = connection.execute(statement(f"{table}/select_any"), {"bucket_date": day}).scalar_one()
+    for step in ("delete_vanished", "insert_appeared") if stored else ("insert_all",):
         connection.execute(statement(f"{table}/{step}"), {"bucket_date": day})
+
+
+def _hourly(settings: Settings) -> dict[str, list[UUID]]:
+    return {"clients": list(settings.hourly_clients), "campaigns": list(settings.hourly_campaigns)}
+
+
+def _replace_hours(connection: Connection, day: date, parameters: Mapping[str, Any]) -> int:
+    """Replace the day's hour buckets (B1); where nobody is listed, facts are not read for them. Returns how many."""
+    connection.execute(statement("campaign_hours/delete_campaign_hours"), {"bucket_date": day})
+    if not (parameters["clients"] or parameters["campaigns"]):
+        return 0
+    inserted = connection.execute(statement("campaign_hours/insert_campaign_hours"), {**parameters, "bucket_date": day})
+    return inserted.rowcount
 
 
 def _require_parity(day: date, totals: RowMapping) -> None:

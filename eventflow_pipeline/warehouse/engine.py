@@ -5,9 +5,10 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
+from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 
@@ -72,7 +73,7 @@ def _engine(settings: Settings) -> Engine:
     if settings.database_url is None:
         raise UserError("EVENTFLOW_DATABASE_URL is unset and no embedded server was started: set it.")
     url = parse_url(settings.database_url.get_secret_value())
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # an error must not carry session ids or other values into logs and events
@@ -80,13 +81,24 @@ def _engine(settings: Settings) -> Engine:
         max_overflow=16,
         connect_args={"application_name": APPLICATION, "prepare_threshold": None, "connect_timeout": 10},
     )
+    event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Cut a server's error down to its first line (S7): DETAIL and CONTEXT quote whole rows and keys of facts."""
+    original, raised = context.original_exception, context.sqlalchemy_exception
+    first = redact(reason(original))
+    original.args = (first,)
+    if raised is not None:
+        raised.args = (f"({type(original).__module__}.{type(original).__name__}) {first}",)
 
 
 def reason(problem: BaseException) -> str:
     """What went wrong, in one line without SQL, parameters or traceback."""
     cause = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
     lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(cause).__name__
+    return redact(lines[0]) if lines else type(cause).__name__
 
 
 @contextmanager
@@ -115,7 +127,7 @@ def repeatable_read(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(DBAPIError):  # a lost connection rolls back by itself
+        with suppress(SQLAlchemyError):  # a lost connection rolls back by itself
             connection.execute(text("rollback"))
         raise
     connection.execute(text("commit"))

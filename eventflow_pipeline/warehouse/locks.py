@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
+from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from eventflow_pipeline.errors import UserError
 
@@ -18,6 +19,10 @@ from eventflow_pipeline.errors import UserError
 _DAY = 0x0EF10001
 _MIGRATION = 0x0EF10002
 _HISTOGRAM = 0x0EF10003
+_WEBINAR_DAY = 0x0EF10040
+_RUN = 0x0EF10004
+_ALERTS = 0x0EF10035
+_QUALITY = 0x0EF10030
 
 
 @contextmanager
@@ -32,7 +37,7 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
     try:
         yield
     finally:
-        with suppress(DBAPIError):  # a lost connection has given its locks back already
+        with suppress(SQLAlchemyError):  # a lost connection has given its locks back already
             connection.execute(text(f"select pg_advisory_unlock{shared}(:space, :key)"), keys)
 
 
@@ -41,6 +46,32 @@ def day_lock(connection: Connection, day: date) -> Iterator[None]:
     """Sole right to replace ``day``; waits at most the lock time-out."""
     with _held(connection, _DAY, day.toordinal(), f"the day {day}"):
         yield
+
+
+@contextmanager
+def webinar_day_lock(connection: Connection, day: date) -> Iterator[None]:
+    """Sole right to replace the webinar statistics of ``day``; waits at most the lock time-out."""
+    with _held(connection, _WEBINAR_DAY, day.toordinal(), f"the webinars of {day}"):
+        yield
+
+
+@contextmanager
+def try_day(connection: Connection, day: date) -> Iterator[bool]:
+    """Whether ``day`` is free, at once: inside the block nobody replaces it and no histogram step runs."""
+    taken: list[tuple[str, dict[str, int]]] = []
+    for suffix, keys in (
+        ("_shared", {"space": _HISTOGRAM, "key": 0}),
+        ("", {"space": _DAY, "key": day.toordinal()}),
+    ):
+        if not connection.execute(text(f"select pg_try_advisory_lock{suffix}(:space, :key)"), keys).scalar():
+            break
+        taken.append((suffix, keys))
+    try:
+        yield len(taken) == 2
+    finally:
+        with suppress(SQLAlchemyError):
+            for suffix, keys in reversed(taken):
+                connection.execute(text(f"select pg_advisory_unlock{suffix}(:space, :key)"), keys)
 
 
 @contextmanager
@@ -59,8 +90,29 @@ def migration_lock(connection: Connection, wait_seconds: float = 600) -> Iterato
     try:
         yield
     finally:
-        with suppress(DBAPIError):
+        with suppress(SQLAlchemyError):
             connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def run_alive(connection: Connection, run_id: str) -> Iterator[None]:
+    """Shows that the process working on Dagster run ``run_id`` lives: a killed one lets go with its connection."""
+    with _held(connection, _RUN, _run_key(run_id), f"the run {run_id}", shared="_shared"):
+        yield
+
+
+def is_alive(connection: Connection, run_id: str) -> bool:
+    """Does any process work on Dagster run ``run_id``?"""
+    keys = {"space": _RUN, "key": _run_key(run_id)}
+    if not connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar():
+        return True
+    connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+    return False
+
+
+def _run_key(run_id: str) -> int:
+    """32 bits of the run's id (a UUID), signed as an advisory lock's key is."""
+    return int.from_bytes(UUID(run_id).bytes[:4], "big", signed=True)
 
 
 @contextmanager
@@ -78,4 +130,24 @@ def no_histogram_step(connection: Connection) -> Iterator[None]:
 def histogram_step(connection: Connection) -> Iterator[None]:
     """Sole right to change return histograms: no day is being replaced meanwhile, by anybody."""
     with _held(connection, _HISTOGRAM, 0, "the return histograms"):
+        yield
+
+
+@contextmanager
+def alert_pass(connection: Connection) -> Iterator[bool]:
+    """Sole right to tell people; gives False, at once, when another process is at it."""
+    keys = {"space": _ALERTS, "key": 0}
+    mine = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    try:
+        yield mine
+    finally:
+        if mine:
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def quality_lock(connection: Connection) -> Iterator[None]:
+    """Sole right to write indicators of data quality."""
+    with _held(connection, _QUALITY, 0, "the indicators of data quality"):
         yield

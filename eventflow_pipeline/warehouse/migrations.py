@@ -25,8 +25,16 @@ _COMPUTED = (
     "stats.session_days",
     "stats.session_day_change",
     "stats.bucket_daily",
+    "stats.campaign_hourly",
     "stats.return_histogram",
     "stats.partition_state",
+    "stats.quality_daily",
+    "stats.webinar_stats_5min",
+    "stats.webinar_stats_daily",
+    "stats.webinar_client_daily",
+    "stats.webinar_day_state",
+    "stats.detection_pass",
+    "stats.day_ledger",
 )
 
 
@@ -72,6 +80,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
                 "the owner of EventFlow's tables, who may create roles."
             ) from refused
         connection.execute(text("select stats.refresh_source_views(), stats.grant_readers()"))
+        connection.execute(statement("webinar/update_setting"), {"presence_min_seconds": settings.presence_min_seconds})
         connection.execute(
             statement("calendar/insert_calendar"),
             {"time_zone": settings.timezone, "first_partition": settings.start_date},

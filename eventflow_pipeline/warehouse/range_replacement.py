@@ -8,7 +8,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.day_replacement import DayTotals, replace_day
+from eventflow_pipeline.warehouse.day_replacement import DayTotals, Request, replace_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class FailedDay:
 
 
 def replace_days(
-    engine: Engine, days: Iterable[date], settings: Settings, run_id: str | None = None
+    engine: Engine, days: Iterable[date], settings: Settings, request: Request | None = None
 ) -> Iterator[DayTotals | FailedDay]:
     """Replace ``days``, ``EVENTFLOW_PARALLEL_DAYS`` at once; yields each day's totals, or its failure, as it comes.
 
@@ -28,9 +28,7 @@ def replace_days(
     """
     pool = ThreadPoolExecutor(max_workers=settings.parallel_days, thread_name_prefix="day")
     try:
-        futures = {
-            pool.submit(replace_day, engine, day, settings.zone, run_id): day for day in sorted(days, reverse=True)
-        }
+        futures = {pool.submit(replace_day, engine, day, settings, request): day for day in sorted(days, reverse=True)}
         for future in as_completed(futures):
             problem = future.exception()
             if problem is None:

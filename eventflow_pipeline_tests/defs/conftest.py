@@ -1,5 +1,7 @@
 """A real Dagster instance on Postgres beside the database of facts and buckets."""
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ def instance(
     for name, value in {
         "DAGSTER_POSTGRES_URL": databases.url(storage),
         "DAGSTER_HOME": str(tmp_path),
+        "DAGSTER_EVENT_BATCH_SIZE": "200",
         "EVENTFLOW_DATABASE_URL": database.url,
         "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
     }.items():
@@ -27,3 +30,13 @@ def instance(
     with dg.DagsterInstance.get() as made:
         yield made
     databases.drop(storage)
+
+
+@pytest.fixture
+def defs(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    """The definitions, loaded anew: partitions, intervals and zones are fixed when the modules are loaded."""
+    for name in list(sys.modules):
+        if name == "eventflow_pipeline.definitions" or name.startswith("eventflow_pipeline.defs"):
+            monkeypatch.delitem(sys.modules, name)
+    loaded: dg.Definitions = importlib.import_module("eventflow_pipeline.definitions").defs
+    return loaded

@@ -1,6 +1,5 @@
 """The daily assets as Dagster runs: single days, ranges, failures in the middle, roles."""
 
-import importlib
 from collections.abc import Callable
 from datetime import date
 
@@ -16,15 +15,9 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def run(instance: dg.DagsterInstance) -> Run:
+def run(instance: dg.DagsterInstance, defs: dg.Definitions) -> Run:
     """Materialize an inclusive range (or one partition) as a run of the job."""
-    # Partitions are fixed when the module is loaded: load it for this test's first partition.
-    import eventflow_pipeline.definitions as definitions
-    from eventflow_pipeline.defs import marketing, partitions
-
-    for module in (partitions, marketing, definitions):
-        importlib.reload(module)
-    job = definitions.defs.resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets")
 
     def execute(days: DayRange | date) -> dg.ExecuteInProcessResult:
         if isinstance(days, DayRange):

@@ -53,14 +53,25 @@ def test_sql_and_python_list_the_same_grains(database: Database) -> None:
 
 
 def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> None:
-    indexes = database.rows(
-        "select c.relname, array_agg(a.attname::text order by k.n) as columns, i.indnullsnotdistinct "
-        "from pg_index i join pg_class c on c.oid = i.indrelid "
-        "cross join unnest(i.indkey) with ordinality k (attnum, n) "
-        "join pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum "
-        "where c.relnamespace = 'stats'::regnamespace and i.indisunique and not i.indisprimary group by 1, 3"
+    """One unique index of the parent, NULLs not distinct (B3), which every grain's partition has as its own.
+
+    It holds all key columns: those that are none of the grain's are NULL in its partition.
+    """
+    (parent,) = database.rows(
+        "select i.indexrelid::regclass::text as name, i.indnullsnotdistinct as nulls_equal, i.indisvalid as valid, "
+        "array_agg(a.attname::text) as columns "
+        "from pg_index i "
+        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) "
+        "where i.indrelid = 'stats.bucket_daily'::regclass and i.indisunique group by 1, 2, 3"
     )
-    keys = {row["relname"]: (set(row["columns"]), row["indnullsnotdistinct"]) for row in indexes}
-    for grain in GRAINS:
-        assert keys[grain.table] == ({"bucket_date", *grain.keys}, True), grain.name
-        assert set(grain.keys) <= set(KEY_COLUMNS)
+    assert set(parent["columns"]) == {"grain", "bucket_date", *KEY_COLUMNS}
+    assert parent["nulls_equal"]
+    assert parent["valid"]
+    inherited = database.rows(
+        "select t.relname as name from pg_inherits h "
+        "join pg_index i on i.indexrelid = h.inhrelid and i.indisunique and i.indnullsnotdistinct and i.indisvalid "
+        "join pg_class t on t.oid = i.indrelid where h.inhparent = cast(:parent as regclass)",
+        parent=parent["name"],
+    )
+    assert {row["name"] for row in inherited} == {grain.table for grain in GRAINS}
+    assert all(set(grain.keys) <= set(KEY_COLUMNS) for grain in GRAINS)

@@ -79,7 +79,8 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
     flags += ["--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page(viewport={"width": 1500, "height": 950})
+        # High enough for the whole graph at a scale at which Dagster still writes into the nodes.
+        page = browser.new_page(viewport={"width": 2000, "height": 2400})
         page.set_default_timeout(30_000)
         page.goto(f"{demo.url}/asset-groups")
         for group in ("sources", "marketing"):

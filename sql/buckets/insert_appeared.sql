@@ -11,7 +11,7 @@ from stage_buckets n
 where not exists (
     select from stats.bucket_daily b
     where b.bucket_date = :bucket_date
-      and row(n.*)::text
-        = row(b.grain, b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status, b.utm_source, b.utm_medium,
-              b.utm_campaign, b.hits, b.visits, b.sessionless_hits, b.conversions)::text
+      and b = row(n.grain, cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id,
+                  n.link_status, n.utm_source, n.utm_medium, n.utm_campaign, n.hits, n.visits, n.sessionless_hits,
+                  n.conversions)::stats.bucket_daily
 )

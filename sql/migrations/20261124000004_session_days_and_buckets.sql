@@ -62,23 +62,51 @@ create table if not exists stats.partition_state (
     window_start timestamptz not null,
     window_end timestamptz not null,
     definition_version integer not null,
-    grains text[] not null,
-    session_days bigint not null,
-    hits bigint not null,
-    visits bigint not null,
-    sessionless_hits bigint not null,
-    conversions bigint not null,
-    unknown_link_hits bigint not null,
-    unresolved_link_hits bigint not null,
-    unknown_client_hits bigint not null,
-    excluded_hits bigint not null,
-    excluded_conversions bigint not null,
+    grains text[] not null default '{}',
+    session_days bigint not null default 0,
+    hits bigint not null default 0,
+    visits bigint not null default 0,
+    sessionless_hits bigint not null default 0,
+    conversions bigint not null default 0,
+    unknown_link_hits bigint not null default 0,
+    unresolved_link_hits bigint not null default 0,
+    unknown_client_hits bigint not null default 0,
+    excluded_hits bigint not null default 0,
+    excluded_conversions bigint not null default 0,
     watermark timestamptz,
     run_id text,
-    computed_at timestamptz not null
+    computed_at timestamptz,
+    facts_at timestamptz,
+    facts bigint,
+    owned_facts bigint,
+    fingerprint numeric,
+    attribution_fingerprint numeric,
+    definition text,
+    stale_since timestamptz,
+    stale_cause text,
+    held_since timestamptz,
+    held_reason text,
+    constraint partition_state_stale_check check (
+        (stale_since is null) = (stale_cause is null) and (held_since is null) = (held_reason is null)
+        and (held_since is null or stale_since is not null)
+    )
 );
 comment on table stats.partition_state is
-    'What is known of each computed business day: totals of its buckets, what was excluded (E3), the newest created_at among its facts (watermark), which run computed it and when. Written in the transaction that replaces the day.';
+    'What is known of each business day that was computed or has facts: totals of its buckets, what was excluded (E3), the newest created_at among its facts (watermark), which run computed it and when, and the fingerprint of what it was computed from. Written in the transaction that replaces the day; stale_* and held_* by change detection. computed_at NULL: the day has facts and was never computed.';
+comment on column stats.partition_state.facts_at is 'Start of the transaction that computed the day: facts committed before it are in.';
+comment on column stats.partition_state.facts is 'Visit hits and entries the day was computed from, excluded ones included.';
+comment on column stats.partition_state.owned_facts is 'Facts whose client was known.';
+comment on column stats.partition_state.fingerprint is
+    'Sum of the 64-bit hashes of the facts: every column the computation reads, id included.';
+comment on column stats.partition_state.attribution_fingerprint is
+    'Sum of the 64-bit hashes of what dimensions and exclusions made of each fact.';
+comment on column stats.partition_state.definition is
+    'What the numbers meant when the day was computed: version, zone, grains, relevant settings.';
+comment on column stats.partition_state.stale_since is
+    'When change detection first found that the facts, dimensions or definition differ from what the day was computed from; NULL: they do not.';
+comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, dimensions_vanished, dimensions_changed, exclusions_changed or definition_changed.';
+comment on column stats.partition_state.held_since is
+    'Since when the guard against mass loss keeps the old buckets; held_reason says why. `eventflow heal --accept` applies the change.';
 
 do $$
 declare

@@ -20,7 +20,7 @@ create table if not exists stats.return_histogram (
     utm_medium text,
     utm_campaign text,
     sessions bigint not null,
-    constraint return_histogram_sessions_check check (sessions >= 0 and previous_date < bucket_date)
+    constraint return_histogram_dates_check check (previous_date < bucket_date)
 ) partition by list (grain);
 comment on table stats.return_histogram is
     'Return histograms (M6): per grain, member, business day and the latest earlier day on which the same session was seen in the same member, the number of such sessions. First-time sessions have no row.';
@@ -29,8 +29,9 @@ create unique index if not exists return_histogram_key on stats.return_histogram
     grain, client_id, bucket_date, previous_date, entity_type, entity_id, link_id, link_status,
     utm_source, utm_medium, utm_campaign
 ) nulls not distinct;
--- Finds what the last step brought down to nothing, to remove it.
-create index if not exists return_histogram_nothing_idx on stats.return_histogram (bucket_date) where sessions = 0;
+-- Finds what the last step brought down to nothing, to remove it. No CHECK keeps sessions positive: it would judge the
+-- difference an upsert brings, not the sum it leaves; the step itself looks for sums below nothing.
+create index if not exists return_histogram_nothing_idx on stats.return_histogram (bucket_date) where sessions <= 0;
 
 -- Deterministic 64-bit key of a session: an index on it is half the size of one on the text and cheaper to keep.
 -- Every use also compares the text, so equal keys of different sessions do no harm.

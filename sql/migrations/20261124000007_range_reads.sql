@@ -1,5 +1,14 @@
 -- Reading ranges at any published grain, exactly and from aggregates alone (M5, M6).
 
+alter table stats.calendar
+    add column if not exists bridge_days integer check (bridge_days > 0),
+    add column if not exists bridge_from date;
+comment on column stats.calendar.bridge_days is
+    'The longest range that is answered, in days, since the bridge was pruned (EVENTFLOW_BRIDGE_DAYS); NULL: never pruned, any range.';
+comment on column stats.calendar.bridge_from is
+    'The oldest day the bridge still holds; NULL: never pruned. Days before bridge_from + bridge_days - 1 can no longer be replaced.';
+grant update (bridge_days, bridge_from) on stats.calendar to eventflow_pipeline;
+
 create or replace function stats.range_rows(
     p_grain text, p_from date, p_to date, p_client_id uuid, p_readable uuid[]
 )
@@ -70,6 +79,28 @@ $$;
 comment on function stats.range_rows(text, date, date, uuid, uuid[]) is
     'What range_summary returns, without any check: days not computed count nothing, and p_readable (NULL: all) is believed. For functions that have checked.';
 
+create or replace function stats.require_dates(p_from date, p_to date) returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    longest integer;
+begin
+    if p_from is null or p_to is null or p_from > p_to or not isfinite(p_from) or not isfinite(p_to) then
+        raise exception using errcode = 'ST002',
+            message = format('the range %s..%s is reversed or has no end', p_from, p_to),
+            hint = 'Give two inclusive local dates, the earlier one first.';
+    end if;
+    select c.bridge_days into longest from stats.calendar c;
+    if p_to - p_from >= longest then
+        raise exception using errcode = 'ST005',
+            message = format('the range %s..%s is longer than the %s days the pruned bridge allows', p_from, p_to, longest),
+            hint = format('Ask for at most %s days at once.', longest);
+    end if;
+end
+$$;
+comment on function stats.require_dates(date, date) is
+    'Raises ST002 (reversed range) or ST005 (longer than a pruned bridge allows, M6); otherwise returns.';
+
 create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -82,11 +113,7 @@ begin
             message = format('there is no grain %L', p_grain),
             hint = (select 'Use one of ' || string_agg(g.name, ', ' order by g.position) || '.' from stats.grain g);
     end if;
-    if p_from is null or p_to is null or p_from > p_to then
-        raise exception using errcode = 'ST002',
-            message = format('the range %s..%s is reversed or has no end', p_from, p_to),
-            hint = 'Give two inclusive local dates, the earlier one first.';
-    end if;
+    perform stats.require_dates(p_from, p_to);
     if first_partition is null or p_from < first_partition then
         raise exception using errcode = 'ST003',
             message = format('the range %s..%s begins before the first partition %s', p_from, p_to, first_partition),
@@ -106,21 +133,29 @@ begin
 end
 $$;
 comment on function stats.require_range(text, date, date) is
-    'Raises ST001 (unknown grain), ST002 (reversed range), ST003 (before the first partition) or ST004 (a day not computed); otherwise returns.';
+    'Raises ST001 (unknown grain), ST002 (reversed range), ST003 (before the first partition), ST005 (longer than a pruned bridge allows) or ST004 (a day not computed for the grain); otherwise returns.';
 
-create or replace function stats.require_grain_reader(p_grain text, p_readable uuid[]) returns void
+create or replace function stats.require_grain_reader(p_grain text, p_client_id uuid, p_readable uuid[]) returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-    if p_readable is not null and p_grain = 'platform' then
+    if not exists (select from stats.grain g where g.name = p_grain and not g.by_client) then
+        return;
+    end if;
+    if p_readable is not null then
         raise exception using errcode = '42501',
-            message = 'you may not see the platform''s totals',
+            message = format('you may not see the grain %s, which has no client', p_grain),
             hint = 'Ask for the grain client, or as a super administrator.';
+    end if;
+    if p_client_id is not null then
+        raise exception using errcode = 'ST006',
+            message = format('the grain %s has no client to ask for', p_grain),
+            hint = 'Leave out p_client_id, or ask for the grain client.';
     end if;
 end
 $$;
-comment on function stats.require_grain_reader(text, uuid[]) is
-    'Raises 42501 when a caller limited to certain clients asks for a grain that has no client.';
+comment on function stats.require_grain_reader(text, uuid, uuid[]) is
+    'For a grain without client: raises 42501 for a caller limited to certain clients, ST006 when a client is asked for.';
 
 create or replace function stats.range_summary(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
@@ -133,13 +168,13 @@ as $$
 declare
     readable uuid[] := stats.readable_clients(p_client_id);
 begin
-    perform stats.require_grain_reader(p_grain, readable);
+    perform stats.require_grain_reader(p_grain, p_client_id, readable);
     perform stats.require_range(p_grain, p_from, p_to);
     return query select * from stats.range_rows(p_grain, p_from, p_to, p_client_id, readable);
 end
 $$;
 comment on function stats.range_summary(text, date, date, uuid) is
-    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST004 (see require_range). [readers]';
+    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST005 (see require_range), ST006 (a client of a grain that has none). [readers]';
 
 create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
@@ -153,7 +188,7 @@ as $$
 declare
     readable uuid[] := stats.readable_clients(p_client_id);
 begin
-    perform stats.require_grain_reader(p_grain, readable);
+    perform stats.require_grain_reader(p_grain, p_client_id, readable);
     perform stats.require_range(p_grain, p_from, p_to);
     return query
         with bucket as materialized (
@@ -211,8 +246,8 @@ declare
     checked text;
 begin
     foreach checked in array array[
-        'range_rows(text, date, date, uuid, uuid[])', 'require_range(text, date, date)',
-        'require_grain_reader(text, uuid[])', 'range_summary(text, date, date, uuid)',
+        'range_rows(text, date, date, uuid, uuid[])', 'require_dates(date, date)', 'require_range(text, date, date)',
+        'require_grain_reader(text, uuid, uuid[])', 'range_summary(text, date, date, uuid)',
         'daily_series(text, date, date, uuid)', 'range_state(date, date)'
     ] loop
         execute format('revoke execute on function stats.%s from public', checked);

@@ -47,17 +47,24 @@ begin
         raise exception using errcode = '42501', message = 'you may not see the platform''s totals',
             hint = 'Give p_client_id.';
     end if;
-    if p_from_date is null or p_to_date is null or p_from_date > p_to_date then
-        raise exception using errcode = 'ST002',
-            message = format('the range %s..%s is reversed or has no end', p_from_date, p_to_date),
-            hint = 'Give two inclusive local dates, the earlier one first.';
-    end if;
+    perform stats.require_dates(p_from_date, p_to_date);
     select s.as_of, s.complete into as_of, complete from stats.range_state(p_from_date, p_to_date) s;
     return next;
 end
 $$;
 comment on function stats.screen_range(uuid, date, date) is
-    'Checks a screen''s caller and range; gives as_of and complete. A day not computed makes a screen incomplete, not an error. Raises 42501 or ST002.';
+    'Checks a screen''s caller and range; gives as_of and complete. A day not computed makes a screen incomplete, not an error. Raises 42501, ST002 or ST005.';
+
+create or replace function stats.screen_days(p_from_date date, p_to_date date)
+returns table (day date, computed boolean)
+language sql stable set search_path = ''
+as $$
+    select days.day::date, s.computed_at is not null
+    from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
+    left join stats.partition_state s on s.bucket_date = days.day::date
+$$;
+comment on function stats.screen_days(date, date) is
+    'The days of a screen''s range and whether each is computed: a computed day without traffic is 0, another one is NULL.';
 
 create or replace function stats.share(p_part numeric, p_whole numeric) returns numeric
 language sql immutable parallel safe
@@ -124,7 +131,7 @@ begin
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date) is
-    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -134,7 +141,10 @@ declare
 begin
     select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
     return (
-        with traffic as (
+        with calendar_day as materialized (
+            select c.day, c.computed from stats.screen_days(p_from_date, p_to_date) c
+        ),
+        traffic as (
             select r.client_id, r.entity_type, r.entity_id, r.link_id, r.link_status,
                    r.hits, r.visits, r.conversions
             from stats.range_rows('link', p_from_date, p_to_date, p_client_id, screen.readable) r
@@ -168,11 +178,11 @@ begin
                 'cvr', stats.share(i.conversions, i.visits),
                 'daily', (
                     select jsonb_agg(jsonb_build_object(
-                        'date', days.day::date,
-                        'visits', coalesce(d.measured -> (days.day::date)::text -> 0, '0'),
-                        'conversions', coalesce(d.measured -> (days.day::date)::text -> 1, '0')
-                    ) order by days.day)
-                    from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
+                        'date', c.day,
+                        'visits', case when c.computed then coalesce(d.measured -> c.day::text -> 0, '0') end,
+                        'conversions', case when c.computed then coalesce(d.measured -> c.day::text -> 1, '0') end
+                    ) order by c.day)
+                    from calendar_day c
                 )
             ) order by i.visits desc, i.conversions desc, i.name, i.link_id, i.entity_id), '[]'),
             'as_of', screen.as_of,
@@ -186,13 +196,14 @@ begin
 end
 $$;
 comment on function public.get_link_stats(uuid, date, date) is
-    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function stats.screen_totals(p_client_id uuid, p_from_date date, p_to_date date, p_readable uuid[]) returns jsonb
 language sql stable set search_path = ''
 as $$
     select jsonb_build_object(
         'from', p_from_date, 'to', p_to_date,
+        'complete', (select s.complete from stats.range_state(p_from_date, p_to_date) s),
         'hits', coalesce(sum(t.hits), 0), 'visits', coalesce(sum(t.visits), 0),
         'sessionless_hits', coalesce(sum(t.sessionless_hits), 0), 'conversions', coalesce(sum(t.conversions), 0),
         'cvr', stats.share(sum(t.conversions), sum(t.visits))
@@ -201,7 +212,7 @@ as $$
                           p_from_date, p_to_date, p_client_id, p_readable) t
 $$;
 comment on function stats.screen_totals(uuid, date, date, uuid[]) is
-    'Measures of a client (or the platform) over a range as one object. For functions that have checked the caller.';
+    'Measures of a client (or the platform) over a range as one object, and whether the range is complete. For functions that have checked the caller.';
 
 create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -218,12 +229,13 @@ begin
             left join stats.webinars w on r.entity_type = 'webinar' and w.id = r.entity_id
         ),
         entity_list as (
-            select e.entity_type, jsonb_agg(jsonb_build_object(
+            -- Facts without any entity (E1) are listed with the campaigns, their entity_id NULL: nothing is hidden.
+            select e.entity_type = 'webinar' as is_webinar, jsonb_agg(jsonb_build_object(
                 'entity_id', e.entity_id, 'title', e.title, 'hits', e.hits, 'visits', e.visits,
                 'conversions', e.conversions, 'cvr', stats.share(e.conversions, e.visits)
             ) order by e.visits desc, e.conversions desc, e.title, e.entity_id) as items
             from entity e
-            group by e.entity_type
+            group by is_webinar
         ),
         day as (
             select b.bucket_date, sum(b.hits) as hits, sum(b.visits) as visits, sum(b.conversions) as conversions
@@ -237,8 +249,8 @@ begin
             'totals', stats.screen_totals(p_client_id, p_from_date, p_to_date, screen.readable),
             'previous_period', stats.screen_totals(
                 p_client_id, p_from_date - (p_to_date - p_from_date + 1), p_from_date - 1, screen.readable),
-            'campaigns', coalesce((select l.items from entity_list l where l.entity_type = 'campaign'), '[]'),
-            'webinars', coalesce((select l.items from entity_list l where l.entity_type = 'webinar'), '[]'),
+            'campaigns', coalesce((select l.items from entity_list l where not l.is_webinar), '[]'),
+            'webinars', coalesce((select l.items from entity_list l where l.is_webinar), '[]'),
             'links', (
                 select jsonb_build_object('total', count(*), 'active', count(*) filter (where l.status = 'active'))
                 from stats.links l
@@ -247,11 +259,13 @@ begin
             ),
             'series', (
                 select jsonb_agg(jsonb_build_object(
-                    'date', days.day::date, 'hits', coalesce(d.hits, 0), 'visits', coalesce(d.visits, 0),
-                    'conversions', coalesce(d.conversions, 0), 'cvr', stats.share(d.conversions, d.visits)
-                ) order by days.day)
-                from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
-                left join day d on d.bucket_date = days.day::date
+                    'date', c.day, 'hits', case when c.computed then coalesce(d.hits, 0) end,
+                    'visits', case when c.computed then coalesce(d.visits, 0) end,
+                    'conversions', case when c.computed then coalesce(d.conversions, 0) end,
+                    'cvr', stats.share(d.conversions, d.visits)
+                ) order by c.day)
+                from stats.screen_days(p_from_date, p_to_date) c
+                left join day d on d.bucket_date = c.day
             ),
             'as_of', screen.as_of,
             'complete', screen.complete
@@ -260,7 +274,7 @@ begin
 end
 $$;
 comment on function public.get_client_overview(uuid, date, date) is
-    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function public.get_campaign_visits_raw(
     p_campaign_id uuid, p_from_date date, p_to_date date,
@@ -278,11 +292,7 @@ begin
         raise exception using errcode = '42501', message = 'you may not see this campaign',
             hint = 'Ask for a campaign of a client you are a member of.';
     end if;
-    if p_from_date is null or p_to_date is null or p_from_date > p_to_date then
-        raise exception using errcode = 'ST002',
-            message = format('the range %s..%s is reversed or has no end', p_from_date, p_to_date),
-            hint = 'Give two inclusive local dates, the earlier one first.';
-    end if;
+    perform stats.require_dates(p_from_date, p_to_date);
     select min(s.window_start) as window_start, max(s.window_end) as window_end into bounds
     from stats.partition_state s
     where s.bucket_date between p_from_date and p_to_date;
@@ -320,14 +330,14 @@ begin
 end
 $$;
 comment on function public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer) is
-    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002, ST005. [readers]';
 
 do $$
 declare
     checked text;
 begin
     foreach checked in array array[
-        'stats.screen_range(uuid, date, date)', 'stats.share(numeric, numeric)',
+        'stats.screen_range(uuid, date, date)', 'stats.screen_days(date, date)', 'stats.share(numeric, numeric)',
         'stats.screen_totals(uuid, date, date, uuid[])',
         'public.get_marketing_summary(uuid, date, date)', 'public.get_link_stats(uuid, date, date)',
         'public.get_client_overview(uuid, date, date)',

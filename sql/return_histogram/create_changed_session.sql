@@ -18,15 +18,21 @@ spread as (
 )
 select row_number() over () as session_no, x.session_id
 from spread x
+-- Days the changes say nothing of. Without any (a first backfill) nobody needs looking up.
+cross join (
+    select min(p.bucket_date) as first_day, max(p.bucket_date) as last_day
+    from stats.partition_state p
+    where p.histogram_included
+) settled
 where x.first_day < x.last_day
    -- Nine tenths of all sessions are seen on one day only: two index look-ups that find nothing.
-   or exists (
+   or (settled.first_day < x.first_day and exists (
        select from stats.session_days o
        where stats.session_key(o.session_id) = stats.session_key(x.session_id) and o.bucket_date < x.first_day
          and o.session_id = x.session_id
-   )
-   or exists (
+   ))
+   or (settled.last_day > x.last_day and exists (
        select from stats.session_days o
        where stats.session_key(o.session_id) = stats.session_key(x.session_id) and o.bucket_date > x.last_day
          and o.session_id = x.session_id
-   )
+   ))

@@ -11,5 +11,7 @@ create temporary table if not exists stage_session_days (
     session_id text,
     hits integer not null,
     conversions integer not null,
-    excluded boolean not null
+    excluded boolean not null,
+    fact_hash numeric not null,
+    attribution_hash numeric not null
 ) on commit delete rows

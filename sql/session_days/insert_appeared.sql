@@ -1,5 +1,6 @@
 -- HOW: adds the day's bridge rows that are not there yet; what is unchanged is not written again.
 -- Grain: one row of stats.session_days. Inputs: stage_session_days, :bucket_date.
+-- In order of the session index, which then grows page by page instead of everywhere at once.
 insert into stats.session_days (
     bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
     session_id, hits, conversions
@@ -12,8 +13,7 @@ where not n.excluded
   and not exists (
     select from stats.session_days s
     where s.bucket_date = :bucket_date
-      and row(n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium,
-              n.utm_campaign, n.session_id, n.hits, n.conversions)::text
-        = row(s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status, s.utm_source, s.utm_medium,
-              s.utm_campaign, s.session_id, s.hits, s.conversions)::text
+      and s = row(cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status,
+                  n.utm_source, n.utm_medium, n.utm_campaign, n.session_id, n.hits, n.conversions)::stats.session_days
   )
+order by stats.session_key(n.session_id)

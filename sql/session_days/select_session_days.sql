@@ -1,64 +1,12 @@
 -- WHAT: the facts of a window, attributed, one row per attribution, session and exclusion.
 -- Grain: client, entity, link, link_status, UTM triple, session_id (NULL: sessionless hits and entries), excluded.
--- Inputs: stats.visit_facts, stats.entry_facts, dimensions; :window_start, :window_end (instants, half-open, T1).
--- Rules: T2 event times, E1 entity, E2 client, E3 exclusion, A1-A3 link and UTM, the same for visits and entries.
-with fact as (
-    select
-        case when v.campaign_id is not null then 'campaign'
-             when v.webinar_id is not null then 'webinar'
-             else 'unknown' end as entity_type,
-        coalesce(v.campaign_id, v.webinar_id) as entity_id,
-        case when v.campaign_id is not null then c.client_id else w.client_id end as client_id,
-        v.link_id, v.cid, v.utm_source, v.utm_medium, v.utm_campaign,
-        v.session_id, 1 as hits, 0 as conversions
-    from stats.visit_facts v
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
-    where v.accessed_at >= :window_start and v.accessed_at < :window_end
-    union all
-    select
-        case when e.campaign_id is not null then 'campaign' else 'unknown' end,
-        e.campaign_id,
-        e.client_id,
-        e.link_id, e.cid, e.utm_source, e.utm_medium, e.utm_campaign,
-        null, 0, 1
-    from stats.entry_facts e
-    where e.created_at >= :window_start and e.created_at < :window_end
-),
-cid_link as (
-    -- A cid is unique within its client as written; should two become equal once normalized, the older link counts.
-    select l.*
-    from (
-        select l.*, row_number() over (partition by l.client_id, l.cid order by l.created_at, l.id) as age
-        from stats.links l
-        where l.cid is not null
-    ) l
-    where l.age = 1
-),
-attributed as (
-    select
-        f.client_id, f.entity_type, f.entity_id,
-        coalesce(f.link_id, by_cid.id) as link_id,
-        case when by_id.id is not null or by_cid.id is not null then 'resolved'
-             when f.link_id is not null or f.cid is not null then 'unresolved'
-             else 'unknown' end as link_status,
-        case when untagged.is_so then coalesce(by_id.utm_source, by_cid.utm_source) else f.utm_source end as utm_source,
-        case when untagged.is_so then coalesce(by_id.utm_medium, by_cid.utm_medium) else f.utm_medium end as utm_medium,
-        case when untagged.is_so then coalesce(by_id.utm_campaign, by_cid.utm_campaign) else f.utm_campaign end as utm_campaign,
-        f.session_id, f.hits, f.conversions,
-        x.campaign_id is not null as excluded
-    from fact f
-    cross join lateral (
-        select f.utm_source is null and f.utm_medium is null and f.utm_campaign is null as is_so
-    ) untagged
-    -- A supplied link id decides alone (A2): the cid is looked at only without one.
-    left join stats.links by_id on by_id.id = f.link_id and by_id.client_id = f.client_id
-    left join cid_link by_cid on f.link_id is null and by_cid.cid = f.cid and by_cid.client_id = f.client_id
-    left join stats.exclusion x on x.campaign_id = f.entity_id and f.entity_type = 'campaign'
-)
+-- Inputs: attribution/select_attributed_facts, which holds the rules; :window_start, :window_end.
 select
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    sum(hits) as hits, sum(conversions) as conversions, excluded
-from attributed
+    sum(hits) as hits, sum(conversions) as conversions, excluded,
+    sum(fact_hash) as fact_hash, sum(attribution_hash) as attribution_hash
+from (
+    {include attribution/select_attributed_facts}
+) fact
 group by
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id, excluded

@@ -3,6 +3,7 @@ drop function if exists public.get_client_overview(uuid, date, date);
 drop function if exists public.get_link_stats(uuid, date, date);
 drop function if exists public.get_marketing_summary(uuid, date, date);
 drop function if exists stats.screen_totals(uuid, date, date, uuid[]);
+drop function if exists stats.screen_days(date, date);
 drop function if exists stats.screen_range(uuid, date, date);
 drop function if exists stats.share(numeric, numeric);
 

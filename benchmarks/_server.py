@@ -1,0 +1,96 @@
+"""A server of the benchmarks' own, with the same settings for everything that is measured on it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from benchmarks._facts import FIRST_DAY, Facts, make_facts
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.warehouse.engine import admin_engine, pipeline_engine
+from eventflow_pipeline.warehouse.migrations import migrate
+
+WORK_MEM_MB = 64
+#: For both sides of every ratio: they are the server's, and no side sets its own.
+SETTINGS = {
+    "jit": "off",
+    "shared_buffers": "2GB",
+    "work_mem": f"{WORK_MEM_MB}MB",
+    "max_wal_size": "8GB",
+    "autovacuum": "off",
+    "random_page_cost": "1.1",
+    "max_parallel_workers_per_gather": "2",
+    "synchronous_commit": "on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A migrated database with facts: ``owner`` may do anything, ``pipeline`` is the pipeline's role."""
+
+    settings: Settings
+    facts: Facts
+    owner: Engine
+    pipeline: Engine
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        assert self.settings.database_url
+        return self.settings.database_url.get_secret_value()
+
+
+@contextmanager
+def server(folder: Path | None = None) -> Iterator[EmbeddedServer]:
+    """A running server with SETTINGS, on a temporary folder unless one is given (which is then kept)."""
+    home = folder or Path(tempfile.mkdtemp(prefix="eventflow-bench-", dir="/var/tmp"))
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)
+    started = start_embedded(home)
+    try:
+        for name, value in SETTINGS.items():
+            command(started, f"alter system set {name} = '{value}'")
+        started.stop()
+        started = start_embedded(home)
+        yield started
+    finally:
+        started.stop()
+        if folder is None:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def command(running: EmbeddedServer, sql: str) -> None:
+    """Run one command in the maintenance database."""
+    with psycopg.connect(running.url("postgres").render_as_string(False), autocommit=True) as connection:
+        connection.execute(sql.encode())
+
+
+def create(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
+    """A new database with ``facts``, migrated; nothing is computed yet."""
+    command(running, f'drop database if exists "{name}" with (force)')
+    command(running, f'create database "{name}"')
+    made = attach(running, name, facts)
+    make_facts(made.owner, facts)
+    migrate(made.owner, made.settings)
+    with made.owner.connect() as connection:
+        connection.exec_driver_sql("vacuum analyze")
+    return made
+
+
+def attach(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
+    """The database ``name``, made earlier."""
+    settings = Settings(
+        database_url=SecretStr(running.url(name).render_as_string(False)),
+        timezone="Asia/Seoul",
+        start_date=FIRST_DAY,
+        parallel_days=2,
+        work_mem_mb=WORK_MEM_MB,
+    )
+    return Measured(settings, facts, admin_engine(settings), pipeline_engine(settings))

@@ -1,0 +1,78 @@
+"""Sensors that tell people (F1): they look every EVENTFLOW_ALERT_INTERVAL_SECONDS and are on by default.
+
+Two, so that each notices when the other fails. A dead daemon is noticed by ``eventflow probe`` from outside.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.conditions import Condition
+from eventflow_pipeline.oncall.alerts import tell
+from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
+from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.warehouse.conditions import look
+from eventflow_pipeline.warehouse.engine import pipeline_engine
+
+_INTERVAL = load_settings().alert_interval_seconds
+#: A tick must end well before the daemon gives up on it.
+_TICK_STATEMENT_SECONDS = 20
+
+
+@contextmanager
+def _warehouse() -> Iterator[tuple[Engine, Settings]]:
+    """Settings and connections of one tick, with statements kept short."""
+    settings = load_settings()
+    limit = min(settings.statement_timeout_seconds, _TICK_STATEMENT_SECONDS)
+    engine = pipeline_engine(settings.model_copy(update={"statement_timeout_seconds": limit}))
+    try:
+        yield engine, settings
+    finally:
+        engine.dispose()
+
+
+def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Condition]], now: datetime) -> dg.SkipReason:
+    report = tell(engine, settings, seen, now)
+    return dg.SkipReason(str(report) if report else "another process is telling people at this moment")
+
+
+@dg.sensor(
+    name="conditions",
+    description="Looks for what somebody must be told about (deficit of visits, stale days, late detection, ...) and "
+    "tells each condition once when it begins, at intervals while it lasts and when it ends.",
+    minimum_interval_seconds=_INTERVAL,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def conditions_sensor(_context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """One look at every source of conditions the database answers."""
+    now = datetime.now(UTC)
+    with _warehouse() as (engine, settings):
+        return _report(engine, settings, look(engine, settings, now), now)
+
+
+@dg.sensor(
+    name="dagster_failures",
+    description="Tells people of failed runs, failed ticks and failed asset checks, grouped by job, by sensor or "
+    "schedule, and by check; Dagster itself alerts nobody.",
+    minimum_interval_seconds=_INTERVAL,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def dagster_failures_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One look at what Dagster recorded; the cursor is the newest check evaluation read."""
+    now = datetime.now(UTC)
+    instance = context.instance
+    with _warehouse() as (engine, settings):
+        cursor = read_check_events(instance, engine, int(context.cursor) if context.cursor else None)
+        seen = {
+            "checks": failing_checks(engine, settings, now),
+            "runs": failed_runs(instance, now),
+            "ticks": failed_ticks(instance, now),
+        }
+        reason = _report(engine, settings, seen, now)
+    return dg.SensorResult(skip_reason=reason, cursor=None if cursor is None else str(cursor))
+
+
+ALERT_SENSORS = [conditions_sensor, dagster_failures_sensor]

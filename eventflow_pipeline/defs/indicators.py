@@ -1,0 +1,98 @@
+"""Data-quality indicators as an asset of their own: measured after the buckets, in a transaction of their own.
+
+They are judgements about facts, not numbers anybody is billed on, so they never hold up or fail a day's buckets.
+"""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from eventflow_pipeline.defs.marketing import QUALITY, bucket_key, daily_backfill_policy
+from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.sources import OWNERS, source_key
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.grains import BY_NAME
+from eventflow_pipeline.domain.quality import Indicators
+from eventflow_pipeline.warehouse.quality import indicators, measure
+from eventflow_pipeline.warehouse.sql_files import sql_text
+
+GROUP = "quality"
+_COLUMNS: dict[str, str] = {
+    "bucket_date": "Business day (T1).",
+    "scope": "`platform` (everything) or `client`.",
+    "client_id": "The client; NULL with scope client: the unknown client (E2).",
+    "hits": "Visit rows (M1).",
+    "visits": "Distinct sessions (M2).",
+    "entries": "Entries (M3).",
+    "linked_entries": "Entries linked to a visit (Q2).",
+}
+
+
+def rates(row: Indicators) -> dict[str, float]:
+    """The indicators of a row of stats.quality_daily as rates; one without a denominator is left out."""
+    found: dict[str, float] = {}
+    for facts in ("hits", "entries"):
+        for name, part in {
+            "utm_fill_captured": row[f"captured_utm_{facts}"],
+            "utm_fill": row[f"utm_{facts}"],
+            "resolved_link": row[f"resolved_link_{facts}"],
+            "unresolved_link": row[f"unresolved_link_{facts}"],
+            "unknown_link": row[f"unknown_link_{facts}"],
+            "unknown_client": row[f"unknown_client_{facts}"],
+            "unknown_entity": row[f"unknown_entity_{facts}"],
+            "sessionless": row[f"sessionless_{facts}"],
+        }.items():
+            if row[facts]:
+                found[f"{name}_{facts}"] = float(part / row[facts])
+        if row[f"supplied_cid_{facts}"]:
+            found[f"malformed_cid_{facts}"] = float(row[f"malformed_cid_{facts}"] / row[f"supplied_cid_{facts}"])
+    if row["entries"]:
+        found["visits_per_entry"] = float(row["visits"] / row["entries"])
+        if row["linked_entries"] is not None:
+            found["linkage"] = float(row["linked_entries"] / row["entries"])
+    return found
+
+
+def _numbers(row: Indicators) -> dict[str, Any]:
+    """What is plotted of a day: its platform row."""
+    counts = ("hits", "visits", "entries", "foreign_entries", "excluded_hits", "excluded_entries")
+    return {
+        **{name: row[name] for name in counts},
+        **{name: row[name] or 0 for name in ("out_of_range_hits", "out_of_range_entries")},
+        "suspected_clones": len(row["suspected_clones"]),
+        **rates(row),
+    }
+
+
+@dg.asset(
+    key=QUALITY,
+    deps=[
+        bucket_key(BY_NAME["client"]),
+        *(source_key(t) for t in ("event_access_logs", "event_survey_entries", "event_survey_campaigns")),
+    ],
+    partitions_def=DAILY,
+    backfill_policy=daily_backfill_policy(),
+    group_name=GROUP,
+    kinds={"postgres", "sql"},
+    owners=OWNERS,
+    description="Data-quality indicators (Q1-Q7) of each business day, for everything and per client, as counts; rates "
+    "are derived when read. Here the platform's are plotted; `get_data_quality(client, from, to)` gives a client's.",
+    metadata={
+        "dagster/table_name": "stats.quality_daily",
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(name, description=description) for name, description in _COLUMNS.items()]
+        ),
+        "definition": dg.MetadataValue.md(f"```sql\n{sql_text('quality/select_quality')}\n```"),
+    },
+)
+def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """Measure the indicators of the run's days."""
+    days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+    measured = DayRange(days[0], days[-1])
+    measure(warehouse.engine, warehouse.settings, measured)
+    for row in indicators(warehouse.engine, warehouse.settings, measured):
+        if row["scope"] == "platform":
+            context.add_asset_metadata(_numbers(row), asset_key=QUALITY, partition_key=row["bucket_date"].isoformat())
+    return dg.MaterializeResult()

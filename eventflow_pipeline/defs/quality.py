@@ -1,0 +1,168 @@
+"""Checks of the daily buckets, per day: parity with the facts at zero tolerance, and quality of the facts.
+
+Two steps, parity and quality, so that the facts are read once for all checks of a kind. What differs from the facts is
+rebuilt once, and reported all the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from eventflow_pipeline.defs.check_results import DayResult, report, run_days
+from eventflow_pipeline.defs.indicators import quality_daily
+from eventflow_pipeline.defs.marketing import QUALITY, RANGE_PARITY, bucket_key
+from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.table_metadata import SESSION_DAYS
+from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.differences import Comparison, Difference
+from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
+from eventflow_pipeline.domain.quality import Finding
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.parity import compare_days, compare_histograms, compare_windows
+from eventflow_pipeline.warehouse.parity_repair import repair
+from eventflow_pipeline.warehouse.quality import findings
+
+RAW_PARITY = "raw_parity"
+
+_DESCRIPTIONS: Mapping[str, str] = {
+    "unknown_link": "Share of hits or entries without any link (Q4): more than usual for the client, or than half.",
+    "unresolved_link": "Share of hits or entries whose link does not exist (Q4).",
+    "unknown_client": "Facts whose client cannot be told (E2, Q4).",
+    "unknown_entity": "Facts of neither a campaign nor a webinar (E1, Q4).",
+    "unknown_utm": "Share of hits or entries without UTM after attribution (A3, Q4).",
+    "sessionless": "Share of hits or entries without a session (Q5).",
+    "linkage": "Share of entries linked to a visit (Q2).",
+    "utm_fill": "Share of hits or entries captured with UTM (Q3).",
+    "deficit": "Visits missing while entries go on (Q6): on the day, and today within the last hour.",
+    "cvr": "Campaigns that convert more often than they are visited (M4).",
+    "cid_hygiene": "Share of supplied cids that cannot be one (Q7).",
+    "tenant_consistency": "Entries whose client is not their campaign's (Q7).",
+    "clones": "Campaigns that share entries to the microsecond (Q7): copies to be excluded by rule (E3).",
+    "silence": "Streams of a client quiet for longer than they are used to (Q7).",
+}
+
+
+def _spec(name: str, asset: dg.AssetKey, description: str, after: Iterable[dg.AssetKey] = ()) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name, asset=asset, description=description, additional_deps=list(after), partitions_def=DAILY
+    )
+
+
+_RAW_SPECS = [
+    _spec(
+        RAW_PARITY,
+        SESSION_DAYS,
+        "Bridge and state of the day equal the facts (E3, M6), counted apart from the computation. Tolerance zero.",
+    ),
+    *(
+        _spec(
+            RAW_PARITY,
+            bucket_key(grain),
+            "Every bucket of the day equals the facts (M1-M3, M5), COUNT(DISTINCT) straight from them. Tolerance zero.",
+        )
+        for grain in GRAINS
+    ),
+]
+#: Where differences of a grain are shown; the bridge's and the state's at the bridge.
+_ASSET_OF = {grain.name: bucket_key(grain) for grain in GRAINS}
+_RANGE_SPECS = [
+    _spec(
+        RANGE_PARITY,
+        bucket_key(grain),
+        "Answers for the 7 and the 30 days that end on the day equal the facts, and the day's return histograms the "
+        "bridge (M6). Tolerance zero.",
+    )
+    for grain in GRAINS
+]
+_QUALITY_SPECS = [
+    _spec(name, dg.AssetKey(["stats", table]), _DESCRIPTIONS[name], [QUALITY]) for name, table in QUALITY_CHECKS.items()
+]
+
+
+@dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
+def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """Compare the run's days with their facts, then the ranges that end on them; rebuild what differs.
+
+    In this order and in one step, because a rebuilt day puts the ranges right that contain it.
+    """
+    days = run_days(context)
+    span = DayRange(days[0], days[-1])
+    engine, settings = warehouse.engine, warehouse.settings
+    comparisons: Mapping[str, Callable[[], Comparison]] = {
+        RAW_PARITY: lambda: compare_days(engine, settings, span),
+        RANGE_PARITY: lambda: _compare_ranges(engine, settings, span),
+    }
+    for name, compare in comparisons.items():
+        checks = sorted(key for key in context.selected_asset_check_keys if key.name == name)
+        if checks:
+            results = _compare_and_repair(context, warehouse, compare, checks)
+            yield from report(context, results, settings.checks_recorded_days)
+
+
+@dg.multi_asset_check(name="check_quality", specs=_QUALITY_SPECS)
+def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """Judge the indicators of the run's days by the thresholds in force."""
+    days = run_days(context)
+    found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
+    for finding in findings(warehouse.engine, warehouse.settings, DayRange(days[0], days[-1])):
+        found[finding.check, finding.day].append(finding)
+    results = {spec.key: {day: _quality_result(found[spec.name, day]) for day in days} for spec in _QUALITY_SPECS}
+    yield from report(context, results, warehouse.settings.checks_recorded_days)
+
+
+def _quality_result(wrong: Sequence[Finding]) -> DayResult:
+    worst_first = sorted(wrong, key=lambda finding: finding.severity is not Severity.ERROR)
+    return DayResult([f.row() for f in worst_first], worst_first[0].severity.value if worst_first else "warn")
+
+
+def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:
+    windows, histograms = compare_windows(engine, settings, span), compare_histograms(engine, span)
+    return replace(windows, differences=windows.differences + histograms.differences)
+
+
+def _compare_and_repair(
+    context: dg.AssetCheckExecutionContext,
+    warehouse: Warehouse,
+    compare: Callable[[], Comparison],
+    checks: Sequence[dg.AssetCheckKey],
+) -> dict[dg.AssetCheckKey, dict[date, DayResult]]:
+    """Compare, rebuild once what differs, compare again, and report what was found at first."""
+    found = compare()
+    note = ""
+    if found.differences:
+        rebuilt = repair(warehouse.engine, warehouse.settings, found, context.run.run_id)
+        left = len(compare().differences)
+        note = f"rebuilt {', '.join(map(str, rebuilt))}, " + (f"{left} differences LEFT" if left else "agrees now")
+        context.log.error(f"{checks[0].name}: {len(found.differences)} differences; {note}")
+    wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
+    for difference in found.differences:
+        wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
+    late = dict.fromkeys(found.stale, "stale: facts moved since they were computed")
+    late |= dict.fromkeys(found.missing, "not computed")
+    return {
+        check: {
+            day: DayResult(
+                [d.row() for d in wrong[check.asset_key, day]],
+                note=note if wrong[check.asset_key, day] else late.get(day, ""),
+            )
+            for day in run_days(context)
+        }
+        for check in checks
+    }
+
+
+CHECKS = [parity_checks, quality_checks]
+
+verify_job = dg.define_asset_job(
+    "verify_days",
+    selection=dg.AssetSelection.assets(quality_daily) | dg.AssetSelection.checks(*CHECKS),
+    description="Measure the indicators of a day or range and run every check on it, without computing buckets again. "
+    "What differs from the facts is rebuilt and reported.",
+)

@@ -1,0 +1,48 @@
+"""Pruning what automation leaves in Dagster's database: a sensor every half minute must not fill a disk."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from eventflow_pipeline.defs.dagster_private import delete_orphaned_check_executions, purge_ticks, superseded_runs
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.repairs import forget_passes
+
+#: Runs deleted by one run of the job; the next one goes on.
+_MOST = 20_000
+
+
+@dg.op(description="Delete superseded automatic runs with their events, orphaned check executions and old ticks.")
+def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Delete what is older than EVENTFLOW_RUN_RETENTION_DAYS and on which nothing rests.
+
+    Only runs of schedules and sensors are touched, and of those only the superseded: the latest materialization of
+    every partition keeps its run, so no partition changes its status.
+    """
+    before = datetime.now(UTC) - timedelta(days=warehouse.settings.run_retention_days)
+    runs = superseded_runs(context.instance, before, _MOST)
+    for run_id in runs:
+        context.instance.delete_run(run_id)
+    checks = delete_orphaned_check_executions(context.instance)
+    purge_ticks(context.instance, before)
+    forget_passes(warehouse.engine, before)
+    context.log.info(f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {checks} check executions")
+
+
+@dg.job(
+    description="Delete superseded automatic runs, their events, old ticks and passes of change detection; "
+    "no partition changes its status.",
+)
+def prune_history() -> None:
+    """See ``prune_automation``."""
+    prune_automation()
+
+
+prune_history_nightly = dg.ScheduleDefinition(
+    name="prune_history_nightly",
+    job=prune_history,
+    cron_schedule="40 4 * * *",
+    execution_timezone=load_settings().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

@@ -1,0 +1,35 @@
+"""Tags of a run that say on whose behalf it replaces days: they end up in the ledger."""
+
+import dagster as dg
+
+from eventflow_pipeline.warehouse.day_replacement import Request
+
+#: ``heal`` or ``schedule``: started by itself, so the guard against mass loss watches. Unset: somebody's own backfill.
+TRIGGER_TAG = "eventflow/trigger"
+#: Why, in a few words: a ticket, what was accepted.
+REASON_TAG = "eventflow/reason"
+#: Who asked for it.
+AUTHOR_TAG = "eventflow/author"
+
+#: Of a correction: finds its runs in Dagster. The name is what people type into the user interface's tag field.
+TICKET_TAG = "ticket"
+
+HEAL, SCHEDULE, ACCEPTED = "heal", "schedule", "accepted"
+_GUARDED = frozenset({HEAL, SCHEDULE})
+
+
+def request_of(run: dg.DagsterRun) -> Request:
+    """What the run's tags say: trigger and reason, author, guarded or not."""
+    trigger = run.tags.get(TRIGGER_TAG, "backfill")
+    reason = run.tags.get(REASON_TAG) or run.tags.get(TICKET_TAG)
+    return Request(
+        run_id=run.run_id,
+        reason=f"{trigger}: {reason}" if reason else trigger,
+        author=run.tags.get(AUTHOR_TAG) or run.tags.get("user") or "eventflow_pipeline",
+        guarded=trigger in _GUARDED,
+    )
+
+
+def ticket_tags(ticket: str | None) -> dict[str, str]:
+    """Tags of runs that somebody asked for because of ``ticket``."""
+    return {TICKET_TAG: ticket} if ticket else {}

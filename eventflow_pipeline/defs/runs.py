@@ -1,0 +1,90 @@
+"""Runs of the daily assets as Dagster knows them: which days one is about, who asked for it, does it still live."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from eventflow_pipeline.defs.marketing import ASSET_KEYS, JOB
+from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.repair import FailedRange, RunningRange
+from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.locks import is_alive
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+PARTITION = "dagster/partition"
+PRIORITY = "dagster/priority"
+#: Runs over old days only; dagster.yaml limits how many at once, so that they never take every slot.
+HISTORY = "eventflow/history"
+
+_AUTOMATIC = [HEAL, SCHEDULE]
+_WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
+_WORKING = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+#: A run whose worker is still connecting is not dead.
+_GRACE = timedelta(seconds=60)
+
+
+def range_tags(days: DayRange) -> dict[str, str]:
+    """Tags that make one run of the job materialize an inclusive range of days."""
+    return {RANGE_START: days.first.isoformat(), RANGE_END: days.last.isoformat()}
+
+
+def days_of(run: dg.DagsterRun) -> DayRange | None:
+    """Days the run replaces; None when it is about something else."""
+    if run.job_name != JOB and not (run.asset_selection and run.asset_selection & set(ASSET_KEYS)):
+        return None
+    first = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
+    last = run.tags.get(RANGE_END) or first
+    return DayRange(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
+
+
+def running_ranges(instance: dg.DagsterInstance) -> list[RunningRange]:
+    """Every run that waits for its turn or replaces days now."""
+    found = []
+    for record in _records(instance, dg.RunsFilter(statuses=[*_WAITING, *_WORKING])):
+        run = record.dagster_run
+        if days := days_of(run):
+            automatic = run.tags.get(TRIGGER_TAG) in _AUTOMATIC
+            found.append(RunningRange(run.run_id, days, run.status in _WAITING, automatic))
+    return found
+
+
+def failed_ranges(instance: dg.DagsterInstance, since: datetime) -> list[FailedRange]:
+    """Automatic runs created after ``since`` that failed or were cancelled."""
+    statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    filters = dg.RunsFilter(job_name=JOB, statuses=statuses, tags={TRIGGER_TAG: _AUTOMATIC}, created_after=since)
+    found = []
+    for record in _records(instance, filters):
+        if days := days_of(record.dagster_run):
+            began = _instant(record.start_time) or record.create_timestamp
+            found.append(FailedRange(days, began, _instant(record.end_time) or record.update_timestamp))
+    return found
+
+
+def report_dead_runs(instance: dg.DagsterInstance, engine: Engine) -> list[str]:
+    """Report as failed the started runs whose worker was killed without a word; returns their ids.
+
+    Dagster notices a lost worker only through its code server. When both are gone the run would hold its slot until
+    ``max_runtime_seconds``. A living worker holds a lock in the database of facts (``Warehouse``).
+    """
+    now = datetime.now(UTC)
+    dead = []
+    with connect(engine) as connection:
+        for record in _records(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+            run, started = record.dagster_run, _instant(record.start_time)
+            if not days_of(run) or not started or now - started < _GRACE or is_alive(connection, run.run_id):
+                continue
+            if instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED:  # type: ignore[union-attr]
+                instance.report_run_failed(run, "The process that worked on this run is gone; finished days are kept.")
+                dead.append(run.run_id)
+    return dead
+
+
+def _records(instance: dg.DagsterInstance, filters: dg.RunsFilter) -> Iterator[dg.RunRecord]:
+    yield from instance.get_run_records(filters, limit=1000)
+
+
+def _instant(timestamp: float | None) -> datetime | None:
+    return datetime.fromtimestamp(timestamp, UTC) if timestamp else None

@@ -1,0 +1,294 @@
+"""Webinar concurrency (C3): the sampler, the days of five-minute buckets, when they are refreshed and their checks."""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from sqlalchemy import RowMapping
+
+from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.sources import OWNERS, source_key
+from eventflow_pipeline.defs.webinar_metadata import (
+    DAILY_STATS,
+    FIVE_MINUTES,
+    curve_picture,
+    daily_metadata,
+    five_minute_metadata,
+    numbers,
+)
+from eventflow_pipeline.domain.concurrency import tolerated_misses
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.webinar.conditions import findings
+from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
+from eventflow_pipeline.warehouse.webinar.reads import curves
+from eventflow_pipeline.warehouse.webinar.refresh import days_to_refresh
+from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, watched_look
+
+GROUP = "webinar"
+JOB = "webinar_stats"
+ASSET_KEYS = (FIVE_MINUTES, DAILY_STATS)
+
+
+def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        description=description,
+        metadata=metadata,
+        group_name=GROUP,
+        kinds={"postgres", "sql"},
+        owners=OWNERS,
+        partitions_def=DAILY,
+    )
+
+
+_FIVE_MINUTES = _spec(
+    FIVE_MINUTES,
+    [source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")],
+    "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): "
+    "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are "
+    "carried under `source = 'legacy'` and never mixed with ours.",
+    five_minute_metadata(),
+)
+_DAILY = _spec(
+    DAILY_STATS,
+    [FIVE_MINUTES, dg.AssetKey(["stats", "session_days"]), source_key("webinar_live_presence"), source_key("webinars")],
+    "Days of webinars: peak and when, average while live, minutes observed and missed, unique viewers by presence, "
+    "visits and conversions of the webinar and its registration campaign (W3). `stats.webinar_client_daily`, replaced "
+    "with it, counts a campaign that two webinars name once. Screens ask `public.get_webinar_stats`.",
+    daily_metadata(),
+)
+
+
+@dg.multi_asset(
+    name="replace_webinar_days",
+    specs=[_FIVE_MINUTES, _DAILY],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="facts",
+)
+def webinar_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+    """Replace each day of the run's range, newest first, one transaction a day.
+
+    A failing day does not lose the finished ones: those are recorded as materialized before the run fails.
+    """
+    settings = warehouse.settings
+    done: list[WebinarDay] = []
+    failed: dict[str, Exception] = {}
+    for key in sorted(context.partition_keys, reverse=True):
+        try:
+            day = replace_webinar_day(
+                warehouse.engine, date.fromisoformat(key), settings.zone, settings.observation, context.run.run_id
+            )
+        except Exception as problem:
+            failed[key] = problem
+            context.log.error(f"{key} failed: {reason(problem)}")
+            continue
+        done.append(day)
+        context.log.info(f"{key}: {day.webinars} webinars, {day.minutes_observed} minutes observed")
+    if failed:
+        for day in done:
+            for asset, metadata in _day_metadata(day, warehouse).items():
+                context.log_event(dg.AssetMaterialization(asset, partition=day.day.isoformat(), metadata=metadata))
+        raise dg.Failure(
+            f"{len(failed)} of {len(context.partition_keys)} days failed and kept their old buckets: "
+            f"{', '.join(sorted(failed))}",
+            metadata={key: reason(problem) for key, problem in list(failed.items())[:20]},
+        ) from next(iter(failed.values()))
+    for day in done:
+        for asset, metadata in _day_metadata(day, warehouse).items():
+            context.add_asset_metadata(metadata, asset_key=asset, partition_key=day.day.isoformat())
+    for asset in ASSET_KEYS:
+        yield dg.MaterializeResult(asset_key=asset)
+
+
+def _day_metadata(day: WebinarDay, warehouse: Warehouse) -> Mapping[dg.AssetKey, dict[str, Any]]:
+    """Numbers of the day that Dagster plots by partition, and its curves as a picture."""
+    shared: dict[str, Any] = {
+        **numbers(
+            peak_viewers=day.peak_viewers,
+            minutes_observed=day.minutes_observed,
+            minutes_missed=day.minutes_missed,
+        )
+    }
+    buckets: dict[str, Any] = {
+        **shared,
+        "dagster/partition_row_count": day.buckets + day.legacy_buckets,
+        "legacy_buckets": day.legacy_buckets,
+    }
+    if day.peak_viewers:
+        rows = curves(warehouse.engine, day.day)
+        buckets["curve"] = curve_picture(rows, f"Viewers, {day.day}", warehouse.settings.zone)
+    daily: dict[str, Any] = {
+        **shared,
+        "dagster/partition_row_count": day.webinars,
+        **numbers(unique_viewers=day.unique_viewers, visits=day.visits, conversions=day.conversions),
+    }
+    if day.peak_webinar:
+        daily["peak_webinar"] = day.peak_webinar
+    return {FIVE_MINUTES: buckets, DAILY_STATS: daily}
+
+
+webinar_stats_job = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.assets(webinar_days),
+    description="Replace the five-minute buckets and the days of webinars for one day or a range, and check them.",
+)
+
+
+def _check(name: str, asset: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=DAILY)
+
+
+_CHECKS = (
+    _check(
+        "completeness",
+        FIVE_MINUTES,
+        "Every minute of the observed window was sampled (W1). Missed minutes are lost: a warning, an error above "
+        "5 % of the day's minutes.",
+    ),
+    _check(
+        "min_average_max",
+        FIVE_MINUTES,
+        "min ≤ average ≤ max, and last within them (W2). Legacy buckets are carried as they are: a warning.",
+    ),
+    _check(
+        "peak_within_known_viewers",
+        DAILY_STATS,
+        "No webinar had more viewers at once than presence knows for the day.",
+    ),
+)
+
+
+@dg.multi_asset_check(specs=_CHECKS, name="webinar_checks", pool="facts")
+def webinar_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """Every check of every day of the run, from one statement."""
+    run = context.op_execution_context
+    days = [date.fromisoformat(key) for key in run.partition_keys]
+    found = findings(warehouse.engine, DayRange(min(days), max(days)))
+    for spec in _CHECKS:
+        results = {day: _result(spec, found[day]) for day in days}
+        if not run.has_partition_key:
+            _record_by_day(run, spec, results)
+        failed = {day: result for day, result in results.items() if not result.passed}
+        worst = [r for r in failed.values() if r.severity is dg.AssetCheckSeverity.ERROR] or list(failed.values())
+        yield dg.AssetCheckResult(
+            asset_key=spec.asset_key,
+            check_name=spec.name,
+            passed=not failed,
+            severity=worst[0].severity if worst else dg.AssetCheckSeverity.ERROR,
+            metadata={
+                "days_failed": len(failed),
+                **({"days": ", ".join(map(str, sorted(failed)[:20]))} if failed else {}),
+                **(next(iter(results.values())).metadata if len(results) == 1 else {}),
+            },
+        )
+
+
+def _result(spec: dg.AssetCheckSpec, found: RowMapping) -> dg.AssetCheckResult:
+    """What one check says of one day."""
+    warn, error = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
+    if spec.name == "completeness":
+        missed, owed = int(found["minutes_missed"]), int(found["minutes_owed"])
+        return dg.AssetCheckResult(
+            passed=missed == 0,
+            severity=error if missed > tolerated_misses(owed) else warn,
+            metadata={"minutes_missed": missed, "minutes_owed": owed},
+        )
+    if spec.name == "min_average_max":
+        ours, legacy = int(found["disordered"]), int(found["disordered_legacy"])
+        return dg.AssetCheckResult(
+            passed=ours + legacy == 0,
+            severity=error if ours else warn,
+            metadata={"buckets": ours, "legacy_buckets": legacy},
+        )
+    over = int(found["over_known"])
+    return dg.AssetCheckResult(passed=over == 0, severity=error, metadata={"webinars": over})
+
+
+def _record_by_day(
+    run: dg.OpExecutionContext, spec: dg.AssetCheckSpec, results: Mapping[date, dg.AssetCheckResult]
+) -> None:
+    """In a range run Dagster would store one evaluation without a partition: give every day its own."""
+    stored = run.instance.get_latest_storage_id_by_partition(
+        spec.asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in results}
+    )
+    for day, result in results.items():
+        if (storage_id := stored.get(day.isoformat())) is None:
+            continue
+        run.log_event(
+            dg.AssetCheckEvaluation(  # type: ignore[arg-type]
+                asset_key=spec.asset_key,
+                check_name=spec.name,
+                partition=day.isoformat(),
+                passed=result.passed,
+                severity=result.severity,
+                metadata=result.metadata,
+                target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+                    storage_id=storage_id, run_id=run.run_id, timestamp=time.time()
+                ),
+            )
+        )
+
+
+@dg.sensor(
+    name="webinar_sampler",
+    minimum_interval_seconds=LOOKS_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "
+    "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
+)
+def webinar_sampler(warehouse: Warehouse) -> dg.SkipReason:
+    """One look. A tick that fails is one structured line and a red tick; the next look is 20 seconds away."""
+    samples = watched_look(warehouse.engine, warehouse.settings.observation)
+    if not samples:
+        return dg.SkipReason("no webinar is observed, or this minute has its samples")
+    viewers = sum(sample.viewers for sample in samples)
+    return dg.SkipReason(f"{samples[0].minute:%H:%M} UTC: {len(samples)} webinars, {viewers} viewers")
+
+
+@dg.schedule(
+    name="webinar_refresh",
+    job=webinar_stats_job,
+    cron_schedule="*/5 * * * *",
+    execution_timezone=load_settings().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every five minutes the days with samples newer than their buckets (while a webinar is live); on the "
+    "hour every day whose samples, legacy rows, webinars or visits changed. No run when nothing did.",
+)
+def webinar_refresh(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> list[dg.RunRequest] | dg.SkipReason:
+    """Range runs for what is to be computed again."""
+    unfinished = dg.RunsFilter(job_name=JOB, statuses=[*_UNFINISHED])
+    if context.instance.get_run_ids(unfinished, limit=1):
+        return dg.SkipReason("the run before is not over; what is left stays stale for the next tick")
+    now = context.scheduled_execution_time or datetime.now(UTC)
+    ranges = days_to_refresh(warehouse.engine, warehouse.settings, now)
+    if not ranges:
+        return dg.SkipReason("every day is as its samples and facts say")
+    return [
+        dg.RunRequest(
+            run_key=f"{JOB}:{now.isoformat()}:{days}",
+            tags={
+                "dagster/asset_partition_range_start": days.first.isoformat(),
+                "dagster/asset_partition_range_end": days.last.isoformat(),
+                "dagster/priority": "5",
+            },
+        )
+        for days in ranges
+    ]
+
+
+_UNFINISHED = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)

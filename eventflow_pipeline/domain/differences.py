@@ -1,0 +1,81 @@
+"""What a comparison of facts and aggregates found (E3, M1-M6): differences, each with a name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from eventflow_pipeline.domain.days import DayRange
+
+
+class Part(StrEnum):
+    """What was compared: the right-hand side of ``raw <> stored``."""
+
+    BUCKET = "bucket"
+    BRIDGE = "bridge"
+    STATE = "state"
+    WINDOW = "window"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure of one member of a grain that is not what the facts (or, of a histogram, the bridge) say.
+
+    ``first`` is the window's first day, or the histogram's previous day; else ``day`` itself. ``grain`` is a published
+    grain, ``session_days`` or ``partition_state``. ``raw`` or ``stored`` is None where that side has no such member.
+    """
+
+    part: Part
+    day: date
+    first: date
+    grain: str
+    member: Mapping[str, str]
+    measure: str
+    raw: int | None
+    stored: int | None
+
+    @property
+    def rebuilds(self) -> DayRange:
+        """Days to rebuild: the window's, else the day."""
+        return DayRange(self.first, self.day) if self.part is Part.WINDOW else DayRange(self.day, self.day)
+
+    def row(self) -> dict[str, str | int | None]:
+        """The difference as one flat row of a table."""
+        return {
+            "part": self.part.value,
+            "day": self.day.isoformat(),
+            "first": self.first.isoformat(),
+            "grain": self.grain,
+            "member": ", ".join(f"{key}={value}" for key, value in self.member.items()) or "(all)",
+            "measure": self.measure,
+            "raw": self.raw,
+            "stored": self.stored,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Outcome of comparing days: each day is in exactly one of ``checked``, ``stale`` and ``missing``.
+
+    ``stale`` days have facts that moved since they were computed: they are late, not wrong, and change detection
+    replaces them. ``missing`` days were never computed. Neither has differences. For windows a day stands for those
+    that end on it.
+    """
+
+    checked: tuple[date, ...] = ()
+    stale: tuple[date, ...] = ()
+    missing: tuple[date, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+    def __add__(self, other: "Comparison") -> "Comparison":
+        return Comparison(
+            self.checked + other.checked,
+            self.stale + other.stale,
+            self.missing + other.missing,
+            self.differences + other.differences,
+        )
+
+    def of(self, day: date) -> tuple[Difference, ...]:
+        """Differences of one day."""
+        return tuple(d for d in self.differences if d.day == day)

@@ -1,0 +1,1 @@
+"""On-call: what is wrong now, telling people, and finding out why."""

@@ -1,0 +1,157 @@
+"""``eventflow doctor``: walks the runbook's tree on the live system and says what is wrong, why, and what to do."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import dagster as dg
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.deficit import cause_of_deficit
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks
+from eventflow_pipeline.oncall.probe import probe
+from eventflow_pipeline.oncall.receivers import configured_receivers
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse import alert_store
+from eventflow_pipeline.warehouse.conditions import look
+from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence
+from eventflow_pipeline.warehouse.engine import connect, pipeline_engine, reason
+
+_FIXES = {
+    "deficit": "Find the cause below and restore the visits.",
+    "deficit_day": "Find out since when visits were missing; what was not stored cannot be recomputed.",
+    "stale": "See whether runs fail or wait; otherwise recompute the range.",
+    "detection_late": "See that the daemon runs and the schedule of change detection is on.",
+    "heal_held": "Compare the loss with what was deleted in the source; accept it or restore the rows.",
+    "run_failed": "Read the error of the newest run in Dagster, put it right, run the days again.",
+    "tick_failed": "Read the tick's error in Dagster's Automation tab.",
+    "check_failed": "Compare with the facts; days that differ are rebuilt by themselves, once.",
+    "personal_data": "Have the facts corrected by their owner; the days are then recomputed.",
+    "source_failed": "Read the structured log line condition_source_failed.",
+    "silence": "See whether the client's pages are up and whether the quiet is planned.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: what it means, what to do, where the runbook explains it, which command to run."""
+
+    severity: Severity
+    name: str
+    subject: str
+    summary: str
+    meaning: str
+    fix: str
+    runbook: str
+    command: str
+    since: datetime | None = None
+    cause: str | None = None
+
+
+def examine(settings: Settings, client_id: UUID | None = None, now: datetime | None = None) -> list[Finding]:
+    """Findings, the most severe first; with ``client_id`` only those about that client or about everything.
+
+    Never raises for what is broken: a part that cannot be asked is a finding.
+    """
+    now = now or datetime.now(UTC)
+    found = [_of_probe(problem) for problem in probe(settings, now).problems]
+    engine = pipeline_engine(settings)
+    parts: tuple[Callable[[], Iterable[Finding]], ...] = (
+        lambda: _of_receivers(settings),
+        lambda: _of_dagster(engine, settings, now),
+        lambda: _of_database(engine, settings, now),
+        lambda: _of_alerts(engine, now),
+    )
+    for part in parts:
+        try:
+            found.extend(part())
+        except UserError as problem:
+            found.append(_of_probe(str(problem)))
+        except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
+            found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
+    engine.dispose()
+    about = "" if client_id is None else str(client_id)
+    wanted = [f for f in dict.fromkeys(found) if not about or not _client(f.subject) or f.subject.startswith(about)]
+    return sorted(wanted, key=lambda f: (f.severity is Severity.WARN, f.since or now, f.name, f.subject))
+
+
+def _client(subject: str) -> bool:
+    """Is the subject one client (its id, perhaps with a stream)?"""
+    try:
+        UUID(subject.partition("/")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _of_probe(problem: str) -> Finding:
+    return Finding(
+        Severity.ERROR, "dead", "", problem, "Nothing is computed or told until this is put right.",
+        "Start the daemon and see that both databases can be reached.", "job-failed", "eventflow probe",
+    )  # fmt: skip
+
+
+def _of_receivers(settings: Settings) -> list[Finding]:
+    if configured_receivers(settings):
+        return []
+    return [
+        Finding(
+            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset",
+            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
+        )
+    ]  # fmt: skip
+
+
+def _of_dagster(engine: Engine, settings: Settings, now: datetime) -> list[Finding]:
+    with dg.DagsterInstance.get() as instance:
+        conditions = [*failed_runs(instance, now), *failed_ticks(instance, now)]
+    return [_of_condition(condition) for condition in (*conditions, *failing_checks(engine, settings, now))]
+
+
+def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Finding]:
+    findings: list[Finding] = []
+    for conditions in look(engine, settings, now).values():
+        for condition in conditions:
+            if condition.name == "deficit" or (
+                condition.name == "deficit_day" and not any(f.subject == condition.subject for f in findings)
+            ):
+                findings.append(_of_deficit(engine, settings, condition, now))
+            elif condition.name != "deficit_day":
+                findings.append(_of_condition(condition))
+    return findings
+
+
+def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: datetime) -> Finding:
+    window = now - timedelta(minutes=settings.deficit_window_minutes)
+    since = window if condition.name == "deficit" else condition.since
+    cause = cause_of_deficit(deficit_evidence(engine, UUID(condition.subject), since, now))
+    return Finding(
+        condition.severity, condition.name, condition.subject, condition.summary, cause.meaning, cause.fix,
+        condition.runbook, condition.command, condition.since, cause.name,
+    )  # fmt: skip
+
+
+def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
+    with connect(engine) as connection:
+        stuck = [e for e in alert_store.open_episodes(connection) if e.undelivered_since]
+    return [
+        Finding(
+            Severity.ERROR, "undelivered", "", f"{len(stuck)} alerts could not be delivered",
+            "A receiver does not take messages; they are sent again in every pass and not lost.",
+            "See the log lines alert_not_delivered; put the receiver or its address right.",
+            "alerts", "eventflow doctor",
+            min(e.undelivered_since or now for e in stuck),
+        )
+    ] if stuck else []  # fmt: skip
+
+
+def _of_condition(condition: Condition) -> Finding:
+    numbers = ", ".join(f"{name} {value}" for name, value in condition.numbers.items())
+    return Finding(
+        condition.severity, condition.name, condition.subject, condition.summary, numbers,
+        _FIXES.get(condition.name, "See the runbook."), condition.runbook, condition.command, condition.since,
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""The text people get: what, where, since when, the numbers, the runbook's anchor and the command to run."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from eventflow_pipeline.domain.alerts import Episode, Message
+from eventflow_pipeline.domain.personal_data import redact
+from eventflow_pipeline.settings import Settings
+
+_LISTED = 10
+_HEAD = {
+    Message.BEGIN: "",
+    Message.WORSE: "now worse: ",
+    Message.REMINDER: "still: ",
+    Message.END: "ended: ",
+}
+
+
+def title(message: Message, episodes: Sequence[Episode]) -> str:
+    """One line: severity, kind of message, what and where."""
+    first = episodes[0]
+    severity = "ok" if message is Message.END else first.told_to.value
+    more = f" (and {len(episodes) - 1} more)" if len(episodes) > 1 else ""
+    return redact(f"[{severity}] {_HEAD[message]}{first.condition.summary}{more}")
+
+
+def body(message: Message, episodes: Sequence[Episode], settings: Settings, now: datetime) -> str:
+    """The whole message; of many conditions of one name the first ten are listed."""
+    condition = episodes[0].condition
+    parts = [_paragraph(message, episode, settings, now) for episode in episodes[:_LISTED]]
+    if len(episodes) > _LISTED:
+        parts.append(f"... and {len(episodes) - _LISTED} more of {condition.name}: eventflow doctor lists them all.")
+    parts.append(f"runbook: {settings.runbook_url}#{condition.runbook}\nowner: {condition.owner}")
+    return redact("\n\n".join(parts))
+
+
+def _paragraph(message: Message, episode: Episode, settings: Settings, now: datetime) -> str:
+    condition = episode.condition
+    lines = [f"what: {condition.name}: {condition.summary}"]
+    where = [condition.subject] if condition.subject else []
+    where += [f"days {condition.days}"] if condition.days else []
+    if where:
+        lines.append(f"where: {', '.join(where)}")
+    lines.append(f"since: {_moment(condition.since, settings)}")
+    if message is Message.END:
+        gone = episode.gone_at or now
+        lines.append(f"until: {_moment(gone, settings)}")
+    if condition.numbers:
+        lines.append("numbers: " + ", ".join(f"{name} {_number(value)}" for name, value in condition.numbers.items()))
+    if episode.suppressed:
+        lines.append(f"seen since without a message: {episode.suppressed} times")
+    if message is not Message.END:
+        lines.append(f"run: {condition.command}")
+    return "\n".join(lines)
+
+
+def _number(value: float | int | str | None) -> str:
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _moment(instant: datetime, settings: Settings) -> str:
+    return f"{instant.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,129 @@
+"""Is anybody awake? What a cron outside this system asks: databases, daemons, ticks, change detection.
+
+Sensors tell people of everything but their own death; this is looked at from outside for that.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.scheduler.instigation import InstigatorStatus
+from sqlalchemy.exc import SQLAlchemyError
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.conditions.staleness import newest_detection
+from eventflow_pipeline.warehouse.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.migrations import stored_calendar
+
+RUNBOOK = "job-failed"
+
+
+@dataclass
+class Probe:
+    """What was found; ages are seconds, None where there never was one or it could not be asked."""
+
+    database_reachable: bool = False
+    migrated: bool = False
+    dagster_database_reachable: bool = False
+    daemon_heartbeat_ages: dict[str, int | None] = field(default_factory=dict)
+    newest_tick_age: int | None = None
+    newest_detection_age: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def healthy(self) -> bool:
+        """True when nothing is wrong."""
+        return not self.problems
+
+    def as_json(self) -> dict[str, object]:
+        """One flat object for a line of JSON."""
+        return {"event": "probe", "healthy": self.healthy, **asdict(self)}
+
+
+@contextmanager
+def _finding(probe: Probe, what: str) -> Iterator[None]:
+    """A part that cannot be asked is a problem of its own, and the other parts are still asked."""
+    try:
+        yield
+    except UserError as problem:
+        probe.problems.append(str(problem))
+    except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
+        probe.problems.append(f"{what} cannot be asked ({reason(problem)}).")
+
+
+def probe(settings: Settings, now: datetime | None = None) -> Probe:
+    """Look at databases, daemons, ticks and change detection. Never raises for what is broken: it is in the answer."""
+    now = now or datetime.now(UTC)
+    found = Probe()
+    with _finding(found, "The database"):
+        _look_at_database(found, settings, now)
+    with _finding(found, "Dagster's database"):
+        _look_at_dagster(found, settings, now)
+    return found
+
+
+def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
+    engine = pipeline_engine(settings)
+    try:
+        with connect(engine) as connection:
+            found.database_reachable = True
+            found.migrated = stored_calendar(connection) is not None
+        if not found.migrated:
+            found.problems.append("The database has no schema stats yet: run `eventflow migrate`.")
+            return
+        finished, since = newest_detection(engine)
+        found.newest_detection_age = _age(finished, now)
+        if now - (finished or since) > timedelta(minutes=settings.stale_error_minutes):
+            when = f"for {found.newest_detection_age} s" if finished else "at all"
+            found.problems.append(f"No change detection {when}: nobody knows which days are stale.")
+    finally:
+        engine.dispose()
+
+
+def _look_at_dagster(found: Probe, settings: Settings, now: datetime) -> None:
+    limit = settings.daemon_silent_seconds
+    with dg.DagsterInstance.get() as instance:
+        heartbeats = instance.get_daemon_heartbeats()
+        found.dagster_database_reachable = True
+        for kind in sorted(instance.get_required_daemon_types()):
+            beat = heartbeats.get(kind)
+            age = round(time.time() - beat.timestamp) if beat else None
+            found.daemon_heartbeat_ages[kind] = age
+        silent = [kind for kind, age in found.daemon_heartbeat_ages.items() if age is None or age > limit]
+        if silent:
+            found.problems.append(f"No heartbeat for {limit} s of the daemon's {', '.join(silent)}: is it running?")
+        newest = [
+            tick.timestamp
+            for state in instance.all_instigator_state()
+            if state.status is not InstigatorStatus.STOPPED
+            for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
+        ]
+        found.newest_tick_age = round(now.timestamp() - max(newest)) if newest else None
+        if found.newest_tick_age is None or found.newest_tick_age > limit + settings.alert_interval_seconds:
+            found.problems.append("No sensor or schedule has ticked lately: nothing is looked at and nobody is told.")
+
+
+def _age(instant: datetime | None, now: datetime) -> int | None:
+    return round((now - instant).total_seconds()) if instant else None
+
+
+def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
+    """The probe's problems as one condition, for telling people."""
+    if found.healthy:
+        return []
+    return [
+        Condition(
+            name="dead",
+            subject="dagster" if found.database_reachable else "database",
+            severity=Severity.ERROR,
+            since=now,
+            summary=" ".join(found.problems),
+            runbook=RUNBOOK,
+            command="eventflow doctor",
+        )
+    ]

@@ -1,0 +1,118 @@
+"""Who is told what: the routes of EVENTFLOW_ALERT_URLS, and sending through Apprise.
+
+Written as addresses separated by blanks, each with an optional route before it:
+``slack://… error=pagerduty://… team:growth=mailto://… team:growth+error=opsgenie://…``. A receiver without a severity
+gets both; one with an owner gets that owner's conditions, which then do not go to the receivers without an owner.
+Addresses hold secrets: they are shown by their scheme and never in full.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import apprise
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
+from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings
+
+_ENTRY = re.compile(r"(?:(?P<route>[A-Za-z0-9:_@.+-]+)=)?(?P<url>[A-Za-z][A-Za-z0-9+.-]*://\S+)")
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """One address with its route: ``severity`` None is both, ``owner`` None whoever has no route of their own."""
+
+    url: str = field(repr=False)
+    severity: Severity | None = None
+    owner: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Kind of receiver, such as ``slack``: all of the address that is ever shown."""
+        return self.url.partition("://")[0]
+
+    @property
+    def digest(self) -> str:
+        """What the receiver is remembered by: neither the address nor a way to it."""
+        return f"{self.scheme}:{sha256(self.url.encode()).hexdigest()[:12]}"
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+def configured_receivers(settings: Settings) -> tuple[Receiver, ...]:
+    """Receivers of EVENTFLOW_ALERT_URLS; none when unset. Raises UserError naming the entry by its position."""
+    if settings.alert_urls is None:
+        return ()
+    entries = settings.alert_urls.get_secret_value().split()
+    return tuple(_receiver(entry, position) for position, entry in enumerate(entries, start=1))
+
+
+def _receiver(entry: str, position: int) -> Receiver:
+    match = _ENTRY.fullmatch(entry)
+    if not match or not apprise.Apprise().add(match["url"]):
+        raise UserError(
+            f"EVENTFLOW_ALERT_URLS cannot be used: entry {position} is no Apprise address; write scheme://…, with a "
+            "route before it if need be (error=, warn=, team:name=), separated by blanks."
+        )
+    severity, owner = None, None
+    for word in (match["route"] or "").split("+") if match["route"] else ():
+        if word in tuple(Severity):
+            severity = Severity(word)
+        elif ":" in word or "@" in word:
+            owner = word
+        else:
+            raise UserError(
+                f"EVENTFLOW_ALERT_URLS has an unknown route in entry {position}: use warn=, error=, an owner such as "
+                "team:growth=, or both joined by +."
+            )
+    return Receiver(match["url"], severity, owner)
+
+
+def receivers_of(receivers: Iterable[Receiver], severity: Severity, owner: str) -> tuple[Receiver, ...]:
+    """Who is told of a condition: its owner's receivers, else those without an owner; both by severity."""
+    fitting = [r for r in receivers if r.severity in (None, severity)]
+    own = tuple(r for r in fitting if r.owner == owner)
+    return own or tuple(r for r in fitting if r.owner is None)
+
+
+_KIND = {
+    Severity.ERROR: apprise.NotifyType.FAILURE,
+    Severity.WARN: apprise.NotifyType.WARNING,
+    None: apprise.NotifyType.SUCCESS,
+}
+
+
+class Sender:
+    """Sends messages during one pass; a receiver that is down is tried thrice, then left alone until the next pass."""
+
+    def __init__(self, wait_seconds: float = 0.3) -> None:
+        self._down: set[str] = set()
+        self._wait = wait_seconds
+
+    def send(self, receiver: Receiver, title: str, body: str, severity: Severity | None) -> bool:
+        """True when the receiver took the message. ``severity`` None: something ended."""
+        if receiver.digest in self._down:
+            return False
+        channel = apprise.Apprise()
+        channel.add(receiver.url)
+        attempts = Retrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exponential(self._wait, max=2),
+            retry=retry_if_result(lambda taken: not taken),
+        )
+        try:
+            attempts(channel.notify, body=body, title=title, notify_type=_KIND[severity])
+        except RetryError:
+            self._down.add(receiver.digest)
+            return False
+        return True
+
+
+def schemes(receivers: Sequence[Receiver]) -> list[str]:
+    """What may be shown of the receivers: their schemes."""
+    return [receiver.scheme for receiver in receivers]

@@ -1,0 +1,66 @@
+"""Where conditions come from: each source is a plain function that asks the database and lists what is wrong now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.logs import logger
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.capture import capture_conditions
+from eventflow_pipeline.warehouse.conditions.deficit import deficits
+from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
+from eventflow_pipeline.warehouse.conditions.silence import silences
+from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
+from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.guard import held_conditions
+from eventflow_pipeline.warehouse.webinar.conditions import sampler_conditions
+
+Look = Callable[[Engine, Settings, datetime], list[Condition]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A named source of conditions; its name says whose episodes end when it no longer reports them."""
+
+    name: str
+    look: Look
+
+
+#: Every source the database answers. One more is one line here.
+SOURCES: tuple[Source, ...] = (
+    Source("deficit", deficits),
+    Source("silence", silences),
+    Source("stale", stale_days),
+    Source("detection", detection_late),
+    Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005
+    Source("personal_data", personal_members),
+    Source("webinar_sampler", sampler_conditions),
+    Source("dead_letters", lambda engine, settings, now: capture_conditions(engine, settings)),  # noqa: ARG005
+)
+
+
+def look(
+    engine: Engine, settings: Settings, now: datetime, sources: tuple[Source, ...] = SOURCES
+) -> dict[str, list[Condition]]:
+    """Conditions that hold at ``now`` (UTC), by source. A source that cannot be asked is left out and is one itself."""
+    seen: dict[str, list[Condition]] = {"sources": []}
+    for source in sources:
+        try:
+            seen[source.name] = source.look(engine, settings, now)
+        except Exception as problem:  # one blind eye must not close the others
+            logger().error("condition_source_failed", source=source.name, reason=reason(problem))
+            seen["sources"].append(
+                Condition(
+                    name="source_failed",
+                    subject=source.name,
+                    severity=Severity.ERROR,
+                    since=now,
+                    summary=f"the condition {source.name} cannot be looked at ({type(problem).__name__})",
+                    runbook="job-failed",
+                    command="eventflow doctor",
+                )
+            )
+    return seen

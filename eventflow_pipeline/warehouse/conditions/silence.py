@@ -1,0 +1,35 @@
+"""Streams of a client, and its capture surfaces, that are quiet for longer than they are used to (Q7)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.conditions import Condition
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.quality import judge
+from eventflow_pipeline.warehouse.silence import quiet_streams
+
+
+def silences(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
+    """``silence`` per client and stream (subject: client/stream), judged by the thresholds in force. ``now``: instant (UTC)."""
+    judged = judge(engine, settings)
+    found: list[Condition] = []
+    for quiet in quiet_streams(engine, settings, now):
+        passed = judged.threshold("silence", quiet.client_id).severity(quiet.excess)
+        if passed is None:
+            continue
+        minutes, usual = quiet.quiet_seconds / 60, quiet.limit_seconds / 60
+        found.append(
+            Condition(
+                name="silence",
+                subject=f"{quiet.client_id}/{quiet.stream}",
+                severity=passed[0],
+                since=quiet.last_at or now - timedelta(seconds=quiet.quiet_seconds),
+                summary=f"client {quiet.client_id}: {quiet.stream} quiet for {minutes:.0f} minutes, "
+                f"at this hour it is used to at most {usual:.0f}",
+                runbook="visits-zero-or-low",
+                command=f"eventflow doctor --client {quiet.client_id}",
+                numbers={"quiet_minutes": round(minutes), "usual_minutes": round(usual)},
+            )
+        )
+    return found

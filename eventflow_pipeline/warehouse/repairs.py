@@ -1,0 +1,32 @@
+"""What automation asks of the warehouse: which days to compute again, which of its own traces to forget."""
+
+from datetime import date, datetime
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.repair import ChangedDay
+from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.sql_files import statement
+
+
+def changed_days(engine: Engine) -> list[ChangedDay]:
+    """Days that change detection marked and nothing holds, oldest first."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("automation/select_changed_days"))
+        return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at, row.run_id) for row in rows]
+
+
+def unsettled_days(engine: Engine, first: date, today: date, since: datetime) -> list[ChangedDay]:
+    """Days from ``first`` to ``today`` that were never computed, or (before today) only while they lasted.
+
+    Goes back further than ``first`` when nothing was computed for a while. ``since``: what they count as changed from.
+    """
+    with connect(engine) as connection:
+        rows = connection.execute(statement("automation/select_unsettled_days"), {"first_day": first, "today": today})
+        return [ChangedDay(row.bucket_date, since, row.computed_at, row.run_id) for row in rows]
+
+
+def forget_passes(engine: Engine, before: datetime) -> None:
+    """Delete the record of passes of change detection from before ``before``, the latest of each scope excepted."""
+    with connect(engine) as connection:
+        connection.execute(statement("change_detection/delete_old_passes"), {"kept_from": before})

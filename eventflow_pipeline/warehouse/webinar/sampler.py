@@ -1,0 +1,50 @@
+"""Sampling presence: one statement, safe to run by anybody, any number of times (W1)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.concurrency import ObservationRules
+from eventflow_pipeline.logs import logger
+from eventflow_pipeline.warehouse.engine import connect, reason
+from eventflow_pipeline.warehouse.sql_files import statement
+
+#: Three looks a minute: one that is late or fails costs no minute.
+LOOKS_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Viewers active on a webinar in one minute (UTC)."""
+
+    webinar_id: UUID
+    minute: datetime
+    viewers: int
+
+
+def sample_webinars(engine: Engine, rules: ObservationRules, at: datetime | None = None) -> list[Sample]:
+    """Sample every observed webinar for the minute of ``at``; returns the samples that were new.
+
+    ``at`` (aware) is the database's clock unless given; presence is overwritten, so an earlier instant gives an
+    earlier minute today's viewers. A minute that has its sample keeps it. ``engine`` is the pipeline's.
+    """
+    with connect(engine) as connection:
+        rows = connection.execute(statement("webinar/insert_samples"), {**rules.parameters, "at": at})
+        return [Sample(row.webinar_id, row.sampled_minute, row.viewers) for row in rows]
+
+
+def watched_look(engine: Engine, rules: ObservationRules) -> list[Sample]:
+    """``sample_webinars`` for a sampler that goes on: one structured line for new samples, or for the failure (F1),
+    which is raised again.
+    """
+    try:
+        samples = sample_webinars(engine, rules)
+    except Exception as problem:
+        logger().error("webinar_sampling_failed", reason=reason(problem))
+        raise
+    if samples:
+        viewers = sum(sample.viewers for sample in samples)
+        logger().info("webinars_sampled", minute=samples[0].minute, webinars=len(samples), viewers=viewers)
+    return samples

@@ -1,0 +1,245 @@
+"""Killing whatever works on a backfill, at random moments: days stay old or new, and afterwards every answer is right.
+
+A real stack (Postgres, daemon, code server, run workers) replaces the days again and again while facts change;
+each round kills one of them with SIGKILL. ``EVENTFLOW_TEST_CRASH_ROUNDS=100`` runs the long form
+(``EVENTFLOW_TEST_CRASH_SEED`` another sequence), which ends with a line of figures.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.local import environment, packaged
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.stack import DagsterStack, free_port
+from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.warehouse.engine import admin_engine
+from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline_tests.changing_facts import Facts, last_days
+from eventflow_pipeline_tests.crash.polling_reader import PollingReader
+
+ROUNDS = int(os.environ.get("EVENTFLOW_TEST_CRASH_ROUNDS", "3"))
+SEED = int(os.environ.get("EVENTFLOW_TEST_CRASH_SEED", "1"))
+DAYS = 10
+VISITS_A_DAY = 1500
+
+_LAUNCH = """
+mutation Launch($p: ExecutionParams!) { launchRun(executionParams: $p) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+
+
+class Installation:
+    """Everything on one machine, as production would run it: databases, Dagster's processes, commands."""
+
+    def __init__(self, settings: Settings, server: EmbeddedServer, stack: DagsterStack, days: DayRange) -> None:
+        self.settings, self.stack, self.days = settings, stack, days
+        self._server = server
+        assert settings.database_url
+        self.url = settings.database_url.get_secret_value()
+
+    def eventflow(self, *arguments: str) -> None:
+        """Run a command; it must succeed."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("eventflow")), *arguments], capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def repair(self) -> None:
+        """What an operator does after a crash."""
+        self.eventflow("heal")
+
+    def launch(self) -> str:
+        """Have the daemon run a backfill of all days; returns the run's id."""
+        tags = {
+            "dagster/asset_partition_range_start": str(self.days.first),
+            "dagster/asset_partition_range_end": str(self.days.last),
+        }
+        params = {
+            "selector": {
+                "repositoryName": "__repository__",
+                "repositoryLocationName": "eventflow_pipeline",
+                "jobName": "daily_buckets",
+            },
+            "runConfigData": {},
+            "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
+        }
+        answer = self.stack.graphql(_LAUNCH, p=params)["launchRun"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return str(answer["run"]["runId"])
+
+    def status(self, run_id: str) -> str:
+        """Status of a run, read from Dagster's storage."""
+        with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
+            row = connection.execute("select status from runs where run_id = %s", (run_id,)).fetchone()
+        assert row
+        return str(row[0])
+
+    def computed_by(self, run_id: str) -> int:
+        """How many of the days the run has replaced."""
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(
+                "select count(*) from stats.partition_state where run_id = %s", (run_id,)
+            ).fetchone()
+        assert row
+        return int(row[0])
+
+    def kill_worker(self) -> bool:
+        """SIGKILL the run worker: a grandchild of the daemon. False when there is none (any more)."""
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.stack.pid("dagster-daemon")).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if "multiprocessing.spawn" in " ".join(child.cmdline()):
+                        child.kill()
+                        return True
+        return False
+
+    def kill_daemon(self) -> bool:
+        """SIGKILL the daemon process; its code server and run worker find out by themselves."""
+        os.kill(self.stack.pid("dagster-daemon"), signal.SIGKILL)
+        return True
+
+    def kill_daemon_and_children(self) -> bool:
+        """SIGKILL the daemon, its code server and run workers together, as a lost container does."""
+        os.killpg(self.stack.pid("dagster-daemon"), signal.SIGKILL)
+        return True
+
+    def kill_server(self) -> bool:
+        """SIGKILL every process of the Postgres server at once, as a power cut does to the software."""
+        postmaster = psutil.Process(self._server.pid)
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        postmaster.suspend()  # or it would restart its children meanwhile
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=30)
+        return True
+
+    def revive(self) -> None:
+        """Start again whatever was killed, as a supervisor does."""
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                self._server = start_embedded(self.settings.home)
+                break
+            except UserError:  # still recovering when its starter lost patience
+                if time.monotonic() > deadline:
+                    raise
+        time.sleep(0.2)
+        self.stack.revive()
+
+
+@pytest.fixture
+def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """A running installation with a loaded, not yet computed range of days."""
+    home = Path(tempfile.mkdtemp(prefix="eventflow-crash-", dir="/var/tmp"))
+    home.chmod(0o755)
+    days = last_days(today(Settings().zone), DAYS)  # type: ignore[call-arg,unused-ignore]
+    for name in ("EVENTFLOW_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EVENTFLOW_HOME", str(home))
+    monkeypatch.setenv("EVENTFLOW_START_DATE", str(days.first))
+    before = dict(os.environ)
+    with environment(dagster=True) as settings:
+        engine = admin_engine(settings)
+        create_source(engine)
+        migrate(engine, settings)
+        engine.dispose()
+        with DagsterStack(packaged("workspace.yaml"), home / "output", free_port()) as stack:
+            yield Installation(settings, start_embedded(home), stack, days)
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _await(what: Callable[[], Any], seconds: float = 90) -> bool:
+    """Until ``what`` is true; a database that is down is not an answer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError):
+            if what():
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def _launch(installation: Installation) -> str:
+    """Launch when the stack has come up again."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return installation.launch()
+        except Exception:
+            installation.stack.revive()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.timeout(120 + 90 * ROUNDS)
+def test_kills_at_random_moments_of_a_backfill(installation: Installation) -> None:
+    facts = Facts(installation.url, installation.days, installation.settings.timezone, SEED, VISITS_A_DAY)
+    facts.load()
+    began = time.monotonic()
+    installation.repair()
+    reader = PollingReader(installation.url, installation.days, facts.true_days())
+    reader.start()
+    chance = random.Random(SEED)
+    victims = [
+        installation.kill_worker,
+        installation.kill_server,
+        installation.kill_daemon_and_children,
+        installation.kill_daemon,
+    ]
+    killed: Counter[str] = Counter()
+    partly = 0
+    for number in range(ROUNDS):
+        reader.expect(new := facts.change())
+        facts.commit()
+        run_id = _launch(installation)
+        _await(lambda run_id=run_id: installation.status(run_id) not in ("QUEUED", "NOT_STARTED", "STARTING"))
+        time.sleep(chance.uniform(0, 2))
+        done = installation.computed_by(run_id)
+        victim = victims[number % len(victims)]
+        ended = installation.status(run_id)
+        if victim() and ended == "STARTED":
+            killed[victim.__name__] += 1
+            partly += 0 < done < DAYS
+        installation.revive()
+        assert not reader.problems, reader.problems[:5]
+        _check(installation, facts, new)
+        print(f"round {number}: {victim.__name__}, run {ended}, {done} days done", flush=True)
+    reader.stop()
+    assert not reader.problems, reader.problems[:5]
+    assert reader.polls > 10 * ROUNDS, "the reader must have been looking"
+    print(
+        f"{ROUNDS} rounds in {time.monotonic() - began:.0f} s, seed {SEED}: kills of a running backfill "
+        f"{dict(killed)}, {partly} with some days done and some not; {reader.polls} polls, {reader.outages} outages, "
+        "0 half-replaced days, 0 wrong answers"
+    )
+
+
+def _check(installation: Installation, facts: Facts, new: dict[date, str]) -> None:
+    """After the repair every answer equals the raw facts."""
+    installation.repair()
+    assert facts.true_days() == new
+    assert facts.wrong_ranges() == []

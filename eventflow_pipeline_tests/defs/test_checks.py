@@ -1,0 +1,202 @@
+"""Checks as Dagster shows them: each day as it is, in single-day runs, range runs and check-only runs."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import dagster as dg
+import pytest
+from dagster._core.storage.asset_check_state import AssetCheckState, bulk_update_asset_check_state
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.domain.quality import CHECKS
+from eventflow_pipeline_tests.databases import Database
+
+CLIENT, C = UUID(int=1), UUID(int=0xC)
+DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 4))
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture
+def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> Run:
+    """Run a job for one day (its partition) or an inclusive range."""
+
+    def execute(job: str, days: DayRange | date) -> dg.ExecuteInProcessResult:
+        tags = (
+            {
+                "dagster/asset_partition_range_start": days.first.isoformat(),
+                "dagster/asset_partition_range_end": days.last.isoformat(),
+            }
+            if isinstance(days, DayRange)
+            else {"dagster/partition": days.isoformat()}
+        )
+        return defs.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+
+    return execute
+
+
+@pytest.fixture
+def facts(database: Database) -> Database:
+    """Forty good visits a day and five entries, linked, through a link with UTM."""
+    database.insert("clients", [{"id": CLIENT, "name": "client"}])
+    database.insert("event_survey_campaigns", [{"id": C, "client_id": CLIENT, "title": "C"}])
+    link = {"utm_source": "naver", "utm_medium": "cpc", "utm_campaign": "spring"}
+    database.insert(
+        "campaign_link_meta",
+        [{"id": UUID(int=0x11), "client_id": CLIENT, "name": "L", "cid": "AAAA1111", **link}],
+    )
+    for day in DAYS:
+        at = datetime(day.year, day.month, day.day, 3, tzinfo=UTC)
+        common = {"campaign_id": C, "marketing_campaign_link_id": UUID(int=0x11), **link}
+        database.insert(
+            "event_access_logs",
+            [{"accessed_at": at, "session_id": f"s{n}", "cid": "aaaa1111", **common} for n in range(40)],
+        )
+        database.insert(
+            "event_survey_entries",
+            [
+                {
+                    "created_at": at + timedelta(minutes=n),
+                    "session_id": f"s{n}",
+                    "client_id": CLIENT,
+                    "phone_norm": f"{day}{n}",
+                    **common,
+                }
+                for n in range(5)
+            ],
+        )
+    return database
+
+
+def _states(instance: dg.DagsterInstance, definitions: dg.Definitions, asset: str, check: str) -> dict[str, list[str]]:
+    """Partitions of a check by status, as the user interface shows them."""
+    key = dg.AssetCheckKey(dg.AssetKey(["stats", asset]), check)
+    partitions = definitions.resolve_asset_graph().get(key).partitions_def
+    empty = AssetCheckState(latest_storage_id=0, subsets={}, in_progress_runs={})
+    state = bulk_update_asset_check_state(instance, [(key, partitions)], {key: empty})[key]
+    return {
+        status.value: sorted(subset.subset_value.get_partition_keys())
+        for status, subset in state.subsets.items()
+        if subset.size
+    }
+
+
+def _all(days: DayRange) -> list[str]:
+    return [day.isoformat() for day in days]
+
+
+@pytest.fixture
+def each(instance: dg.DagsterInstance, definitions: dg.Definitions) -> Callable[[str, str], dict[str, list[str]]]:
+    return lambda asset, check: _states(instance, definitions, asset, check)
+
+
+def test_every_check_passes_on_every_day_of_a_range_run(run: Run, facts: Database, each: Callable[..., object]) -> None:
+    assert run("daily_buckets", DAYS).success
+    passing = {"SUCCEEDED": _all(DAYS)}
+    for asset in ("session_days", *(grain.table for grain in GRAINS)):
+        assert each(asset, "raw_parity") == passing
+    for check, asset in CHECKS.items():
+        assert each(asset, check) == passing, check
+    # Ranges are compared by the verification only.
+    assert each("client_daily", "range_parity") == {}
+    assert run("verify_days", DAYS).success
+    for grain in GRAINS:
+        assert each(grain.table, "range_parity") == passing
+    assert each("client_daily", "raw_parity") == passing
+
+
+def test_a_single_day_run_shows_its_day(run: Run, facts: Database, each: Callable[..., object]) -> None:
+    result = run("daily_buckets", DAYS.first)
+    assert result.success
+    assert all(e.passed for e in result.get_asset_check_evaluations())
+    assert each("client_daily", "raw_parity") == {"SUCCEEDED": [DAYS.first.isoformat()]}
+    assert each("client_daily", "linkage") == {"SUCCEEDED": [DAYS.first.isoformat()]}
+
+
+@pytest.mark.parametrize("span", ["day", "range"])
+def test_damage_is_reported_where_it_is_repaired_once_and_gone_next_time(
+    run: Run, facts: Database, each: Callable[..., object], span: str
+) -> None:
+    damaged = date(2024, 1, 3)
+    days: DayRange | date = DAYS if span == "range" else damaged
+    assert run("daily_buckets", DAYS).success
+    facts.execute("update stats.campaign_daily set conversions = 9 where bucket_date = :d", d=damaged)
+    facts.execute("update stats.partition_state set hits = 1 where bucket_date = :d", d=damaged)
+    facts.execute("update stats.link_returns set sessions = 3 where bucket_date = :d", d=damaged)
+    result = run("verify_days", days)
+    assert result.success, "a check that fails does not fail the run: people are told by sensors"
+    failed = {(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations() if not e.passed}
+    # The day was rebuilt before ranges were compared, histograms included.
+    assert failed == {("campaign_daily", "raw_parity"), ("session_days", "raw_parity")}
+    shown = each("campaign_daily", "raw_parity")
+    assert shown["FAILED"] == [damaged.isoformat()]  # type: ignore[index]
+    assert each("client_daily", "raw_parity") == {"SUCCEEDED": _all(DAYS)}
+    evaluation = next(
+        e
+        for e in result.get_asset_check_evaluations()
+        if e.asset_key.path[-1] == "campaign_daily" and e.check_name == "raw_parity"
+    )
+    if span == "day":
+        assert evaluation.description
+        assert "rebuilt 2024-01-03, agrees now" in evaluation.description
+        assert "raw 5, stored 9" in evaluation.description
+        assert f"entity_id={C}" in evaluation.description
+    assert evaluation.severity is dg.AssetCheckSeverity.ERROR
+    assert run("verify_days", days).success
+    assert each("campaign_daily", "raw_parity") == {"SUCCEEDED": _all(DAYS)}
+
+
+@pytest.mark.parametrize("span", ["day", "range"])
+def test_a_damaged_histogram_is_reported_as_range_parity(
+    run: Run, facts: Database, each: Callable[..., object], span: str
+) -> None:
+    assert run("daily_buckets", DAYS).success
+    facts.execute("delete from stats.utm_returns where bucket_date = '2024-01-04'")
+    run("verify_days", DAYS if span == "range" else DAYS.last)
+    assert each("utm_daily", "range_parity")["FAILED"] == ["2024-01-04"]  # type: ignore[index]
+    run("verify_days", DAYS)
+    assert each("utm_daily", "range_parity") == {"SUCCEEDED": _all(DAYS)}
+
+
+def test_a_stale_day_passes_with_a_note(run: Run, facts: Database, each: Callable[..., object]) -> None:
+    assert run("daily_buckets", DAYS).success
+    facts.insert(
+        "event_access_logs",
+        [{"accessed_at": datetime(2024, 1, 4, 5, tzinfo=UTC), "session_id": "late", "campaign_id": C}],
+    )
+    result = run("verify_days", DAYS.last)
+    evaluation = next(e for e in result.get_asset_check_evaluations() if e.check_name == "raw_parity")
+    assert evaluation.passed
+    assert evaluation.metadata["note"].value == "stale: its facts moved since they were computed"
+
+
+def test_quality_findings_are_shown_on_their_day(run: Run, facts: Database, each: Callable[..., object]) -> None:
+    """Warnings and errors by severity; the day after is not touched by it."""
+    facts.execute(
+        "update event_access_logs set session_id = ' ' where accessed_at::date = '2024-01-02' and session_id < 's2'"
+    )
+    facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-03'")
+    assert run("daily_buckets", DAYS).success
+    assert each("client_daily", "sessionless") == {
+        "FAILED": ["2024-01-02"],
+        "SUCCEEDED": ["2024-01-01", "2024-01-03", "2024-01-04"],
+    }
+    assert each("client_daily", "deficit")["FAILED"] == ["2024-01-03"]  # type: ignore[index]
+    result = run("daily_buckets", date(2024, 1, 3))
+    deficit = next(e for e in result.get_asset_check_evaluations() if e.check_name == "deficit")
+    assert not deficit.passed
+    assert deficit.severity is dg.AssetCheckSeverity.ERROR
+    assert "0 visits against 5 entries" in (deficit.description or "")
+    assert "sessionless" not in {e.check_name for e in result.get_asset_check_evaluations() if not e.passed}
+
+
+def test_passing_days_beyond_the_limit_are_summed_up(
+    run: Run, facts: Database, each: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTFLOW_CHECKS_RECORDED_DAYS", "1")
+    facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-01'")
+    assert run("daily_buckets", DAYS).success
+    shown = each("client_daily", "deficit")
+    assert shown["FAILED"] == ["2024-01-01"]  # type: ignore[index]
+    assert shown["SUCCEEDED"] == ["2024-01-04"]  # type: ignore[index]

@@ -1,0 +1,123 @@
+"""The founding incident replayed on the running stack: the real daemon ticks, a real receiver is told."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from eventflow_pipeline.local import packaged
+from eventflow_pipeline.stack import DagsterStack, free_port
+from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.defs.conftest import instance
+from eventflow_pipeline_tests.oncall.facts import CLIENT, OTHER, OTHER_CAMPAIGN, clients, entries, visits
+from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
+
+__all__ = ["instance"]
+EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
+_PATIENCE_SECONDS = 90
+
+
+def _zone_where_it_is_afternoon() -> str:
+    """So that the hour under test and the hours before it lie in one business day whenever the test runs."""
+    east = (14 - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-east:+d}" if east else "UTC"
+
+
+@pytest.fixture
+def incident(
+    database: Database, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HttpReceiver]:
+    """Two healthy clients, Dagster's webserver and daemon, and somebody to be told."""
+    database.set_calendar(_zone_where_it_is_afternoon())
+    clients(database)
+    now = datetime.now(UTC)
+    for campaign in ({}, {"campaign": OTHER_CAMPAIGN}):
+        visits(database, 600, now - timedelta(minutes=61), 60, **campaign)
+    detect_changes(database.pipeline, database.settings, Scope.LOOKBACK)
+    receiver = HttpReceiver()
+    for name, value in {
+        "EVENTFLOW_TIMEZONE": database.settings.timezone,
+        "EVENTFLOW_HOME": str(tmp_path),
+        "EVENTFLOW_ALERT_URLS": receiver.url,
+        "EVENTFLOW_ALERT_INTERVAL_SECONDS": "5",
+        "EVENTFLOW_ALERT_SETTLE_SECONDS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert (tmp_path / "dagster.yaml").read_bytes() == packaged("dagster.yaml").read_bytes()
+    with DagsterStack(packaged("workspace.yaml"), tmp_path / "output", free_port()):
+        yield receiver
+    receiver.down()
+
+
+def _await(what: str, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.3)
+
+
+def _ticks(instance: dg.DagsterInstance) -> list[float]:
+    """When the sensor looked, newest first."""
+    for state in instance.all_instigator_state():
+        if state.instigator_name == "conditions":
+            return [t.timestamp for t in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=50)]
+    return []
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_visits_stop_while_entries_go_on(
+    incident: HttpReceiver, database: Database, instance: dg.DagsterInstance
+) -> None:
+    def about(client: str) -> list[str]:
+        return [title for title in incident.titles if client in title]
+
+    _await("the sensor looks", lambda: bool(_ticks(instance)))
+    assert not about("Acme") + about("Other")
+
+    # Entries go on, visits do not: everybody else's pages are fine.
+    now = datetime.now(UTC)
+    visits(database, 10, now, 50, OTHER_CAMPAIGN)
+    entries(database, 40, now, 50, session_id="s1")
+    committed = time.time()
+    _await("one alert names client and hour", lambda: bool(about("Acme")))
+    (title,) = about("Acme")
+    assert title.startswith("[error] client Acme Events: 0 visits against 40 entries in the hour ")
+    message = next(m for m in incident.messages if m["title"] == title)
+    assert f"where: {CLIENT}" in message["message"]
+    assert "docs/runbook.md#visits-zero-or-low" in message["message"]
+    begun = database.rows("select begun_at from stats.alert where subject = :c and name = 'deficit'", c=str(CLIENT))
+    looks_before = [at for at in _ticks(instance) if committed < at < begun[0]["begun_at"].timestamp()]
+    assert len(looks_before) <= 1, "the first look after the facts tells it"
+
+    # 10 visits against 546 entries: an error, not a warning.
+    entries(database, 546, datetime.now(UTC), 50, OTHER_CAMPAIGN, OTHER)
+    _await("the other client", lambda: bool(about("Other")))
+    assert about("Other")[0].startswith("[error] client Other: 10 visits against 546 entries in the hour ")
+
+    done = subprocess.run(
+        [EVENTFLOW, "doctor", "--json"], env={**os.environ}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1, done.stderr
+    causes = {f["subject"]: f["cause"] for f in json.loads(done.stdout)["findings"] if f["name"] == "deficit"}
+    assert causes == {str(CLIENT): "visit_call_lost", str(OTHER): "few_visits"}
+
+    # Visits resume: one recovery each, and nothing was repeated meanwhile.
+    seen = len(_ticks(instance))
+    visits(database, 40, datetime.now(UTC), 40)
+    visits(database, 400, datetime.now(UTC), 40, OTHER_CAMPAIGN)
+    _await("recovery", lambda: any("ended" in t for t in about("Acme")) and any("ended" in t for t in about("Other")))
+    _await("two more looks", lambda: len(_ticks(instance)) >= seen + 4)
+    assert [title.split("] ")[0] for title in about("Acme")] == ["[error", "[ok"]
+    assert len([m for m in incident.messages if "deficit" in m["message"]]) <= 4
+    output = (Path(os.environ["EVENTFLOW_HOME"]) / "output" / "dagster-daemon.log").read_text()
+    told = [json.loads(line) for line in output.splitlines() if '"alert_begin"' in line]
+    assert {line["subject"] for line in told if line["condition"] == "deficit"} == {str(CLIENT), str(OTHER)}

@@ -1,0 +1,91 @@
+"""Stale and held days, late detection, personal data in members: each found when it is there and only then."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.warehouse.conditions import SOURCES, look
+from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
+from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.oncall.facts import clients, visits
+
+NOW = datetime.now(UTC)
+
+
+def _mark(database: Database, day: date, minutes: int, held: bool = False) -> None:
+    database.replace(day)
+    database.execute(
+        "update stats.partition_state set stale_since = :at, stale_cause = 'facts_appeared', "
+        "held_since = :held, held_reason = :why where bucket_date = :day",
+        at=NOW - timedelta(minutes=minutes),
+        held=NOW if held else None,
+        why="mass loss" if held else None,
+        day=day,
+    )
+
+
+def test_stale_days_are_one_condition_that_names_the_range(database: Database) -> None:
+    for day, minutes in ((date(2024, 3, 1), 12), (date(2024, 3, 2), 11), (date(2024, 3, 9), 15), (date(2024, 3, 5), 9)):
+        _mark(database, day, minutes)
+    (found,) = stale_days(database.pipeline, database.settings, NOW)
+    assert (found.severity, found.days) == (Severity.WARN, DayRange(date(2024, 3, 1), date(2024, 3, 9)))
+    assert found.summary == "3 days stale for 15 min: 2024-03-01..2024-03-02, 2024-03-09"
+    assert found.since == NOW - timedelta(minutes=15)
+    (later,) = stale_days(database.pipeline, database.settings, NOW + timedelta(minutes=15))
+    assert later.severity is Severity.ERROR
+
+
+def test_fresh_and_held_days_are_not_stale(database: Database) -> None:
+    _mark(database, date(2024, 3, 1), 9)
+    _mark(database, date(2024, 3, 2), 90, held=True)
+    assert stale_days(database.pipeline, database.settings, NOW) == []
+    (held,) = look(database.pipeline, database.settings, NOW)["held"]
+    assert (held.name, held.severity, held.runbook) == ("heal_held", Severity.ERROR, "heal-held")
+
+
+@pytest.mark.parametrize(("minutes", "severity"), [(9, None), (11, Severity.WARN), (31, Severity.ERROR)])
+def test_no_detection(database: Database, minutes: int, severity: Severity | None) -> None:
+    def found() -> list[Severity]:
+        return [c.severity for c in detection_late(database.pipeline, database.settings, NOW)]
+
+    at = NOW - timedelta(minutes=minutes)
+    database.execute("update stats.calendar set created_at = :at", at=at)
+    assert found() == ([severity] if severity else []), "there never was a pass"
+    database.execute("update stats.calendar set created_at = :at", at=NOW - timedelta(days=90))
+    database.execute("insert into stats.detection_pass values (:at, :at, 'lookback', 4, 0)", at=at)
+    assert found() == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "personal"),
+    [
+        ("kim@example.com", True),
+        ("kim%40example.com", True),
+        ("010-1234-5678", True),
+        ("01012345678", True),
+        ("+82 10 1234 5678", True),
+        ("spring_sale", False),
+        ("2026-11-24", False),
+        ("20261124093000", False),
+        ("550e8400-e29b-41d4-a716-446655440000", False),
+        ("naver@blog", False),
+    ],
+)
+def test_personal_data_in_a_member_is_told_and_not_shown(database: Database, value: str, personal: bool) -> None:
+    clients(database)
+    visits(database, 3, NOW, 1, utm_source=value)
+    database.replace(today(database.settings.zone, NOW), today(database.settings.zone, NOW) - timedelta(days=1))
+    found: list[Condition] = personal_members(database.pipeline, database.settings, NOW)
+    assert len(found) == personal
+    if found:
+        assert found[0].numbers == {"members": 1}
+        assert value not in repr(found)
+
+
+def test_nothing_is_wrong_with_an_empty_day(database: Database) -> None:
+    seen = look(database.pipeline, database.settings, NOW)
+    assert set(seen) == {"sources", *(source.name for source in SOURCES)}
+    assert [c for conditions in seen.values() for c in conditions if c.name != "detection_late"] == []

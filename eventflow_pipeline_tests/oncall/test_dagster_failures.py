@@ -1,0 +1,198 @@
+"""Failed runs, ticks and checks as Dagster records them, told by the real sensors."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData as Target,
+)
+
+from eventflow_pipeline.defs.alerts import conditions_sensor, dagster_failures_sensor
+from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.oncall.facts import clients, entries
+from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
+
+MARCH = date(2024, 3, 1), date(2024, 3, 3)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def refuse(database: Database) -> Callable[[date | None], None]:
+    """Makes one day fail; None: no day any more."""
+    database.execute("create table public.refused (day date)")
+    database.execute("grant select on public.refused to public")
+    database.execute(
+        "create function public.refuse() returns trigger language plpgsql as $$ begin "
+        "if new.bucket_date in (select day from public.refused) then raise exception 'disk on fire'; end if; "
+        "return new; end $$"
+    )
+    database.execute(
+        "create trigger refuse before insert on stats.partition_state for each row execute function public.refuse()"
+    )
+
+    def set_day(day: date | None) -> None:
+        database.execute("delete from public.refused")
+        if day:
+            database.execute("insert into public.refused values (:day)", day=day)
+
+    return set_day
+
+
+def test_failed_runs_are_one_condition_until_made_good(
+    instance: dg.DagsterInstance,
+    run_days: Callable[..., dg.ExecuteInProcessResult],
+    refuse: Callable[[date | None], None],
+) -> None:
+    refuse(MARCH[1])
+    for _ in range(2):
+        assert not run_days(*MARCH).success
+    (found,) = failed_runs(instance, _now())
+    assert (found.subject, found.severity, found.days) == ("daily_buckets", Severity.ERROR, DayRange(*MARCH))
+    assert found.numbers["days"] == 3
+    refuse(None)
+    assert run_days(MARCH[0]).success
+    assert [c.days for c in failed_runs(instance, _now())] == [DayRange(MARCH[0].replace(day=2), MARCH[1])]
+    assert run_days(*MARCH).success
+    assert failed_runs(instance, _now()) == []
+
+
+@dg.asset(partitions_def=dg.DailyPartitionsDefinition("2024-03-01"))
+def bucket() -> None:
+    """An asset to be checked."""
+
+
+def _evaluate(
+    instance: dg.DagsterInstance, results: dict[str | None, bool], severity: str = "ERROR", name: str = "parity"
+) -> None:
+    """A run that records an evaluation for each partition (None: the summary), as range runs do."""
+    severities = dg.AssetCheckSeverity(severity)
+
+    @dg.op
+    def record(context: dg.OpExecutionContext) -> None:
+        for partition, passed in results.items():
+            context.log_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=bucket.key, check_name=name, passed=passed, severity=severities, partition=partition,
+                    target_materialization_data=Target(storage_id=1, run_id=context.run_id, timestamp=time.time()),
+                )
+            )  # fmt: skip
+
+    @dg.job
+    def checking() -> None:
+        record()
+
+    days = sorted(day for day in results if day)
+    tags = (
+        {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[-1]} if days else {}
+    )
+    assert checking.execute_in_process(instance=instance, tags=tags).success
+
+
+def test_failed_checks_are_one_condition_that_names_the_range(instance: dg.DagsterInstance, database: Database) -> None:
+    def found() -> list[tuple[str, Severity, DayRange | None]]:
+        conditions = failing_checks(database.pipeline, database.settings, _now())
+        return [(c.summary, c.severity, c.days) for c in conditions]
+
+    _evaluate(instance, {"2024-03-09": False})  # history is not replayed
+    cursor = read_check_events(instance, database.pipeline, None)
+    _evaluate(instance, {**{f"2024-03-0{day}": day not in (2, 3) for day in range(1, 6)}, None: False})
+    cursor = read_check_events(instance, database.pipeline, cursor)
+    expected = DayRange(date(2024, 3, 2), date(2024, 3, 3))
+    assert found() == [("check parity fails for 2024-03-02..2024-03-03 (2 days) of bucket", Severity.ERROR, expected)]
+    assert read_check_events(instance, database.pipeline, cursor) == cursor
+    _evaluate(instance, {"2024-03-02": True})
+    cursor = read_check_events(instance, database.pipeline, cursor)
+    assert [days for _, _, days in found()] == [DayRange(date(2024, 3, 3), date(2024, 3, 3))]
+    # A passing summary of a range run settles its days, also those it did not list.
+    _evaluate(instance, {"2024-03-01": True, "2024-03-05": True, None: True})
+    read_check_events(instance, database.pipeline, cursor)
+    assert found() == []
+
+
+def test_checks_of_today_that_are_told_live_are_not_told_twice(
+    instance: dg.DagsterInstance, database: Database
+) -> None:
+    today = _now().astimezone(database.settings.zone).date().isoformat()
+    cursor = read_check_events(instance, database.pipeline, None)
+    _evaluate(instance, {today: False, "2024-03-01": False}, "WARN", "deficit")
+    read_check_events(instance, database.pipeline, cursor)
+    (found,) = failing_checks(database.pipeline, database.settings, _now())
+    assert (found.days, found.severity) == (DayRange(date(2024, 3, 1), date(2024, 3, 1)), Severity.WARN)
+
+
+def _tick(
+    instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str | None = None
+) -> dg.SensorResult | None:
+    with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+        result = sensor(context)
+    return result if isinstance(result, dg.SensorResult) else None
+
+
+def test_sensors_tell_of_checks_runs_and_deficits(
+    instance: dg.DagsterInstance, database: Database, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch,
+    run_days: Callable[..., dg.ExecuteInProcessResult], refuse: Callable[[date | None], None],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("EVENTFLOW_ALERT_URLS", receiver.url)
+    first = _tick(instance, dagster_failures_sensor)
+    assert first
+    refuse(MARCH[1])
+    run_days(*MARCH)
+    _evaluate(instance, {f"2024-03-0{day}": False for day in range(1, 6)})
+    second = _tick(instance, dagster_failures_sensor, first.cursor)
+    assert second
+    assert int(second.cursor or 0) > int(first.cursor or 0)
+    assert sorted(receiver.titles) == [
+        "[error] 1 failed run of daily_buckets for 2024-03-01..2024-03-03 (3 days)",
+        "[error] check parity fails for 2024-03-01..2024-03-05 (5 days) of bucket",
+    ]
+    clients(database)
+    entries(database, 9, _now(), 20)
+    _tick(instance, conditions_sensor)
+    assert len([title for title in receiver.titles if "0 visits against 9 entries" in title]) == 1
+    _tick(instance, conditions_sensor)
+    _tick(instance, dagster_failures_sensor, second.cursor)
+    assert len([title for title in receiver.titles if "still" in title or "ended" in title]) == 0
+
+
+def test_failing_ticks(instance: dg.DagsterInstance) -> None:
+    from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.remote_origin import (
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+        RemoteInstigatorOrigin,
+        RemoteRepositoryOrigin,
+    )
+    from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+    from dagster._utils.error import SerializableErrorInfo
+
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="m"), location_name="l")
+    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "r"), "refresh")
+    state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING)
+    instance.add_instigator_state(state)
+
+    def tick(status: TickStatus, at: float) -> None:
+        data = TickData(
+            state.instigator_origin_id, "refresh", InstigatorType.SENSOR, status, at, selector_id=state.selector_id,
+            run_ids=[], error=SerializableErrorInfo("boom", [], None) if status is TickStatus.FAILURE else None,
+        )  # fmt: skip
+        instance.create_tick(data)
+
+    now = time.time()
+    tick(TickStatus.SUCCESS, now - 60)
+    assert failed_ticks(instance, _now()) == []
+    for number in range(3):
+        tick(TickStatus.FAILURE, now - 50 + number)
+        (found,) = failed_ticks(instance, _now())
+        assert (found.subject, found.numbers["ticks"]) == ("refresh", number + 1)
+        assert found.severity is (Severity.ERROR if number == 2 else Severity.WARN)
+    tick(TickStatus.SKIPPED, now)
+    assert failed_ticks(instance, _now()) == []

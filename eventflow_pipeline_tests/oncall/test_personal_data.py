@@ -1,0 +1,152 @@
+"""No personal data in logs, events, metadata, buckets or alerts, whatever field and path it takes (S7)."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from eventflow_pipeline.domain.days import today
+from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
+from eventflow_pipeline.logs import JsonFormatter, JsonHandler, logger
+from eventflow_pipeline.oncall.alerts import tell
+from eventflow_pipeline.oncall.doctor import examine
+from eventflow_pipeline.warehouse.conditions import look
+from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.explanations import explain
+from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.oncall.facts import CAMPAIGN, CLIENT, clients, entries, visits
+from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
+
+NAME, EMAIL, PHONE = "Hong Gildong", "gildong.hong@mail.example", "010-9876-5432"
+SECRETS = (NAME, EMAIL, PHONE, "01098765432", "gildong", "9876")
+NOW = datetime.now(UTC)
+
+
+def _clean(what: str) -> None:
+    lowered = what.lower()
+    assert not [secret for secret in SECRETS if secret.lower() in lowered], what[:2000]
+
+
+@pytest.mark.parametrize("field", [*sorted(FORBIDDEN_FIELDS), "reason", "message", "anything"])
+def test_log_fields(field: str, capsys: pytest.CaptureFixture[str]) -> None:
+    values = [EMAIL, PHONE, f"x {EMAIL} y {PHONE}"] + ([NAME] if field in FORBIDDEN_FIELDS else [])
+    for value in values:
+        logger().info("event", **{field: value, "numbers": {field: value}, "list": [{field: value}]})
+        logger(**{field: value}).error("event", reason=value if value != NAME else None)
+    out = capsys.readouterr().out
+    assert len([json.loads(line) for line in out.splitlines()]) == 2 * len(values)
+    _clean(out)
+
+
+def test_tracebacks_and_python_logging() -> None:
+    handler = JsonHandler()
+    handler.setFormatter(JsonFormatter())
+    try:
+        raise ValueError(f"cannot register {EMAIL}\nDETAIL: {NAME}")
+    except ValueError as problem:
+        record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed for %s", (PHONE,), (ValueError, problem, None))
+    line = json.loads(JsonFormatter().format(record))
+    assert line["reason"] == "ValueError: cannot register [redacted]"
+    _clean(json.dumps(line))
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        # DETAIL quotes the failing row, or its key; the message itself a value.
+        ("insert into event_access_logs (session_id, utm_source) values (:name, :email)", "violates check constraint"),
+        (
+            "insert into event_survey_campaigns (client_id, title) values (null, :name || :email)",
+            "null value in column",
+        ),
+        ("select cast(:email as uuid), :name", "invalid input syntax for type uuid"),
+    ],
+)
+def test_a_servers_error_carries_no_row(database: Database, command: str, kept: str) -> None:
+    with connect(database.owner) as connection, pytest.raises(DBAPIError) as refused:
+        connection.execute(text(command), {"name": NAME, "email": EMAIL})
+    chain: BaseException | None = refused.value
+    while chain is not None:
+        _clean(f"{chain} {chain!r} {chain.args}")
+        chain = chain.__cause__ or chain.__context__
+    assert kept in str(refused.value)
+
+
+@pytest.fixture
+def personal_facts(database: Database) -> Database:
+    """Facts that hold personal data in every field they have."""
+    database.insert("clients", [{"id": CLIENT, "name": "Acme Events"}])
+    database.insert("event_survey_campaigns", [{"id": CAMPAIGN, "client_id": CLIENT, "title": f"{NAME} {EMAIL}"}])
+    database.insert(
+        "campaign_link_meta",
+        [{"client_id": CLIENT, "name": f"{NAME} {PHONE}", "cid": "AAAA1111"}],
+    )
+    visits(
+        database, 1, NOW, 20, session_id=EMAIL, cid=PHONE, referrer=f"https://a.example/{EMAIL}?p={PHONE}",
+        user_agent=NAME, utm_term=EMAIL, utm_content=PHONE,
+    )  # fmt: skip
+    for number in range(6):
+        entries(
+            database, 1, NOW, 20, name=NAME, company=NAME, phone_norm=f"{PHONE}{number}", code6="9876", survey_no=9876,
+            consent_data=json.dumps({"who": NAME}), utm_referrer=EMAIL, utm_term=EMAIL, utm_content=PHONE,
+            session_id=EMAIL,
+            registration_data=json.dumps({"cid": "AAAA1111", "name": NAME, "mail": EMAIL, "tel": PHONE}),
+        )  # fmt: skip
+    return database
+
+
+def test_every_path_from_facts_to_people(
+    personal_facts: Database, receiver: HttpReceiver, run_days: Callable[..., dg.ExecuteInProcessResult],
+    instance: dg.DagsterInstance, databases: Databases, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    database = personal_facts
+    day = today(database.settings.zone, NOW)
+    days = {today(database.settings.zone, NOW - timedelta(minutes=25)), day}
+    for one in sorted(days):
+        assert run_days(one).success
+    # ... and a run that fails while it holds such rows.
+    database.execute("alter table stats.session_days add constraint refuse check (session_id is null) not valid")
+    visits(database, 2, NOW, 20, session_id=NAME, utm_source="x")
+    assert not run_days(day).success or len(days) > 1
+    settings = database.settings.model_copy(update={"alert_urls": SecretStr(receiver.url)})
+    tell(database.pipeline, settings, look(database.pipeline, settings, NOW), NOW)
+    assert receiver.messages, "the deficit is told"
+    _clean(json.dumps(receiver.messages))
+    _clean(json.dumps(database.rows("select * from stats.alert"), default=str))
+    _clean(repr(examine(settings, now=NOW)))
+    _clean(json.dumps(explain(database.pipeline, settings, str(CLIENT), day).as_json(), default=str))
+    with connect(database.owner) as connection:
+        buckets = connection.execute(
+            text("select b::text from stats.bucket_daily b union all select l::text from stats.day_ledger l")
+        )
+        _clean(" ".join(buckets.scalars()))
+    records = [record for run in instance.get_runs() for record in instance.get_records_for_run(run.run_id).records]
+    events = [repr(record.event_log_entry) for record in records]
+    assert len(events) > 20
+    _clean(" ".join(events))
+    out = capsys.readouterr()
+    assert '"event": "step_failure"' in out.out or len(days) > 1
+    _clean(out.out + out.err)
+
+
+def test_redaction_leaves_the_rest_alone() -> None:
+    for harmless in (
+        "2026-11-24T07:00:00.123456+00:00", "550e8400-e29b-41d4-a716-446655440000", "run 1234567890", "10 against 546",
+        "2026-11-01..2026-11-03", "v20261124000035", "postgresql at 127.0.0.1:5432", "2026-11-24 07:00:00+09",
+    ):  # fmt: skip
+        assert redact(harmless) == harmless
+        assert not looks_personal(harmless)
+    assert redact(f"{EMAIL}, {PHONE} or +82-10-1234-5678!") == "[redacted], [redacted] or [redacted]!"
+
+
+def test_clients_may_be_named(database: Database) -> None:
+    clients(database)
+    entries(database, 9, NOW, 20)
+    found = look(database.pipeline, database.settings, NOW)["deficit"]
+    assert "Acme Events" in found[0].summary

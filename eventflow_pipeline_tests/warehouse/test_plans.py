@@ -1,0 +1,258 @@
+"""No full scans (B6): plans of every statement of the engine, and what the read functions touch, on a million facts.
+
+The planner's settings are Postgres' own defaults; 90 days of facts are analysed; the window is one day.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from sqlalchemy import Engine, event
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.day_replacement import replace_day
+from eventflow_pipeline.warehouse.engine import pipeline_engine
+from eventflow_pipeline.warehouse.histograms import settle_histograms
+from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days
+from eventflow_pipeline.warehouse.sql_files import sql_root, statement
+from eventflow_pipeline_tests.conftest import settings_for
+from eventflow_pipeline_tests.databases import Database, Databases
+
+FACTS = ("event_access_logs", "event_survey_entries")
+FIRST = date(2024, 1, 1)
+DAY = date(2024, 2, 10)
+CLIENT, CAMPAIGN = UUID(int=1), UUID(int=1001)
+
+_FILL = """
+    -- 50 clients, 500 campaigns, 1,000 links, a million visits and 100,000 entries in 90 days.
+    create function pg_temp.id(n bigint) returns uuid language sql immutable
+    return lpad(to_hex(n), 32, '0')::uuid;
+    insert into clients (id, name) select pg_temp.id(n), 'client' from generate_series(1, 50) n;
+    insert into event_survey_campaigns (id, client_id, title)
+    select pg_temp.id(1000 + n), pg_temp.id(1 + n % 50), 'campaign' from generate_series(1, 500) n;
+    update event_survey_campaigns set client_id = pg_temp.id(1) where id = pg_temp.id(1001);
+    insert into campaign_link_meta (id, client_id, name, target_campaign_id, cid)
+    select pg_temp.id(10000 + n), pg_temp.id(1 + n % 50), 'link', pg_temp.id(1000 + n % 500), lpad(n::text, 8, '0')
+    from generate_series(1, 1000) n;
+    insert into event_access_logs
+        (id, campaign_id, session_id, utm_source, cid, marketing_campaign_link_id, accessed_at, created_at)
+    select pg_temp.id(1000000 + n), pg_temp.id(1001 + n % 500), 'session ' || n % 300000,
+           case when n % 3 = 0 then 'source ' || n % 10 end,
+           case when n % 7 = 0 then lpad((n % 1000)::text, 8, '0') end,
+           case when n % 5 = 0 then pg_temp.id(10001 + n % 1000) end,
+           t.at, t.at
+    from generate_series(1, 1000000) n
+    cross join lateral (select timestamptz '2023-12-31 15:00Z' + n * interval '7.776 seconds' as at) t;
+    insert into event_survey_entries (id, campaign_id, client_id, phone_norm, created_at)
+    select pg_temp.id(9000000 + n), pg_temp.id(1001 + n % 500), pg_temp.id(1 + (1 + n % 500) % 50), n::text,
+           timestamptz '2023-12-31 15:00Z' + n * interval '77.76 seconds'
+    from generate_series(1, 100000) n;
+    analyze;
+"""
+_DEFAULTS = ("random_page_cost", "seq_page_cost", "effective_cache_size", "jit", "cpu_tuple_cost", "work_mem")
+
+
+@pytest.fixture(scope="module")
+def million(databases: Databases) -> Iterator[Database]:
+    """A migrated database with a million facts; three days are computed and settled, the first of them once more."""
+    name = databases.create()
+    database = Database(settings_for(databases.url(name), hourly_clients=(CLIENT,)))
+    create_source(database.owner)
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(_FILL)
+        for setting in _DEFAULTS:
+            connection.execute(
+                f"do $$ begin execute format('alter database \"{name}\" set {setting} = %L', "
+                f"(select boot_val from pg_settings where name = '{setting}')); end $$"
+            )
+    database.close()
+    migrate(database.owner, database.settings)
+    database.replace(*(DAY + timedelta(days=n) for n in range(-1, 2)))
+    database.settle()
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("analyze")
+    yield database
+    database.close()
+    databases.drop(name)
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+class Explained:
+    """Plans of whatever an engine executes, taken on the same connection right before it does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.plans: dict[str, dict[str, Any]] = {}
+        event.listen(engine, "before_cursor_execute", self._explain)
+
+    def _explain(self, connection: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
+        body = re.sub(r"^\s*--.*$", "", sql, flags=re.MULTILINE).strip().lower()
+        if (
+            body.startswith(("select", "with", "insert", "update", "delete"))
+            or " as\nselect" in body
+            or " as\nwith" in body
+        ):
+            raw = connection.connection.driver_connection
+            (plan,) = raw.execute("explain (format json) " + sql, parameters).fetchone()
+            self.plans[sql] = plan[0]["Plan"]
+
+    def reading(self, *tables: str) -> dict[str, list[str]]:
+        """Node types by which statements touch any of the tables."""
+        found = {
+            sql: [node["Node Type"] for node in _nodes(plan) if node.get("Relation Name") in tables]
+            for sql, plan in self.plans.items()
+        }
+        return {sql: nodes for sql, nodes in found.items() if nodes}
+
+
+@pytest.fixture(scope="module")
+def explained(million: Database) -> Explained:
+    """Everything the engine does with a day that changed, and what reads computed days."""
+    million.execute(
+        "update event_access_logs set session_id = 'moved' where accessed_at >= '2024-02-09 15:00Z' "
+        "and accessed_at < '2024-02-09 16:00Z'"
+    )
+    engine = pipeline_engine(million.settings)
+    try:
+        plans = Explained(engine)
+        replace_day(engine, DAY, million.settings)
+        assert settle_histograms(engine) == [DAY]
+        computed_days(engine, DayRange(DAY, DAY))
+        busiest_campaigns(engine, DayRange(DAY, DAY))
+    finally:
+        engine.dispose()
+    return plans
+
+
+@pytest.mark.slow
+def test_the_planner_has_its_defaults_and_the_facts_are_many(million: Database) -> None:
+    changed = million.rows(
+        "select name, setting, boot_val from pg_settings where name ~ '^enable_|_cost$' and setting <> boot_val"
+    )
+    assert changed == []
+    with psycopg.connect(million.url) as connection:
+        sizes = connection.execute(
+            "select sum(reltuples), max(reltuples) from pg_class where relname = any (%s)", (list(FACTS),)
+        ).fetchone()
+    assert sizes
+    assert sizes[0] >= 1_000_000
+
+
+@pytest.mark.slow
+def test_no_statement_of_the_engine_scans_a_whole_fact(explained: Explained) -> None:
+    reading = explained.reading(*FACTS)
+    assert reading
+    for sql, nodes in reading.items():
+        assert not [node for node in nodes if "Seq Scan" in node], sql
+
+
+@pytest.mark.slow
+def test_every_statement_that_reads_facts_was_explained(explained: Explained) -> None:
+    """A new one must be run by the fixture ``explained``. A file that others include is explained with them."""
+    seen = _squeezed(" ".join(re.sub(r"%\((\w+)\)s(::\w+(\[\])?)?", r":\1", sql) for sql in explained.plans))
+    reading = []
+    for file in sorted(sql_root().glob("*/*.sql")):
+        name = str(file.relative_to(sql_root()).with_suffix(""))
+        text = statement(name).text if file.parent.name not in ("migrations", "source") else ""
+        if re.search(r"from stats\.(visit|entry)_facts", text):
+            reading.append(name)
+            assert _squeezed(text) in seen, f"sql/{name}.sql was not run"
+    assert len(reading) > 3
+
+
+def _squeezed(sql: str) -> str:
+    """Without comments and white space: an included file is found in whatever includes it."""
+    return re.sub(r"--.*$|\s+|;$", "", sql, flags=re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_scan_of_a_whole_fact_would_be_noticed(million: Database) -> None:
+    engine = pipeline_engine(million.settings)
+    plans = Explained(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("select count(*) from stats.visit_facts where session_id = 'x'")
+    engine.dispose()
+    assert any("Seq Scan" in node for nodes in plans.reading(*FACTS).values() for node in nodes)
+
+
+_SCANS = (
+    "select coalesce(sum(seq_scan), 0)::int as whole, coalesce(sum(idx_scan), 0)::int as by_index "
+    "from pg_stat_xact_user_tables where relname = any (%s)"
+)
+_READS = {
+    "range_summary": [f"select * from stats.range_summary('{grain}', %(from)s, %(to)s, %(client)s)"
+                      for grain in ("client", "campaign", "link", "utm_source", "utm", "campaign_utm")]
+    + ["select * from stats.range_summary('platform', %(from)s, %(to)s)"],
+    "daily_series": ["select * from stats.daily_series('link', %(from)s, %(to)s, %(client)s)"],
+    "get_marketing_summary": ["select get_marketing_summary(%(client)s, %(from)s, %(to)s)"],
+    "get_link_stats": ["select get_link_stats(%(client)s, %(from)s, %(to)s)"],
+    "get_client_overview": ["select get_client_overview(%(client)s, %(from)s, %(to)s)"],
+}  # fmt: skip
+
+
+def _scans(database: Database, sql: str, first: date, last: date) -> tuple[int, int]:
+    """How often the facts were scanned, whole and by an index, while a member of the client asked."""
+    member = "5e000000-0000-0000-0000-000000000001"
+    with psycopg.connect(database.url, row_factory=dict_row) as connection:
+        connection.execute("set local role service_role") if "platform" in sql else connection.execute(
+            "select set_config('request.jwt.claims', %s, true), set_config('role', 'authenticated', true)",
+            (json.dumps({"sub": member, "role": "authenticated"}),),
+        )
+        rows = connection.execute(sql, {"client": CLIENT, "campaign": CAMPAIGN, "from": first, "to": last}).fetchall()  # type: ignore[call-overload]
+        assert rows
+        counted = connection.execute(_SCANS, (list(FACTS),)).fetchone()
+        connection.rollback()
+    assert counted
+    return counted["whole"], counted["by_index"]
+
+
+@pytest.fixture(scope="module")
+def membership(million: Database) -> None:
+    million.insert("client_members", [{"client_id": CLIENT, "user_id": UUID(int=0x5E << 120 | 1), "role": "member"}])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _READS)
+@pytest.mark.parametrize("settled", [True, False])
+def test_reads_touch_no_fact(
+    million: Database, explained: Explained, membership: None, name: str, settled: bool
+) -> None:
+    """Counted by the server while the function really runs, on both paths: from histograms, from the bridge."""
+    million.execute("update stats.partition_state set histogram_pending = :pending", pending=not settled)
+    try:
+        for sql in _READS[name]:
+            for first, last in ((DAY, DAY), (DAY - timedelta(days=1), DAY + timedelta(days=1))):
+                assert _scans(million, sql, first, last) == (0, 0), sql
+    finally:
+        million.execute("update stats.partition_state set histogram_pending = false")
+
+
+@pytest.mark.slow
+def test_the_drill_down_reads_facts_by_an_index_only(million: Database, membership: None) -> None:
+    whole, by_index = _scans(million, "select get_campaign_visits_raw(%(campaign)s, %(from)s, %(to)s)", DAY, DAY)
+    assert whole == 0
+    assert by_index > 0
+
+
+@pytest.mark.slow
+def test_every_read_function_is_among_those_tested(million: Database) -> None:
+    """By the catalog: functions for readers, but the checks of the caller, which read no fact by their text."""
+    functions = million.rows(
+        "select p.proname as name, pg_get_functiondef(p.oid) as definition from pg_proc p "
+        "where obj_description(p.oid, 'pg_proc') like '%[readers]' and p.pronamespace::regnamespace::text "
+        "in ('stats', 'public')"
+    )
+    for function in functions:
+        tested = function["name"] in {*_READS, "get_campaign_visits_raw"}
+        assert tested or not re.search("visit_facts|entry_facts|" + "|".join(FACTS), function["definition"]), function

@@ -1,0 +1,185 @@
+"""The shapes screens rely on, as snapshots over fixed facts, and paging of the drill-down by key."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from eventflow_pipeline_tests.conftest import settings_for
+from eventflow_pipeline_tests.databases import Database, Databases
+
+FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
+CLIENT, QUIET = UUID(int=1), UUID(int=2)
+SPRING, CLOSED, WEBINAR = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xD1)
+NAVER, UNUSED, DANGLING = UUID(int=0x11), UUID(int=0x12), UUID(int=0x99)
+
+
+def _at(day: int, hour: int) -> datetime:
+    """Hour of a Korean day in March 2024."""
+    return datetime(2024, 3, day, hour, tzinfo=UTC) - timedelta(hours=9)
+
+
+@pytest.fixture(scope="module")
+def screens(databases: Databases, _template: str) -> Iterator[Database]:
+    """One client with traffic of every kind on 1 to 3 March, another one without any."""
+    name = databases.create(_template)
+    database = Database(settings_for(databases.url(name)))
+    database.insert("clients", [{"id": CLIENT, "name": "Client"}, {"id": QUIET, "name": "Quiet"}])
+    database.insert(
+        "event_survey_campaigns",
+        [
+            {"id": SPRING, "client_id": CLIENT, "title": "Spring"},
+            {"id": CLOSED, "client_id": CLIENT, "title": "Closed"},
+        ],
+    )
+    database.insert("webinars", [{"id": WEBINAR, "client_id": CLIENT, "title": "Webinar"}])
+    database.insert(
+        "campaign_link_meta",
+        [
+            {"id": NAVER, "client_id": CLIENT, "name": "Naver ad", "target_campaign_id": SPRING, "cid": "NAVER001",
+             "utm_source": "naver", "utm_medium": "cpc", "utm_campaign": "spring"},
+            {"id": UNUSED, "client_id": CLIENT, "name": "Unused", "target_type": "webinar", "status": "archived",
+             "target_webinar_id": WEBINAR},
+        ],
+    )  # fmt: skip
+    visits: list[dict[str, Any]] = [
+        {"session_id": "a", "campaign_id": SPRING, "marketing_campaign_link_id": NAVER, "accessed_at": _at(1, 9)},
+        {"session_id": "a", "campaign_id": SPRING, "cid": " naver001", "accessed_at": _at(2, 9)},
+        {"session_id": "b", "campaign_id": SPRING, "utm_source": "Kakao", "accessed_at": _at(2, 10),
+         "referrer": "https://search.example/?q=who"},
+        {"session_id": "b", "campaign_id": CLOSED, "utm_source": "Kakao", "accessed_at": _at(2, 11)},
+        {"session_id": "c", "webinar_id": WEBINAR, "accessed_at": _at(3, 9)},
+        {"session_id": " ", "campaign_id": SPRING, "marketing_campaign_link_id": DANGLING, "accessed_at": _at(3, 10)},
+        {"session_id": "before", "campaign_id": SPRING, "accessed_at": _at(1, 9) - timedelta(days=1)},
+    ]  # fmt: skip
+    database.insert("event_access_logs", [{"id": UUID(int=0xF0 + n), **row} for n, row in enumerate(visits)])
+    database.insert(
+        "event_survey_entries",
+        [
+            {"campaign_id": SPRING, "client_id": CLIENT, "phone_norm": "1", "created_at": _at(1, 10),
+             "marketing_campaign_link_id": NAVER, "session_id": "a"},
+            {"campaign_id": SPRING, "client_id": CLIENT, "phone_norm": "2", "created_at": _at(3, 10)},
+        ],
+    )  # fmt: skip
+    database.replace(*(FIRST + timedelta(days=n) for n in range(-3, 3)))
+    database.settle()
+    yield database
+    database.close()
+    databases.drop(name)
+
+
+def _answer(database: Database, function: str, *arguments: Any) -> Any:
+    """The function's JSON, its ``as_of`` replaced: it is the time of the run."""
+    with psycopg.connect(database.url) as connection:
+        connection.execute("set time zone 'UTC'")
+        places = ", ".join(["%s"] * len(arguments))
+        ((answer,),) = connection.execute(f"select public.{function}({places})", arguments).fetchall()
+    if "as_of" in answer:
+        assert datetime.fromisoformat(answer["as_of"])
+        answer["as_of"] = "(time)"
+    return json.loads(json.dumps(answer))
+
+
+@pytest.mark.parametrize("function", ["get_marketing_summary", "get_link_stats", "get_client_overview"])
+@pytest.mark.parametrize("client", [CLIENT, QUIET, None], ids=["client", "without traffic", "platform"])
+def test_screens(screens: Database, snapshot: SnapshotAssertion, function: str, client: UUID | None) -> None:
+    answer = _answer(screens, function, client, FIRST, LAST)
+    assert answer == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_the_drill_down(screens: Database, snapshot: SnapshotAssertion) -> None:
+    answer = _answer(screens, "get_campaign_visits_raw", SPRING, FIRST, LAST)
+    assert answer == snapshot(extension_class=JSONSnapshotExtension)
+    assert "who" not in json.dumps(answer), "of a referrer the host alone"
+
+
+def test_paging_by_key_gives_every_hit_once_whatever_the_page(screens: Database) -> None:
+    whole = _answer(screens, "get_campaign_visits_raw", SPRING, FIRST, LAST)
+    assert whole["next"] is None
+    for limit in (1, 2, 3, 4, 1000):
+        seen, following = [], None
+        while True:
+            key = (following["after_accessed_at"], following["after_id"]) if following else (None, None)
+            page = _answer(screens, "get_campaign_visits_raw", SPRING, FIRST, LAST, *key, limit)
+            assert len(page["visits"]) <= limit
+            seen += page["visits"]
+            following = page["next"]
+            if following is None:
+                break
+            assert len(page["visits"]) == limit
+        assert seen == whole["visits"], limit
+
+
+def test_hits_at_the_same_instant_are_paged_by_id(screens: Database) -> None:
+    """A double mount: equal times must neither repeat nor hide a row at the edge of a page."""
+    with psycopg.connect(screens.url) as connection:
+        for n in range(5):
+            connection.execute(
+                "insert into event_access_logs (id, campaign_id, session_id, accessed_at) values (%s, %s, 'd', %s)",
+                (UUID(int=0xFFF0 + n), SPRING, _at(2, 9)),
+            )
+        seen: list[str] = []
+        key: tuple[Any, Any] = (None, None)
+        while len(seen) < 100:
+            ((page,),) = connection.execute(
+                "select public.get_campaign_visits_raw(%s, %s, %s, %s, %s, 2)", (SPRING, FIRST, LAST, *key)
+            ).fetchall()
+            seen += [visit["id"] for visit in page["visits"]]
+            if not page["next"]:
+                break
+            key = (page["next"]["after_accessed_at"], page["next"]["after_id"])
+        connection.rollback()
+    assert len(seen) == len(set(seen)) == 4 + 5
+
+
+def test_totals_are_distinct_sessions_not_sums(screens: Database) -> None:
+    overview = _answer(screens, "get_client_overview", CLIENT, FIRST, LAST)
+    assert overview["totals"]["visits"] == 3
+    assert sum(day["visits"] for day in overview["series"]) == 4
+    assert sum(item["visits"] for item in overview["campaigns"] + overview["webinars"]) == 4
+    assert overview["totals"]["hits"] == sum(day["hits"] for day in overview["series"]) == 6
+
+
+def test_series_fill_gaps_with_zeros(screens: Database) -> None:
+    rows = screens.rows(
+        "select bucket_date, entity_id, visits, conversions, cvr from stats.daily_series('campaign', :a, :b, :c)",
+        a=FIRST, b=LAST, c=CLIENT,
+    )  # fmt: skip
+    assert [(r["bucket_date"].day, r["visits"], r["conversions"]) for r in rows if r["entity_id"] == SPRING] == [
+        (1, 1, 1), (2, 2, 0), (3, 0, 1),
+    ]  # fmt: skip
+    assert [(r["bucket_date"].day, r["visits"]) for r in rows if r["entity_id"] == WEBINAR] == [(1, 0), (2, 0), (3, 1)]
+    assert {r["cvr"] for r in rows if not r["visits"]} == {None}
+
+
+def test_a_day_that_is_not_computed_is_shown_as_such_not_as_zero(screens: Database) -> None:
+    last = LAST + timedelta(days=1)
+    for function, path in (("get_client_overview", "series"), ("get_link_stats", "links")):
+        answer = _answer(screens, function, CLIENT, LAST, last)
+        days = answer[path] if path == "series" else answer["links"][0]["daily"]
+        assert answer["complete"] is False
+        assert [(day["visits"] is None, day["conversions"] is None) for day in days] == [(False, False), (True, True)]
+
+
+def test_facts_without_any_entity_are_listed_too(screens: Database) -> None:
+    """E1: an older deployment's entries may have no campaign."""
+    with psycopg.connect(screens.url) as connection:
+        connection.execute(
+            "update stats.campaign_daily set entity_type = 'unknown', entity_id = null where entity_id = %s", (CLOSED,)
+        )
+        ((answer,),) = connection.execute(
+            "select public.get_client_overview(%s, %s, %s)", (CLIENT, LAST, LAST)
+        ).fetchall()  # fmt: skip
+        ((whole,),) = connection.execute(
+            "select public.get_client_overview(%s, %s, %s)",
+            (CLIENT, FIRST + timedelta(days=1), FIRST + timedelta(days=1)),
+        ).fetchall()
+        connection.rollback()
+    assert None not in [item["entity_id"] for item in answer["campaigns"]]
+    assert None in [item["entity_id"] for item in whole["campaigns"]]

@@ -1,0 +1,136 @@
+-- Data-quality indicators (Q1-Q7) per client and business day and for all clients, and the thresholds clients have of
+-- their own. Derived from facts like buckets: never an input of a number, only of judgement.
+create table if not exists stats.quality_daily (
+    bucket_date date not null,
+    scope text not null check (scope in ('platform', 'client')),
+    client_id uuid,
+    hits bigint not null,
+    visits bigint not null,
+    entries bigint not null,
+    sessionless_hits bigint not null,
+    sessionless_entries bigint not null,
+    captured_utm_hits bigint not null,
+    captured_utm_entries bigint not null,
+    utm_hits bigint not null,
+    utm_entries bigint not null,
+    resolved_link_hits bigint not null,
+    resolved_link_entries bigint not null,
+    unresolved_link_hits bigint not null,
+    unresolved_link_entries bigint not null,
+    unknown_link_hits bigint not null,
+    unknown_link_entries bigint not null,
+    unknown_client_hits bigint not null,
+    unknown_client_entries bigint not null,
+    unknown_entity_hits bigint not null,
+    unknown_entity_entries bigint not null,
+    supplied_cid_hits bigint not null,
+    supplied_cid_entries bigint not null,
+    malformed_cid_hits bigint not null,
+    malformed_cid_entries bigint not null,
+    foreign_entries bigint not null,
+    excluded_hits bigint not null,
+    excluded_entries bigint not null,
+    out_of_range_hits bigint,
+    out_of_range_entries bigint,
+    suspected_clones jsonb not null default '[]',
+    linked_entries bigint,
+    linkage_input text,
+    measured_at timestamptz not null,
+    constraint quality_daily_client_check check (scope = 'client' or client_id is null)
+);
+comment on table stats.quality_daily is
+    'Data-quality indicators (Q1-Q5, Q7) as counts, per business day and client (scope client; client_id NULL is the unknown client) and for everything (scope platform). Rates are derived when read, so that they add up over days. captured_utm_*: at least one of the three as captured; utm_*: after attribution (A3). foreign_entries: client differs from the campaign''s. Excluded facts (E3) are in excluded_* alone. out_of_range_* (T4) on platform rows, as of measured_at. linked_entries (Q2) depends on visits of other days and is redone when linkage_input differs.';
+create unique index if not exists quality_daily_key
+    on stats.quality_daily (client_id, bucket_date, scope) nulls not distinct;
+create index if not exists quality_daily_bucket_date_idx on stats.quality_daily (bucket_date);
+
+create table if not exists stats.threshold_override (
+    client_id uuid not null,
+    name text not null,
+    warn double precision,
+    error double precision,
+    reason text not null check (reason <> ''),
+    author text not null check (author <> ''),
+    created_at timestamptz not null default now(),
+    primary key (client_id, name)
+);
+comment on table stats.threshold_override is
+    'Thresholds of one client that differ from EVENTFLOW_THRESHOLDS: name as there, NULL keeps the default.';
+
+alter table stats.quality_daily enable row level security;
+alter table stats.threshold_override enable row level security;
+drop policy if exists pipeline_all on stats.quality_daily;
+drop policy if exists tenant_read on stats.quality_daily;
+drop policy if exists pipeline_all on stats.threshold_override;
+drop policy if exists all_read on stats.threshold_override;
+create policy pipeline_all on stats.quality_daily to eventflow_pipeline using (true) with check (true);
+create policy tenant_read on stats.quality_daily for select
+    using ((select stats.caller_sees_all()) or client_id = any ((select stats.caller_clients())::uuid[]));
+create policy pipeline_all on stats.threshold_override to eventflow_pipeline using (true) with check (true);
+create policy all_read on stats.threshold_override for select using ((select stats.caller_sees_all()));
+grant select, insert, update, delete on stats.quality_daily, stats.threshold_override to eventflow_pipeline;
+
+create or replace function public.get_data_quality(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    screen record;
+begin
+    select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
+    return (
+        with measured as (
+            select q.*
+            from stats.quality_daily q
+            where q.bucket_date between p_from_date and p_to_date
+              and case when p_client_id is null then q.scope = 'platform'
+                       else q.scope = 'client' and q.client_id = p_client_id end
+        )
+        select jsonb_build_object(
+            'days', jsonb_agg(jsonb_build_object(
+                'date', days.day::date,
+                'measured_at', q.measured_at,
+                'visits', q.visits, 'hits', q.hits, 'entries', q.entries,
+                'linked_entries', q.linked_entries, 'linkage', stats.share(q.linked_entries, q.entries),
+                'utm_fill', jsonb_build_object(
+                    'captured_hits', stats.share(q.captured_utm_hits, q.hits),
+                    'captured_entries', stats.share(q.captured_utm_entries, q.entries),
+                    'attributed_hits', stats.share(q.utm_hits, q.hits),
+                    'attributed_entries', stats.share(q.utm_entries, q.entries)),
+                'link_status', jsonb_build_object(
+                    'resolved_hits', stats.share(q.resolved_link_hits, q.hits),
+                    'unresolved_hits', stats.share(q.unresolved_link_hits, q.hits),
+                    'unknown_hits', stats.share(q.unknown_link_hits, q.hits),
+                    'resolved_entries', stats.share(q.resolved_link_entries, q.entries),
+                    'unresolved_entries', stats.share(q.unresolved_link_entries, q.entries),
+                    'unknown_entries', stats.share(q.unknown_link_entries, q.entries)),
+                'unknown', jsonb_build_object(
+                    'client_hits', stats.share(q.unknown_client_hits, q.hits),
+                    'client_entries', stats.share(q.unknown_client_entries, q.entries),
+                    'entity_hits', stats.share(q.unknown_entity_hits, q.hits),
+                    'entity_entries', stats.share(q.unknown_entity_entries, q.entries),
+                    'utm_hits', stats.share(q.hits - q.utm_hits, q.hits),
+                    'utm_entries', stats.share(q.entries - q.utm_entries, q.entries)),
+                'sessionless', jsonb_build_object(
+                    'hits', stats.share(q.sessionless_hits, q.hits),
+                    'entries', stats.share(q.sessionless_entries, q.entries)),
+                'malformed_cid', jsonb_build_object(
+                    'hits', stats.share(q.malformed_cid_hits, q.supplied_cid_hits),
+                    'entries', stats.share(q.malformed_cid_entries, q.supplied_cid_entries)),
+                'visits_per_entry', stats.share(q.visits, q.entries),
+                'foreign_entries', q.foreign_entries,
+                'suspected_clones', q.suspected_clones,
+                'excluded_hits', q.excluded_hits, 'excluded_entries', q.excluded_entries,
+                'out_of_range_hits', q.out_of_range_hits, 'out_of_range_entries', q.out_of_range_entries
+            ) order by days.day),
+            'as_of', screen.as_of,
+            'complete', screen.complete and count(q.measured_at) = count(*)
+        )
+        from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
+        left join measured q on q.bucket_date = days.day::date
+    );
+end
+$$;
+comment on function public.get_data_quality(uuid, date, date) is
+    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). p_client_id NULL: all clients, for those who see all. Raises 42501, ST002. [readers]';
+revoke execute on function public.get_data_quality(uuid, date, date) from public;
+select stats.grant_readers();

@@ -1,0 +1,61 @@
+-- Alerts to people: one row per episode of a condition, from its beginning to its end, with what was told to whom.
+-- A message is sent first and marked here afterwards, so a crash in between repeats it and never loses it.
+
+create table if not exists stats.alert (
+    name text not null,
+    subject text not null,
+    begun_at timestamptz not null,
+    source text not null,
+    severity text not null check (severity in ('warn', 'error')),
+    owner text not null,
+    since timestamptz not null,
+    summary text not null,
+    runbook text not null,
+    command text not null,
+    first_day date,
+    last_day date,
+    numbers jsonb not null default '{}',
+    last_seen_at timestamptz not null,
+    gone_at timestamptz,
+    told_severity text check (told_severity in ('warn', 'error')),
+    last_told_at timestamptz,
+    reminders integer not null default 0,
+    suppressed bigint not null default 0,
+    due text check (due in ('begin', 'worse', 'reminder', 'end')),
+    delivered text[] not null default '{}',
+    undelivered_since timestamptz,
+    ended_at timestamptz,
+    primary key (name, subject, begun_at)
+);
+comment on table stats.alert is
+    'Conditions somebody was told about: one row per episode of (name, subject). gone_at: when it was first not seen any more; told_severity: the worst that was told, NULL while the beginning is untold; suppressed: sightings without a message; due and delivered: the message being sent and which receivers (digests of their addresses) have it; ended_at: when its end was told. No personal data.';
+create unique index if not exists alert_open_key on stats.alert (name, subject) where ended_at is null;
+create index if not exists alert_ended_at_idx on stats.alert (ended_at);
+
+create table if not exists stats.failed_check (
+    asset text not null,
+    check_name text not null,
+    partition text not null,
+    severity text not null check (severity in ('warn', 'error')),
+    run_id text not null,
+    failed_at timestamptz not null,
+    primary key (asset, check_name, partition)
+);
+comment on table stats.failed_check is
+    'Asset checks whose newest evaluation failed, one row per asset, check and partition (empty: unpartitioned), read from Dagster''s events; a later passing evaluation removes the row.';
+
+do $$
+declare
+    owned text;
+begin
+    foreach owned in array array['alert', 'failed_check'] loop
+        execute format('alter table stats.%I enable row level security', owned);
+        execute format('drop policy if exists pipeline_all on stats.%I', owned);
+        execute format('create policy pipeline_all on stats.%I to eventflow_pipeline using (true) with check (true)', owned);
+        execute format('drop policy if exists all_read on stats.%I', owned);
+        execute format('create policy all_read on stats.%I for select using ((select stats.caller_sees_all()))', owned);
+        execute format('grant select, insert, update, delete on stats.%I to eventflow_pipeline', owned);
+    end loop;
+end
+$$;
+select stats.grant_readers();

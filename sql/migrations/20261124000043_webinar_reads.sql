@@ -1,0 +1,101 @@
+-- Reading a webinar's concurrency, from buckets alone (W2, W3).
+create or replace function public.get_webinar_stats(
+    p_webinar_id uuid, p_from date, p_to date, p_interval text default '5m'
+) returns jsonb
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+    webinar record;
+    step interval := case p_interval when '5m' then interval '5 minutes' when '15m' then interval '15 minutes'
+                                     when '1h' then interval '1 hour' end;
+    readable uuid[];
+    state record;
+begin
+    select w.client_id, w.title, w.webinar_start_time into webinar from stats.webinars w where w.id = p_webinar_id;
+    readable := stats.readable_clients(webinar.client_id);
+    if webinar.client_id is null and readable is not null then
+        raise exception using errcode = '42501', message = 'you may not see this webinar',
+            hint = 'Ask for a webinar of a client you are a member of.';
+    end if;
+    if p_from is null or p_to is null or p_from > p_to then
+        raise exception using errcode = 'ST002',
+            message = format('the range %s..%s is reversed or has no end', p_from, p_to),
+            hint = 'Give two inclusive local dates, the earlier one first.';
+    end if;
+    if step is null then
+        raise exception using errcode = 'ST005', message = format('there is no interval %L', p_interval),
+            hint = 'Use 5m, 15m or 1h.';
+    end if;
+    -- Days still to come are not missing.
+    select min(s.computed_at) as as_of,
+           count(s.bucket_date) = count(days.day) and p_from >= (select c.first_partition from stats.calendar c) as complete
+    into state
+    from generate_series(
+        p_from, least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)), interval '1 day'
+    ) as days (day)
+    left join stats.webinar_day_state s on s.bucket_date = days.day::date;
+    return (
+        with bucket as materialized (
+            select b.bucket_start, date_bin(step, b.bucket_start, timestamptz '2000-01-01 00:00+00') as starts, b.source,
+                   b.sample_count, b.gaps, b.sum_viewers, b.min_viewers, b.max_viewers, b.last_viewers, b.max_at
+            from stats.webinar_stats_5min b
+            where b.webinar_id = p_webinar_id and b.bucket_date between p_from and p_to
+        ),
+        chosen as (
+            -- One source an interval: ours where it holds a sample, else the legacy job's, else our gap.
+            select distinct on (b.starts) b.starts, b.source
+            from bucket b
+            order by b.starts, (b.source = 'sampled' and b.sample_count > 0) desc, b.source = 'legacy' desc
+        ),
+        measured as (
+            select b.starts, b.source, sum(b.sample_count) as sample_count, sum(b.gaps) as gaps,
+                   min(b.min_viewers) as min_viewers, max(b.max_viewers) as max_viewers,
+                   sum(b.sum_viewers)::numeric / nullif(sum(b.sample_count), 0) as avg_viewers,
+                   (array_agg(b.last_viewers order by b.bucket_start desc) filter (where b.sample_count > 0))[1] as last_viewers,
+                   (array_agg(b.max_at order by b.max_viewers desc, b.max_at) filter (where b.max_viewers > 0))[1] as max_at
+            from bucket b
+            join chosen c on c.starts = b.starts and c.source = b.source
+            group by b.starts, b.source
+        ),
+        day as (
+            select d.*
+            from stats.webinar_stats_daily d
+            where d.webinar_id = p_webinar_id and d.bucket_date between p_from and p_to
+        )
+        select jsonb_build_object(
+            'webinar_id', p_webinar_id, 'title', webinar.title, 'webinar_start_time', webinar.webinar_start_time,
+            'from', p_from, 'to', p_to, 'interval', p_interval,
+            'peak', (
+                select jsonb_build_object('viewers', m.max_viewers, 'at', m.max_at, 'source', m.source)
+                from measured m
+                where m.max_viewers is not null
+                order by m.max_viewers desc, m.max_at
+                limit 1
+            ),
+            'series', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'start', m.starts, 'source', m.source, 'sample_count', m.sample_count, 'gaps', m.gaps,
+                    'min', m.min_viewers, 'max', m.max_viewers, 'avg', round(m.avg_viewers, 2), 'last', m.last_viewers
+                ) order by m.starts)
+                from measured m
+            ), '[]'),
+            'conversions', (select coalesce(sum(d.conversions), 0) from day d),
+            'days', coalesce((
+                select jsonb_agg(jsonb_build_object(
+                    'date', d.bucket_date, 'source', d.source, 'peak', d.peak_viewers, 'peak_at', d.peak_at,
+                    'avg_live', round(d.avg_viewers_live, 2), 'minutes_observed', d.minutes_observed,
+                    'minutes_missed', d.minutes_missed, 'unique_viewers', d.unique_viewers, 'hits', d.hits,
+                    'visits', d.visits, 'conversions', d.conversions, 'cvr', stats.share(d.conversions, d.visits),
+                    'campaign_shared', d.campaign_shared
+                ) order by d.bucket_date)
+                from day d
+            ), '[]'),
+            'as_of', state.as_of, 'complete', state.complete
+        )
+    );
+end
+$$;
+comment on function public.get_webinar_stats(uuid, date, date, text) is
+    'eventflow_pipeline: concurrency of a webinar over inclusive local dates (T3) in intervals of 5m, 15m or 1h, with its peak, and its days with visits and conversions (W3). Each interval has one source, sampled or legacy. Visits are of single days: do not add them up. Raises 42501, ST002, ST005 (unknown interval). [readers]';
+revoke execute on function public.get_webinar_stats(uuid, date, date, text) from public;
+select stats.grant_readers();

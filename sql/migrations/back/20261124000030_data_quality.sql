@@ -1,0 +1,3 @@
+drop function if exists public.get_data_quality(uuid, date, date);
+drop table if exists stats.threshold_override;
+drop table if exists stats.quality_daily;

@@ -1,0 +1,1 @@
+drop index concurrently if exists public.webinar_live_presence_last_seen_at_stats_idx;

@@ -1,0 +1,2 @@
+drop table if exists stats.webinar_day_state, stats.webinar_client_daily, stats.webinar_stats_daily,
+    stats.webinar_stats_5min, stats.webinar_sample;
