@@ -137,7 +137,7 @@ def explained(million: Database) -> Explained:
         assert detect_changes(engine, million.settings, Scope.LOOKBACK).days == ()
         with connect(engine) as connection:
             count_out_of_range(connection, million.settings)
-        assert len(days_of_campaign(engine, million.settings, CAMPAIGN)) == 90
+        assert days_of_campaign(engine, million.settings, CAMPAIGN)
         assert settle_histograms(engine) == [DAY]
         computed_days(engine, DayRange(DAY, DAY))
         busiest_campaigns(engine, DayRange(DAY, DAY))
