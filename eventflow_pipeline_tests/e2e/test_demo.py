@@ -54,7 +54,14 @@ def demo() -> Iterator[Demo]:
     address = re.search(r"http://127\.0\.0\.1:\d+", output)
     assert address, output
     yield Demo(process, home, output, address.group())
-    process.kill()
+    # A test that failed before the demo was stopped must not leave a stack behind.
+    left = [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        for child in (*left, process):
+            child.kill()
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -9,11 +9,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse import definition
 from eventflow_pipeline.warehouse.change_detection import Scope, stale_days
 from eventflow_pipeline.warehouse.day_replacement import replace_day
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.locks import day_lock
+from eventflow_pipeline.warehouse.repairs import forget_running_days
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
 
@@ -309,6 +311,37 @@ def test_the_ledger_says_why_a_number_changed(healed: Site) -> None:
         ("client", BETA): ("facts_added", "backfill", 4, 7, 4, 4, 0, 0),
     }
     assert tuple(rows[-1].values())[:4] == ("platform", None, "unchanged", "backfill")
+
+
+def test_the_ledger_of_a_day_that_was_still_running_is_forgotten_later(healed: Site) -> None:
+    database, ended = healed.database, healed.day(2)
+    database.execute(
+        "insert into stats.day_ledger (bucket_date, grain, cause, reason, author, replaced_at, hits_before, "
+        "hits_after, visits_before, visits_after, conversions_before, conversions_after) "
+        "values (:d, 'platform', 'facts_added', 'heal', 'x', :at, 1, 2, 1, 2, 0, 0)",
+        d=ended,
+        at=healed.at(ended, 600),
+    )
+    forget_running_days(database.pipeline, ended)
+    assert len(database.rows("select from stats.day_ledger where author = 'x'")) == 1
+    forget_running_days(database.pipeline, healed.today)
+    assert database.rows("select from stats.day_ledger where author = 'x'") == []
+    assert database.rows("select from stats.day_ledger where bucket_date = :d", d=ended), "after its end: kept"
+
+
+def test_waiting_for_another_workers_day_ends_with_the_setting(healed: Site) -> None:
+    impatient = Database(healed.database.settings.model_copy(update={"lock_timeout_seconds": 1}))
+    try:
+        with (
+            connect(healed.database.pipeline) as connection,
+            day_lock(connection, healed.today),
+            pytest.raises(UserError, match="EVENTFLOW_LOCK_TIMEOUT_SECONDS"),
+        ):
+            impatient.replace(healed.today)
+        assert impatient.replace(healed.today)
+        assert impatient.rows("show statement_timeout") == [{"statement_timeout": "10min"}]
+    finally:
+        impatient.close()
 
 
 def _wait_until_waiting(database: Database) -> None:
