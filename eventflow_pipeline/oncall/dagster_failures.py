@@ -19,6 +19,8 @@ FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_ra
 _LOOK_BACK = timedelta(days=7)
 _MOST_RUNS = 500
 _TICKS = 3
+#: A sensor or schedule that no longer exists keeps its last tick for ever.
+_FORGOTTEN = timedelta(days=8)
 #: Where the runbook explains a check that fails; the rest dispute a number.
 _CHECK_RUNBOOK = {
     "linkage": "linkage-drop",
@@ -97,6 +99,8 @@ def failed_ticks(instance: dg.DagsterInstance, now: datetime) -> list[Condition]
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=_TICKS + 1)
             if tick.status is not TickStatus.STARTED
         ]
+        if not ticks or now.timestamp() - ticks[0].timestamp > _FORGOTTEN.total_seconds():
+            continue
         failing = 0
         while failing < len(ticks) and ticks[failing].status is TickStatus.FAILURE:
             failing += 1
