@@ -160,7 +160,7 @@ _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename
   ... on PythonError { message } } } } } }
 """
-_LAUNCH = """
+LAUNCH_BACKFILL = """
 mutation Launch($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) { __typename
   ... on LaunchBackfillSuccess { backfillId }
   ... on PythonError { message } ... on InvalidSubsetError { message } ... on PartitionKeysNotFoundError { message }
@@ -179,7 +179,7 @@ def launch_backfill(stack: DagsterStack, asset_keys: list[list[str]], partitions
         "partitionNames": partitions,
         "title": title,
     }
-    answer = stack.graphql(_LAUNCH, params=params)["launchPartitionBackfill"]
+    answer = stack.graphql(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
     if answer["__typename"] != "LaunchBackfillSuccess":
         raise UserError(f"Dagster refused the backfill: {answer.get('message', answer['__typename'])}.")
     return str(answer["backfillId"])

@@ -4,12 +4,13 @@ Every comparison reads facts, buckets and state in one snapshot, so a day replac
 Nothing is written but scratch tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, text
 
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.differences import Comparison, Difference, Part
@@ -71,17 +72,20 @@ def compare_windows(
     """Range answers of every grain for the windows of ``lengths`` days that end on ``ends``, against the facts (M6).
 
     A window that would begin before the first partition begins there. One with a missing day cannot be answered and
-    one with a stale day is late: the day it ends on is reported as such and its windows are left out.
+    one with a stale day is late: the day it ends on is reported as such and its windows are left out. Lengths that a
+    pruned bridge does not allow are not asked for.
     """
     found = Comparison()
     for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
             status = _status(connection, settings, span)
+            longest = connection.execute(text("select bridge_days from stats.calendar")).scalar()
             windows = {
                 DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
                 for end in part
                 for length in lengths
+                if longest is None or length <= longest
             }
             late = {w for w in windows if any(status[day][1] for day in w)}
             unanswerable = {w for w in windows if any(not status[day][0] for day in w)}
@@ -110,6 +114,14 @@ def compare_windows(
     return found
 
 
+def compare_everything(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None) -> Comparison:
+    """All of the above for ``days``; each day is listed as checked, stale or missing by its own facts."""
+    found = compare_days(engine, settings, days, client_id)
+    ranges = compare_windows(engine, settings, days, client_id)
+    histograms = compare_histograms(engine, days, client_id)
+    return replace(found, differences=found.differences + ranges.differences + histograms.differences)
+
+
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     with connect(engine) as connection:
@@ -134,7 +146,7 @@ def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
     connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
 
 
-def _differences(connection: Connection, part: Part, name: str, parameters: dict[str, object]) -> list[Difference]:
+def _differences(connection: Connection, part: Part, name: str, parameters: Mapping[str, object]) -> list[Difference]:
     rows = connection.execute(statement(f"parity/select_{name}_differences"), parameters).mappings()
     return [_difference(part, row) for row in rows]
 
