@@ -6,10 +6,10 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from eventflow_pipeline_tests.defs.conftest import defs, instance
+from eventflow_pipeline_tests.defs.conftest import defs, instance, postgres_instance
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 
-__all__ = ["defs", "instance"]
+__all__ = ["defs", "instance", "postgres_instance"]
 
 
 @pytest.fixture
