@@ -139,7 +139,10 @@ def test_every_path_from_facts_to_people(
 def test_what_a_check_shows() -> None:
     """Differences name members, and a member may hold what it should not."""
     result = DayResult(
-        [{"grain": "utm", "utm_source": EMAIL, "raw": 1, "bucket": 2}, {"grain": "utm", "utm_source": PHONE}]
+        [
+            {"grain": "utm", "utm_source": EMAIL, "raw": 1, "bucket": 2},
+            {"grain": "utm", "utm_source": PHONE, "raw": 1, "bucket": 0},
+        ]
     )
     _clean(result.description + repr(result.metadata()))
     assert "grain utm, utm_source [redacted], raw 1, bucket 2 and 1 more" in result.description
