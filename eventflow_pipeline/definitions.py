@@ -3,6 +3,7 @@
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
+from eventflow_pipeline.defs.capture import captured_facts, captured_facts_schedule
 from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
 from eventflow_pipeline.defs.operations import (
@@ -16,6 +17,7 @@ from eventflow_pipeline.defs.quality import CHECKS, verify_job
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
+from eventflow_pipeline.defs.verification import verify_days_nightly, verify_today_hourly
 from eventflow_pipeline.defs.webinar import (
     webinar_checks,
     webinar_days,
@@ -33,6 +35,7 @@ defs = dg.Definitions(
         sweep_all_days,
         prune_history,
         webinar_stats_job,
+        captured_facts,
     ],
     schedules=[
         settle_days,
@@ -40,6 +43,9 @@ defs = dg.Definitions(
         sweep_all_days_nightly,
         prune_history_nightly,
         webinar_refresh,
+        verify_today_hourly,
+        verify_days_nightly,
+        captured_facts_schedule,
     ],
     sensors=[
         heal_changed_days,

@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
     if pages:
         from eventflow_pipeline.capture_app.pages import add_pages
 
-        add_pages(app, calls, store)
+        add_pages(app, calls)
     app.add_middleware(
         EntryMiddleware,
         rules=calls.rules,

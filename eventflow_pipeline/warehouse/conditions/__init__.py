@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.capture import capture_conditions
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
 from eventflow_pipeline.warehouse.conditions.silence import silences
@@ -37,6 +38,7 @@ SOURCES: tuple[Source, ...] = (
     Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005
     Source("personal_data", personal_members),
     Source("webinar_sampler", sampler_conditions),
+    Source("dead_letters", lambda engine, settings, now: capture_conditions(engine, settings)),  # noqa: ARG005
 )
 
 
