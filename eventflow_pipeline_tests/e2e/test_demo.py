@@ -8,12 +8,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
+import psycopg
 import pytest
+
+from eventflow_pipeline.warehouse.embedded import start_embedded
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -96,6 +101,46 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
         page.get_by_text("link_status").or_(page.get_by_text("sessionless_hits")).first.wait_for()
         page.get_by_text("unknown_link_share").first.wait_for()
         browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_what_the_pages_capture_is_linked_and_counted_by_itself(demo: Demo) -> None:
+    """Arrive, be redirected, register: schedule and sensor do the rest. Every captured entry has its visits."""
+    welcome = re.search(r"(http://127\.0\.0\.1:\d+)(/demo/([0-9a-f-]{36}))/welcome", demo.output)
+    assert welcome, demo.output
+    url, path, campaign = welcome.groups()
+    people = 3
+    for number in range(people):
+        with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as browser:
+            browser.get(f"{path}/welcome?utm_source=demo&utm_campaign=captured")
+            browser.get(f"{path}/go")
+            sent = browser.post(
+                f"{path}/register", data={"phone": f"0107777000{number}", "event_id": str(uuid.uuid4())}
+            )
+            assert sent.status_code == 200, sent.text
+    server = start_embedded(demo.home)
+    try:
+        with psycopg.connect(server.url("eventflow").render_as_string(False), autocommit=True) as connection:
+
+            def ask(query: str) -> tuple[int, ...] | None:
+                return connection.execute(query.encode(), [campaign]).fetchone()
+
+            linked = (
+                "select count(*)::int, count(linked_at)::int from stats.fact_surface s "
+                "join event_survey_entries e on e.id = s.fact_id where s.fact = 'entry' and e.campaign_id = %s"
+            )
+            counted = (
+                "select coalesce(sum(hits), 0)::int, coalesce(sum(visits), 0)::int, coalesce(sum(conversions), 0)::int "
+                "from stats.campaign_utm_daily where entity_id = %s and utm_campaign = 'captured'"
+            )
+            wanted = {linked: (people, people), counted: (2 * people, people, people)}
+            deadline = time.monotonic() + 240
+            while {query: ask(query) for query in wanted} != wanted:
+                assert time.monotonic() < deadline, [ask(query) for query in wanted]
+                time.sleep(1)
+    finally:
+        server.stop()
 
 
 @pytest.mark.slow
