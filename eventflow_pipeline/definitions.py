@@ -17,6 +17,7 @@ from eventflow_pipeline.defs.quality import CHECKS, verify_job
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
+from eventflow_pipeline.defs.verification import verify_days_nightly, verify_today_hourly
 from eventflow_pipeline.defs.webinar import (
     webinar_checks,
     webinar_days,
@@ -42,6 +43,8 @@ defs = dg.Definitions(
         sweep_all_days_nightly,
         prune_history_nightly,
         webinar_refresh,
+        verify_today_hourly,
+        verify_days_nightly,
         captured_facts_schedule,
     ],
     sensors=[

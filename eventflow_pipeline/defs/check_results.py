@@ -68,12 +68,16 @@ def report(
     one, and of the passing ones the newest ``recorded_days`` (an event each costs Dagster some 20 ms); the result
     without a partition sums up. A day never materialized has nothing a check of it could be shown at.
     """
+    targets_of: dict[dg.AssetKey, Mapping[str, int]] = {}
     for check, days in results.items():
         if context.has_partition_key:
             (result,) = days.values()
             yield _result(check, result.passed, result.severity, result.description, result.metadata())
             continue
-        targets = latest_materializations(context.instance, check.asset_key, [day.isoformat() for day in days])
+        if check.asset_key not in targets_of:
+            keys = [day.isoformat() for day in days]
+            targets_of[check.asset_key] = latest_materializations(context.instance, check.asset_key, keys)
+        targets = targets_of[check.asset_key]
         newest = set(sorted(days)[-recorded_days:])
         failing = sorted(day for day, result in days.items() if not result.passed)
         for day, result in days.items():

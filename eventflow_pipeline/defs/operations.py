@@ -20,7 +20,8 @@ from eventflow_pipeline.domain.days import contiguous, local_date, today
 from eventflow_pipeline.domain.repair import ChangedDay, RepairLimits, RepairPlan, plan_repairs
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.change_detection import Detection, Scope, detect_changes
-from eventflow_pipeline.warehouse.engine import pipeline_engine
+from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.migrations import require_calendar
 from eventflow_pipeline.warehouse.repairs import changed_days, unsettled_days
 
 _SETTINGS = load_settings()
@@ -31,12 +32,17 @@ _RECENT_PRIORITY = "10"
 
 @contextmanager
 def _evaluation() -> Iterator[tuple[Settings, Engine]]:
-    """Settings and an engine for one tick, in the code server, where the run's resource does not exist."""
+    """Settings and an engine for one tick, in the code server, where the run's resource does not exist.
+
+    Raises UserError, which the tick shows, when the database is not migrated or has another calendar (T1).
+    """
     settings = load_settings().model_copy(
         update={"statement_timeout_seconds": _EVALUATION_SECONDS, "lock_timeout_seconds": _EVALUATION_SECONDS}
     )
     engine = pipeline_engine(settings)
     try:
+        with connect(engine) as connection:
+            require_calendar(connection, settings)
         yield settings, engine
     finally:
         engine.dispose()

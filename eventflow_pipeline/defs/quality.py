@@ -24,12 +24,16 @@ from eventflow_pipeline.domain.differences import Comparison, Difference
 from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
+from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.parity import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity_repair import repair
 from eventflow_pipeline.warehouse.quality import findings
 
 RAW_PARITY = "raw_parity"
+
+#: Differences written to the log, one line each; the check's metadata and `eventflow verify` have the rest.
+_LOGGED = 50
 
 _DESCRIPTIONS: Mapping[str, str] = {
     "unknown_link": "Share of hits or entries without any link (Q4): more than usual for the client, or than half.",
@@ -137,10 +141,12 @@ def _compare_and_repair(
     found = compare()
     note = ""
     if found.differences:
-        rebuilt = repair(warehouse.engine, warehouse.settings, found, context.run.run_id)
+        done = repair(warehouse.engine, warehouse.settings, found, context.run.run_id)
         left = len(compare().differences)
-        note = f"rebuilt {', '.join(map(str, rebuilt))}, " + (f"{left} differences LEFT" if left else "agrees now")
+        note = f"{done}, " + (f"{left} differences LEFT" if left else "agrees now")
         context.log.error(f"{checks[0].name}: {len(found.differences)} differences; {note}")
+        for difference in found.differences[:_LOGGED]:
+            logger().error("parity_difference", run_id=context.run.run_id, **_log_fields(difference))
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
     for difference in found.differences:
         wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
@@ -156,6 +162,11 @@ def _compare_and_repair(
         }
         for check in checks
     }
+
+
+def _log_fields(difference: Difference) -> dict[str, object]:
+    fields: dict[str, object] = {**difference.row()}
+    return {"partition": fields.pop("day"), "client_id": difference.member.get("client_id"), **fields}
 
 
 CHECKS = [parity_checks, quality_checks]

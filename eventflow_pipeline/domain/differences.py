@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.personal_data import redact
 
 
 class Part(StrEnum):
@@ -41,13 +42,13 @@ class Difference:
         return DayRange(self.first, self.day) if self.part is Part.WINDOW else DayRange(self.day, self.day)
 
     def row(self) -> dict[str, str | int | None]:
-        """The difference as one flat row of a table."""
+        """The difference as one flat row of a table, to be shown: UTM values that look personal are redacted (S7)."""
         return {
             "part": self.part.value,
             "day": self.day.isoformat(),
             "first": self.first.isoformat(),
             "grain": self.grain,
-            "member": ", ".join(f"{key}={value}" for key, value in self.member.items()) or "(all)",
+            "member": ", ".join(f"{key}={redact(value)}" for key, value in self.member.items()) or "(all)",
             "measure": self.measure,
             "raw": self.raw,
             "stored": self.stored,

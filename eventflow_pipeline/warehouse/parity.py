@@ -4,8 +4,9 @@ Every comparison reads facts, buckets and state in one snapshot, so a day replac
 Nothing is written but scratch tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -110,6 +111,14 @@ def compare_windows(
     return found
 
 
+def compare_everything(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None) -> Comparison:
+    """All of the above for ``days``; each day is listed as checked, stale or missing by its own facts."""
+    found = compare_days(engine, settings, days, client_id)
+    ranges = compare_windows(engine, settings, days, client_id)
+    histograms = compare_histograms(engine, days, client_id)
+    return replace(found, differences=found.differences + ranges.differences + histograms.differences)
+
+
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     with connect(engine) as connection:
@@ -134,7 +143,7 @@ def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
     connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
 
 
-def _differences(connection: Connection, part: Part, name: str, parameters: dict[str, object]) -> list[Difference]:
+def _differences(connection: Connection, part: Part, name: str, parameters: Mapping[str, object]) -> list[Difference]:
     rows = connection.execute(statement(f"parity/select_{name}_differences"), parameters).mappings()
     return [_difference(part, row) for row in rows]
 

@@ -5,11 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
-from eventflow_pipeline.domain.deficit import DeficitRule
-from eventflow_pipeline.domain.quality import Finding, Judge, Threshold
+from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
@@ -17,6 +16,7 @@ from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.locks import quality_lock
 from eventflow_pipeline.warehouse.silence import quiet_streams
 from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.thresholds import judge
 
 #: Days measured from one snapshot.
 _DAYS_AT_ONCE = 10
@@ -66,27 +66,12 @@ def _measure_linkage(connection: Connection, settings: Settings, days: DayRange)
         )
 
 
-def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[RowMapping]:
+def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[Indicators]:
     """Stored indicators of ``days``, per client and for everything, with the medians they are judged against."""
+    asked = {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume}
     with connect(engine) as connection:
-        return connection.execute(
-            statement("quality/select_indicators"),
-            {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume},
-        ).mappings().all()  # fmt: skip
-
-
-def judge(engine: Engine, settings: Settings) -> Judge:
-    """Thresholds in force now: the settings', and those stored for single clients."""
-    with connect(engine) as connection:
-        rows = connection.execute(statement("quality/select_overrides")).all()
-    return Judge(
-        thresholds=settings.thresholds,
-        overrides={(row.client_id, row.name): Threshold(row.warn, row.error) for row in rows},
-        minimum_volume=settings.minimum_volume,
-        deficit_rule=DeficitRule(
-            settings.deficit_min_entries, settings.deficit_error_share, settings.deficit_warn_share
-        ),
-    )
+        rows = connection.execute(statement("quality/select_indicators"), asked)
+        return [dict(row) for row in rows.mappings()]
 
 
 def findings(engine: Engine, settings: Settings, days: DayRange, now: datetime | None = None) -> list[Finding]:
@@ -126,7 +111,7 @@ def _trailing_deficits(
 
 
 def _silences(engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime) -> Iterable[Finding]:
-    """Streams that were silent when a day ended, or are now; of long ranges the newest days only (it is for on-call)."""
+    """Streams that were silent when a day ended, or are now; of long ranges the newest days only: it is for on-call."""
     for day in list(days)[-_SILENCE_DAYS:]:
         at = min(now, day_start(day + timedelta(days=1), settings.zone))
         for quiet in quiet_streams(engine, settings, at):

@@ -1,4 +1,4 @@
-"""Streams of facts that are quiet for longer than they are used to (Q7), per client and, where kept, capture surface."""
+"""Streams of facts that are quiet for longer than they are used to (Q7), per client and, where kept, surface."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

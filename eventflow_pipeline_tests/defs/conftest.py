@@ -13,7 +13,7 @@ from eventflow_pipeline_tests.databases import Database, Databases
 
 
 @pytest.fixture
-def instance(
+def postgres_instance(
     database: Database, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance from the project's dagster.yaml, on a database of its own; the environment names both."""
@@ -30,6 +30,12 @@ def instance(
     with dg.DagsterInstance.get() as made:
         yield made
     databases.drop(storage)
+
+
+@pytest.fixture
+def instance(postgres_instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The instance tests use unless they say otherwise."""
+    return postgres_instance
 
 
 @pytest.fixture

@@ -90,8 +90,8 @@ DAMAGES = {
         {(Part.BUCKET, "utm_source", "hits", 1, None), (Part.BUCKET, "utm_source", "visits", 1, None)},
     ),
     "histogram, predecessor 3 days back": (
-        "update stats.client_returns set sessions = 5 where bucket_date = '2024-04-30' and previous_date = '2024-04-27' "
-        "and client_id = '00000000-0000-0000-0000-000000000001'",
+        "update stats.client_returns set sessions = 5 where bucket_date = '2024-04-30' "
+        "and previous_date = '2024-04-27' and client_id = '00000000-0000-0000-0000-000000000001'",
         {(Part.HISTOGRAM, "client", "sessions", 1, 5), (Part.WINDOW, "client", "visits", 3, -1)},
     ),
     "histogram, predecessor 60 days back": (
@@ -139,7 +139,8 @@ def test_damage_is_found_named_and_repaired(prepared: Database, damage: str) -> 
 
 def test_a_range_names_each_damaged_day_and_rebuilds_only_those(prepared: Database) -> None:
     prepared.execute(
-        "update stats.platform_daily set conversions = conversions + 1 where bucket_date in ('2024-04-27', '2024-04-30')"
+        "update stats.platform_daily set conversions = conversions + 1 "
+        "where bucket_date in ('2024-04-27', '2024-04-30')"
     )
     found = compare_days(prepared.pipeline, prepared.settings, DAYS)
     assert {d.day for d in found.differences} == {LAST - timedelta(days=3), LAST}

@@ -16,8 +16,14 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine, event
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.change_detection import (
+    Scope,
+    count_out_of_range,
+    days_of_campaign,
+    detect_changes,
+)
 from eventflow_pipeline.warehouse.day_replacement import replace_day
-from eventflow_pipeline.warehouse.engine import pipeline_engine
+from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.migrations import create_source, migrate
 from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days
@@ -126,7 +132,12 @@ def explained(million: Database) -> Explained:
     engine = pipeline_engine(million.settings)
     try:
         plans = Explained(engine)
+        assert detect_changes(engine, million.settings, Scope.NAMED, [DAY]).days == (DAY,)
         replace_day(engine, DAY, million.settings)
+        assert detect_changes(engine, million.settings, Scope.LOOKBACK).days == ()
+        with connect(engine) as connection:
+            count_out_of_range(connection, million.settings)
+        assert len(days_of_campaign(engine, million.settings, CAMPAIGN)) == 90
         assert settle_histograms(engine) == [DAY]
         computed_days(engine, DayRange(DAY, DAY))
         busiest_campaigns(engine, DayRange(DAY, DAY))

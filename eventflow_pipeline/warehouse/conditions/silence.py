@@ -6,12 +6,12 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.quality import judge
 from eventflow_pipeline.warehouse.silence import quiet_streams
+from eventflow_pipeline.warehouse.thresholds import judge
 
 
 def silences(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
-    """``silence`` per client and stream (subject: client/stream), judged by the thresholds in force. ``now``: instant (UTC)."""
+    """``silence`` per client and stream (subject: client/stream), by the thresholds in force; ``now`` is UTC."""
     judged = judge(engine, settings)
     found: list[Condition] = []
     for quiet in quiet_streams(engine, settings, now):
