@@ -53,7 +53,7 @@ def touched(
     """Touches after an arrival that carried ``carried`` (S2): the first never changes, the last always follows."""
     if not carried:
         return first, last, ()
-    touch = Touch(carried, request.now, referrer)
+    touch = Touch(carried, int(request.now), referrer)
     cookies = [touch_cookie(rules, "last", touch, path)]
     if first is None:
         cookies.insert(0, touch_cookie(rules, "first", touch, path))

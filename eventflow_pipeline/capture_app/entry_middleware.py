@@ -77,7 +77,7 @@ def capture_request(scope: Scope) -> CaptureRequest:
         pairs = []
     purpose = headers.get("sec-purpose", "") + headers.get("purpose", "") + headers.get("x-moz", "")
     return CaptureRequest(
-        now=int(time.time()),
+        now=time.time(),
         new_session_id=str(uuid.uuid4()),
         new_event_id=str(uuid.uuid4()),
         path=scope["path"],
