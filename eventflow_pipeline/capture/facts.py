@@ -192,8 +192,8 @@ def _log(
         "fact": kind,
         "event_id": fact["event_id"],
         "campaign_id": fact["campaign_id"],
-        "session": session.taken_from,
+        "session_from": session.taken_from,
         "attribution": source,
-        "cookies": list(known.problems),
+        "cookie_problems": list(known.problems),
         "rejected": list(rejected),
     }

@@ -244,6 +244,9 @@ def test_nothing_personal_is_logged(app: Serving, capfd: pytest.CaptureFixture[s
     text = json.dumps(lines, ensure_ascii=False)
     for secret in ("kim", "010", "secret-session", "Hana"):
         assert secret not in text
+    arrival = next(line for line in lines if line["event"] == "arrival")
+    assert arrival["cookie_problems"] == ["session:tampered"]
+    assert arrival["rejected"] == ["utm_source:email", "utm_medium:phone"]
     refused = next(line for line in lines if line["event"] == "capture_refused")
     assert refused["reason"].startswith("23502 event_survey_entries campaign_id")
     assert refused["level"] == "warning"
