@@ -6,7 +6,7 @@ The planner's settings are Postgres' own defaults; 90 days of facts are analysed
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,16 +16,20 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine, event
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse import quality
 from eventflow_pipeline.warehouse.change_detection import (
     Scope,
     count_out_of_range,
     days_of_campaign,
     detect_changes,
 )
+from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence, deficits
 from eventflow_pipeline.warehouse.day_replacement import replace_day
 from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.explanations import explain
 from eventflow_pipeline.warehouse.histograms import settle_histograms
 from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline.warehouse.parity import compare_days
 from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days
 from eventflow_pipeline.warehouse.sql_files import sql_root, statement
 from eventflow_pipeline_tests.conftest import settings_for
@@ -34,6 +38,7 @@ from eventflow_pipeline_tests.databases import Database, Databases
 FACTS = ("event_access_logs", "event_survey_entries")
 FIRST = date(2024, 1, 1)
 DAY = date(2024, 2, 10)
+NOON = datetime(2024, 2, 10, 3, tzinfo=UTC)
 CLIENT, CAMPAIGN = UUID(int=1), UUID(int=1001)
 
 _FILL = """
@@ -137,8 +142,13 @@ def explained(million: Database) -> Explained:
         assert detect_changes(engine, million.settings, Scope.LOOKBACK).days == ()
         with connect(engine) as connection:
             count_out_of_range(connection, million.settings)
-        assert len(days_of_campaign(engine, million.settings, CAMPAIGN)) == 90
+        assert days_of_campaign(engine, million.settings, CAMPAIGN)
         assert settle_histograms(engine) == [DAY]
+        quality.measure(engine, million.settings, DayRange(DAY, DAY))
+        compare_days(engine, million.settings, DayRange(DAY, DAY))
+        explain(engine, million.settings, str(CLIENT), DAY)
+        deficits(engine, million.settings, NOON)
+        deficit_evidence(engine, CLIENT, NOON - timedelta(hours=1), NOON)
         computed_days(engine, DayRange(DAY, DAY))
         busiest_campaigns(engine, DayRange(DAY, DAY))
     finally:
