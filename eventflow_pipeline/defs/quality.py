@@ -165,7 +165,7 @@ def _compare_and_repair(
 
 
 def _log_fields(difference: Difference) -> dict[str, object]:
-    fields: dict[str, object] = difference.row()
+    fields: dict[str, object] = {**difference.row()}
     return {"partition": fields.pop("day"), "client_id": difference.member.get("client_id"), **fields}
 
 
