@@ -3,6 +3,7 @@
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
+from eventflow_pipeline.defs.capture import captured_facts, captured_facts_schedule
 from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
 from eventflow_pipeline.defs.operations import (
@@ -34,6 +35,7 @@ defs = dg.Definitions(
         sweep_all_days,
         prune_history,
         webinar_stats_job,
+        captured_facts,
     ],
     schedules=[
         settle_days,
@@ -43,6 +45,7 @@ defs = dg.Definitions(
         webinar_refresh,
         verify_today_hourly,
         verify_days_nightly,
+        captured_facts_schedule,
     ],
     sensors=[
         heal_changed_days,

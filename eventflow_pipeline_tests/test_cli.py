@@ -64,6 +64,12 @@ def test_several_runs_when_days_per_run_is_set(eventflow: Eventflow) -> None:
     assert (answer["done"], len(answer["runs"])) == (5, 3)
 
 
+def test_a_ticket_is_in_the_ledger(eventflow: Eventflow, database: Database) -> None:
+    done = eventflow("backfill", "--from", "2024-03-01", "--to", "2024-03-01", "--ticket", "EF-7", "--json")
+    assert json.loads(done.stdout)["done"] == 1
+    assert {row["reason"] for row in database.rows("select reason from stats.day_ledger")} == {"backfill: EF-7"}
+
+
 def test_bad_dates(eventflow: Eventflow) -> None:
     refused(eventflow("backfill", "--from", "3rd of May"), "--from '3rd of May'", "YYYY-MM-DD")
     refused(

@@ -1,5 +1,5 @@
 -- HOW: about 2.5 visit hits a session, in order of time as production writes them. A tenth of the sessions return on one
--- to four later days. A session belongs to one client; seven of eight of its hits on a day repeat the day's campaign and
+-- or two later days. A session belongs to one client; seven of eight of its hits on a day repeat the day's campaign and
 -- link (double mounts, page views), the others go to another campaign of the client.
 -- Inputs: :sessions, :days, :first_day (a date in Asia/Seoul).
 insert into public.event_access_logs (
@@ -38,14 +38,14 @@ from (
         select session * 8 + n as seen, floor(:days * public.chance(session, 4))::int
             + case when n = 0 then 0 else 1 + floor(30 * power(public.chance(session * 8 + n, 5), 2))::int end as day
         from generate_series(0, case when public.chance(session, 6) < 0.1
-                                     then 1 + floor(4 * public.chance(session, 7))::int else 0 end) n
+                                     then 1 + floor(1.5 * public.chance(session, 7))::int else 0 end) n
     ) d
     cross join lateral (
         select d.seen * 8 + n as hit
-        from generate_series(0, case when public.chance(d.seen, 8) < 0.08 then 4
-                                     when public.chance(d.seen, 8) < 0.15 then 3
-                                     when public.chance(d.seen, 8) < 0.30 then 2
-                                     when public.chance(d.seen, 8) < 0.55 then 1 else 0 end) n
+        from generate_series(0, case when public.chance(d.seen, 8) < 0.10 then 4
+                                     when public.chance(d.seen, 8) < 0.18 then 3
+                                     when public.chance(d.seen, 8) < 0.36 then 2
+                                     when public.chance(d.seen, 8) < 0.66 then 1 else 0 end) n
     ) h
     where d.day < :days
 ) made

@@ -11,6 +11,7 @@ latest materialization, is counted as it should be; one aimed elsewhere is not c
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,13 +93,7 @@ def log_partition_check(
     )
 
 
-def _storage(instance: dg.DagsterInstance) -> "_Connected":
-    connected: _Connected = instance.event_log_storage.index_connection()  # type: ignore[attr-defined]
+def _storage(instance: dg.DagsterInstance) -> AbstractContextManager[Connection]:
+    """A connection to Dagster's own database."""
+    connected: AbstractContextManager[Connection] = instance.event_log_storage.index_connection()  # type: ignore[attr-defined]
     return connected
-
-
-class _Connected:
-    """A context manager that gives a connection to Dagster's own database."""
-
-    def __enter__(self) -> Connection: ...  # type: ignore[empty-body]
-    def __exit__(self, *_: object) -> None: ...

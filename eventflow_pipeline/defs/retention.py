@@ -7,7 +7,7 @@ import dagster as dg
 from eventflow_pipeline.defs.dagster_private import delete_orphaned_check_executions, purge_ticks, superseded_runs
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.repairs import forget_passes
+from eventflow_pipeline.warehouse.repairs import forget_passes, forget_running_days
 
 #: Runs deleted by one run of the job; the next one goes on.
 _MOST = 20_000
@@ -27,6 +27,7 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     checks = delete_orphaned_check_executions(context.instance)
     purge_ticks(context.instance, before)
     forget_passes(warehouse.engine, before)
+    forget_running_days(warehouse.engine, before.astimezone(warehouse.settings.zone).date())
     context.log.info(f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {checks} check executions")
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.domain.grains import BY_NAME, KEY_COLUMNS, MEASURES, Grain
-from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text
+from eventflow_pipeline.warehouse.sql_files import full_text, sql_root
 
 VISITS, ENTRIES, LINKS = "event_access_logs", "event_survey_entries", "campaign_link_meta"
 SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
@@ -74,7 +74,7 @@ def _table(name: str, columns: Sequence[str], lineage: dg.TableColumnLineage, sq
                 dg.LocalFileCodeReference(file_path=str(sql_root() / f"{sql}.sql"), line_number=1, label=sql)
             ]
         ),
-        "definition": dg.MetadataValue.md(f"`sql/{sql}.sql`\n\n```sql\n{sql_text(sql)}\n```"),
+        "definition": dg.MetadataValue.md(f"`sql/{sql}.sql`\n\n```sql\n{full_text(sql)}\n```"),
     }
 
 

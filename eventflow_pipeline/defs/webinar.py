@@ -1,18 +1,16 @@
 """Webinar concurrency (C3): the sampler, the days of five-minute buckets, when they are refreshed and their checks."""
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
 from sqlalchemy import RowMapping
 
+from eventflow_pipeline.defs.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.runs import range_tags
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.defs.webinar_metadata import (
     DAILY_STATS,
@@ -50,9 +48,11 @@ def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata:
     )
 
 
+#: One step writes both assets: a backfill that also holds the bridge must see it before either, or Dagster refuses.
+_BRIDGE = dg.AssetKey(["stats", "session_days"])
 _FIVE_MINUTES = _spec(
     FIVE_MINUTES,
-    [source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")],
+    [*(source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")), _BRIDGE],
     "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): "
     "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are "
     "carried under `source = 'legacy'` and never mixed with ours.",
@@ -60,7 +60,7 @@ _FIVE_MINUTES = _spec(
 )
 _DAILY = _spec(
     DAILY_STATS,
-    [FIVE_MINUTES, dg.AssetKey(["stats", "session_days"]), source_key("webinar_live_presence"), source_key("webinars")],
+    [FIVE_MINUTES, _BRIDGE, source_key("webinar_live_presence"), source_key("webinars")],
     "Days of webinars: peak and when, average while live, minutes observed and missed, unique viewers by presence, "
     "visits and conversions of the webinar and its registration campaign (W3). `stats.webinar_client_daily`, replaced "
     "with it, counts a campaign that two webinars name once. Screens ask `public.get_webinar_stats`.",
@@ -167,75 +167,41 @@ _CHECKS = (
 )
 
 
-@dg.multi_asset_check(specs=_CHECKS, name="webinar_checks", pool="facts")
+@dg.multi_asset_check(specs=_CHECKS, name="check_webinars")
 def webinar_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
     """Every check of every day of the run, from one statement."""
-    run = context.op_execution_context
-    days = [date.fromisoformat(key) for key in run.partition_keys]
-    found = findings(warehouse.engine, DayRange(min(days), max(days)))
-    for spec in _CHECKS:
-        results = {day: _result(spec, found[day]) for day in days}
-        if not run.has_partition_key:
-            _record_by_day(run, spec, results)
-        failed = {day: result for day, result in results.items() if not result.passed}
-        worst = [r for r in failed.values() if r.severity is dg.AssetCheckSeverity.ERROR] or list(failed.values())
-        yield dg.AssetCheckResult(
-            asset_key=spec.asset_key,
-            check_name=spec.name,
-            passed=not failed,
-            severity=worst[0].severity if worst else dg.AssetCheckSeverity.ERROR,
-            metadata={
-                "days_failed": len(failed),
-                **({"days": ", ".join(map(str, sorted(failed)[:20]))} if failed else {}),
-                **(next(iter(results.values())).metadata if len(results) == 1 else {}),
-            },
-        )
+    days = run_days(context)
+    found = findings(warehouse.engine, DayRange(days[0], days[-1]))
+    results = {spec.key: {day: _CHECKED[spec.name](found[day]) for day in days} for spec in _CHECKS}
+    yield from report(context, results, warehouse.settings.checks_recorded_days)
 
 
-def _result(spec: dg.AssetCheckSpec, found: RowMapping) -> dg.AssetCheckResult:
-    """What one check says of one day."""
-    warn, error = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
-    if spec.name == "completeness":
-        missed, owed = int(found["minutes_missed"]), int(found["minutes_owed"])
-        return dg.AssetCheckResult(
-            passed=missed == 0,
-            severity=error if missed > tolerated_misses(owed) else warn,
-            metadata={"minutes_missed": missed, "minutes_owed": owed},
-        )
-    if spec.name == "min_average_max":
-        ours, legacy = int(found["disordered"]), int(found["disordered_legacy"])
-        return dg.AssetCheckResult(
-            passed=ours + legacy == 0,
-            severity=error if ours else warn,
-            metadata={"buckets": ours, "legacy_buckets": legacy},
-        )
-    over = int(found["over_known"])
-    return dg.AssetCheckResult(passed=over == 0, severity=error, metadata={"webinars": over})
-
-
-def _record_by_day(
-    run: dg.OpExecutionContext, spec: dg.AssetCheckSpec, results: Mapping[date, dg.AssetCheckResult]
-) -> None:
-    """In a range run Dagster would store one evaluation without a partition: give every day its own."""
-    stored = run.instance.get_latest_storage_id_by_partition(
-        spec.asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION, {day.isoformat() for day in results}
+def _completeness(found: RowMapping) -> DayResult:
+    missed, owed = int(found["minutes_missed"]), int(found["minutes_owed"])
+    wrong = [{"minutes_missed": missed, "minutes_owed": owed}] if missed else []
+    return DayResult(
+        wrong,
+        "error" if missed > tolerated_misses(owed) else "warn",
+        numbers={"minutes_missed": missed, "minutes_owed": owed},
     )
-    for day, result in results.items():
-        if (storage_id := stored.get(day.isoformat())) is None:
-            continue
-        run.log_event(
-            dg.AssetCheckEvaluation(  # type: ignore[arg-type]
-                asset_key=spec.asset_key,
-                check_name=spec.name,
-                partition=day.isoformat(),
-                passed=result.passed,
-                severity=result.severity,
-                metadata=result.metadata,
-                target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-                    storage_id=storage_id, run_id=run.run_id, timestamp=time.time()
-                ),
-            )
-        )
+
+
+def _order(found: RowMapping) -> DayResult:
+    ours, legacy = int(found["disordered"]), int(found["disordered_legacy"])
+    wrong = [{"source": s, "buckets": n} for s, n in (("sampled", ours), ("legacy", legacy)) if n]
+    return DayResult(wrong, "error" if ours else "warn")
+
+
+def _known_viewers(found: RowMapping) -> DayResult:
+    over = int(found["over_known"])
+    return DayResult([{"webinars": over}] if over else [])
+
+
+_CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
+    "completeness": _completeness,
+    "min_average_max": _order,
+    "peak_within_known_viewers": _known_viewers,
+}
 
 
 @dg.sensor(
@@ -275,11 +241,7 @@ def webinar_refresh(context: dg.ScheduleEvaluationContext, warehouse: Warehouse)
     return [
         dg.RunRequest(
             run_key=f"{JOB}:{now.isoformat()}:{days}",
-            tags={
-                "dagster/asset_partition_range_start": days.first.isoformat(),
-                "dagster/asset_partition_range_end": days.last.isoformat(),
-                "dagster/priority": "5",
-            },
+            tags={**range_tags(days), "dagster/priority": "5"},
         )
         for days in ranges
     ]

@@ -90,7 +90,7 @@ def daily_metadata() -> dict[str, object]:
 def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.MarkdownMetadataValue:
     """The curves of ``warehouse.webinar.reads.curves`` as a picture in Markdown, local times of ``zone``.
 
-    Ours: average as a line within minimum and maximum, gaps left open and marked below. Legacy: dashed.
+    Ours: average as a line within minimum and maximum, gaps left open and marked below. Legacy: dotted.
     """
     from matplotlib.dates import DateFormatter
     from matplotlib.figure import Figure
@@ -104,13 +104,15 @@ def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.
         times = [row["bucket_start"] for row in curve]
         average = [_number(row["avg_viewers"]) for row in curve]
         label = curve[0]["title"] + (" (legacy)" if source == "legacy" else "")
-        axes.plot(times, average, color=colour, linestyle="--" if source == "legacy" else "-", label=label)
-        if source == "sampled":
-            lowest = [_number(row["min_viewers"]) for row in curve]
-            highest = [_number(row["max_viewers"]) for row in curve]
-            axes.fill_between(times, lowest, highest, color=colour, alpha=0.25, linewidth=0)
-            holes = [row["bucket_start"] for row in curve if row["gaps"]]
-            axes.plot(holes, [0] * len(holes), "x", color="red", label="minutes missed" if holes else None)
+        if source == "legacy":
+            axes.plot(times, average, color="black", linestyle=":", alpha=0.7, label=label)
+            continue
+        axes.plot(times, average, color=colour, label=label)
+        lowest = [_number(row["min_viewers"]) for row in curve]
+        highest = [_number(row["max_viewers"]) for row in curve]
+        axes.fill_between(times, lowest, highest, color=colour, alpha=0.25, linewidth=0)
+        holes = [row["bucket_start"] for row in curve if row["gaps"]]
+        axes.plot(holes, [0] * len(holes), "x", color="red", label="minutes missed" if holes else None)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("viewers")
     axes.set_title(title)

@@ -84,6 +84,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
     the_day = {"bucket_date": day}
     with connect(engine) as connection:
         connection.execute(statement("session_days/create_stage"))
+        connection.execute(statement("buckets/create_cells"))
         connection.execute(statement("buckets/create_stage"))
         connection.execute(statement("change_detection/create_day_counts"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
@@ -99,6 +100,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             if connection.execute(statement("partition_state/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("session_days/insert_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
+            connection.execute(statement("buckets/insert_cells"))
             for grain in grains:
                 connection.execute(statement("buckets/insert_stage"), dict(grain))
             connection.execute(

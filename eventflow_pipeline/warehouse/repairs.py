@@ -26,6 +26,15 @@ def unsettled_days(engine: Engine, first: date, today: date, since: datetime) ->
         return [ChangedDay(row.bucket_date, since, row.computed_at, row.run_id) for row in rows]
 
 
+def forget_running_days(engine: Engine, settled_before: date) -> None:
+    """Delete the ledger of days while they were still running, of days before ``settled_before``.
+
+    A running day is replaced every minute and only grows; what was changed after its end stays for good.
+    """
+    with connect(engine) as connection:
+        connection.execute(statement("ledger/delete_running_days"), {"settled_before": settled_before})
+
+
 def forget_passes(engine: Engine, before: datetime) -> None:
     """Delete the record of passes of change detection from before ``before``, the latest of each scope excepted."""
     with connect(engine) as connection:

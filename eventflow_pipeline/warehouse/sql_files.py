@@ -21,14 +21,19 @@ def sql_text(name: str) -> str:
 
 
 @cache
-def statement(name: str) -> TextClause:
-    """``sql/<name>.sql`` as a statement whose parameters are written ``:name``.
+def full_text(name: str) -> str:
+    """Text of ``sql/<name>.sql`` with every ``{include other/name}`` replaced by the text of that other file.
 
-    ``{include other/name}`` in a file stands for the text of that other file, so that what a number is and how
-    it is stored stay in files of their own.
+    So what a number is and how it is stored stay in files of their own.
     """
     body = sql_text(name)
     while (start := body.find("{include ")) >= 0:
         end = body.index("}", start)
         body = body[:start] + sql_text(body[start + len("{include ") : end]).strip() + body[end + 1 :]
-    return text(body)
+    return body
+
+
+@cache
+def statement(name: str) -> TextClause:
+    """``sql/<name>.sql``, whole, as a statement whose parameters are written ``:name``."""
+    return text(full_text(name))

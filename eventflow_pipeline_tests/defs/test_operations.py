@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline_tests.databases import Database
@@ -229,3 +231,27 @@ def test_a_started_run_whose_process_is_gone_is_reported(
         assert "reported" not in _reason(tick())
     statuses = [instance.get_run_by_id(run.run_id).status for run in (*runs, other)]  # type: ignore[union-attr]
     assert [status.value for status in statuses] == ["STARTED", "FAILURE", "STARTED"]
+
+
+def test_old_ranges_do_not_starve_todays_refresh(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Queued first: a big backfill and old changed days. Queued last: today. Asked of Dagster's own queue."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eventflow_pipeline"), "__repository__")
+    job = RemoteJobOrigin(repository, "daily_buckets")
+
+    def queue(tags: dict[str, str]) -> str:
+        run = instance.create_run_for_job(
+            defs.resolve_job_def("daily_buckets"), tags=tags, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=job
+        )
+        return run.run_id
+
+    for back in (0, 5, 7, 9):
+        _visits(database, _ago(back))
+    today_s, *old = tick().run_requests or ()
+    backfills = [queue({"dagster/backfill": "b", START: str(_ago(9)), END: str(_ago(9))}) for _ in range(8)]
+    history = [queue(dict(request.tags)) for request in old]
+    refresh = queue(dict(today_s.tags))
+    daemon = QueuedRunCoordinatorDaemon(interval_seconds=5)
+    chosen = daemon._get_runs_to_dequeue(instance, instance.get_concurrency_config(), None)
+    assert [run.run_id for run in chosen] == [refresh, *backfills[:2], history[0]]

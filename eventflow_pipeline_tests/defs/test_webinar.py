@@ -1,7 +1,6 @@
 """The webinar assets, checks, sampler and refresh as Dagster runs them."""
 
 import base64
-import importlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,16 +19,11 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def surface(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``defs.webinar``, loaded for this test's first partition and a window that fits the broadcast."""
+def surface(defs: dg.Definitions, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The definitions, with a window that fits the broadcast."""
     monkeypatch.setenv("EVENTFLOW_WEBINAR_BEFORE_MINUTES", "5")
     monkeypatch.setenv("EVENTFLOW_WEBINAR_AFTER_MINUTES", "20")
-    import eventflow_pipeline.definitions as definitions
-    from eventflow_pipeline.defs import marketing, partitions, webinar
-
-    for module in (partitions, marketing, webinar, definitions):
-        importlib.reload(module)
-    return definitions.defs
+    return defs
 
 
 @pytest.fixture

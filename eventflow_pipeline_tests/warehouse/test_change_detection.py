@@ -2,18 +2,20 @@
 
 import threading
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse import definition
-from eventflow_pipeline.warehouse.change_detection import Scope, stale_days
+from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes, stale_days
 from eventflow_pipeline.warehouse.day_replacement import replace_day
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.locks import day_lock
+from eventflow_pipeline.warehouse.repairs import forget_running_days
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
 
@@ -66,7 +68,6 @@ _ENTRY_IN_DAY = "created_at >= :day_start and created_at < :day_end"
 _ONE = f"id = (select min(id::text)::uuid from event_access_logs where {_IN_DAY} and campaign_id = :spring)"
 
 
-@pytest.mark.parametrize("back", [0, 20], ids=["today", "settled"])
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
@@ -103,10 +104,11 @@ _ONE = f"id = (select min(id::text)::uuid from event_access_logs where {_IN_DAY}
         ),
     ],
 )
-def test_changed_facts(healed: Site, change: Callable[[Site, date], None], cause: str, back: int) -> None:
-    day = healed.day(back)
-    change(healed, day)
-    assert healed.heal() == {day: cause}
+def test_changed_facts(healed: Site, change: Callable[[Site, date], None], cause: str) -> None:
+    days = healed.day(20), healed.today
+    for day in days:
+        change(healed, day)
+    assert healed.heal() == dict.fromkeys(days, cause)
     assert healed.heal() == {}
 
 
@@ -154,9 +156,8 @@ def test_deleted_and_restored_facts_leave_no_trace(healed: Site) -> None:
     assert healed.state(day)["stale_since"] is None
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_what_the_computation_does_not_read_changes_nothing(healed: Site) -> None:
+    for change in (
         "update event_access_logs set user_agent = 'x', referrer = 'https://a.example', utm_term = 't'",
         "update event_access_logs set entry_id = gen_random_uuid(), converted_at = now()",
         "update event_access_logs set utm_source = ' KAKAO ' where utm_source = 'kakao'",
@@ -166,11 +167,9 @@ def test_deleted_and_restored_facts_leave_no_trace(healed: Site) -> None:
         "update campaign_link_meta set name = 'renamed', status = 'paused'",
         "insert into campaign_link_meta (client_id, name, cid) select id, 'unused', 'UNUSED00' from clients",
         "insert into event_survey_campaigns (client_id, title) select id, 'unused' from clients",
-    ],
-)
-def test_what_the_computation_does_not_read_changes_nothing(healed: Site, change: str) -> None:
-    healed.database.execute(change)
-    assert healed.detect().days == ()
+    ):
+        healed.database.execute(change)
+        assert healed.detect().days == (), change
 
 
 def test_definition_grains_and_zone_are_part_of_a_day(healed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +202,33 @@ def test_scopes_look_where_they_should(site: Site) -> None:
         "select scope, days_checked, days_changed from stats.detection_pass order by started_at"
     )
     assert [tuple(p.values()) for p in passes] == [("lookback", 4, 2), ("sweep", 11, 3), ("all", 61, 4)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "changes"),
+    [
+        ("America/Havana", [date(2025, 3, 9), date(2025, 11, 2)]),  # midnight missing, midnight twice
+        ("Atlantic/Azores", [date(2025, 3, 30), date(2025, 10, 26)]),
+        ("Asia/Kathmandu", [date(2025, 5, 1)]),
+    ],
+)
+def test_detection_and_replacement_agree_on_days_whose_clock_changes(
+    database: Database, zone: str, changes: list[date]
+) -> None:
+    database.set_calendar(zone, date(2025, 1, 1))
+    for number, change in enumerate(changes):
+        noon = datetime(change.year, change.month, change.day, 12, tzinfo=UTC)
+        database.execute(
+            "insert into event_access_logs (campaign_id, session_id, accessed_at) select :c, 's' || n, "
+            "cast(:noon as timestamptz) + n * interval '15 minutes' from generate_series(-200, 200) n",
+            c=UUID(int=number + 1),
+            noon=noon,
+        )
+    found = detect_changes(database.pipeline, database.settings, Scope.ALL)
+    assert len(found.days) >= 4 * len(changes)
+    database.replace(*found.days)
+    assert sum(row["hits"] for row in database.rows("select hits from stats.partition_state")) == 401 * len(changes)
+    assert detect_changes(database.pipeline, database.settings, Scope.ALL).days == ()
 
 
 def test_a_late_fact_is_found_by_when_it_was_recorded(healed: Site) -> None:
@@ -312,6 +338,37 @@ def test_the_ledger_says_why_a_number_changed(healed: Site) -> None:
         ("client", BETA): ("facts_added", "backfill", 4, 7, 4, 4, 0, 0),
     }
     assert tuple(rows[-1].values())[:4] == ("platform", None, "unchanged", "backfill")
+
+
+def test_the_ledger_of_a_day_that_was_still_running_is_forgotten_later(healed: Site) -> None:
+    database, ended = healed.database, healed.day(2)
+    database.execute(
+        "insert into stats.day_ledger (bucket_date, grain, cause, reason, author, replaced_at, hits_before, "
+        "hits_after, visits_before, visits_after, conversions_before, conversions_after) "
+        "values (:d, 'platform', 'facts_added', 'heal', 'x', :at, 1, 2, 1, 2, 0, 0)",
+        d=ended,
+        at=healed.at(ended, 600),
+    )
+    forget_running_days(database.pipeline, ended)
+    assert len(database.rows("select from stats.day_ledger where author = 'x'")) == 1
+    forget_running_days(database.pipeline, healed.today)
+    assert database.rows("select from stats.day_ledger where author = 'x'") == []
+    assert database.rows("select from stats.day_ledger where bucket_date = :d", d=ended), "after its end: kept"
+
+
+def test_waiting_for_another_workers_day_ends_with_the_setting(healed: Site) -> None:
+    impatient = Database(healed.database.settings.model_copy(update={"lock_timeout_seconds": 1}))
+    try:
+        with (
+            connect(healed.database.pipeline) as connection,
+            day_lock(connection, healed.today),
+            pytest.raises(UserError, match="EVENTFLOW_LOCK_TIMEOUT_SECONDS"),
+        ):
+            impatient.replace(healed.today)
+        assert impatient.replace(healed.today)
+        assert impatient.rows("show statement_timeout") == [{"statement_timeout": "10min"}]
+    finally:
+        impatient.close()
 
 
 def _wait_until_waiting(database: Database) -> None:

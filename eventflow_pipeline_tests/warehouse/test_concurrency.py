@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.locks import day_lock
 from eventflow_pipeline.warehouse.migrations import rebuild
@@ -54,18 +55,20 @@ def test_eight_processes_on_the_same_days(
         "DAGSTER_POSTGRES_URL": databases.url(storage),
     }
     first, last = str(DAYS.first), str(DAYS.last)
-    backfill = [str(Path(sys.executable).with_name("eventflow")), "backfill", "--from", first, "--to", last]
+    eventflow = str(Path(sys.executable).with_name("eventflow"))
     worker = [sys.executable, "-m", "eventflow_pipeline_tests.warehouse.concurrent_worker"]
+    commands = [[eventflow, "backfill", "--from", first, "--to", last], [eventflow, "heal"]]
+    commands += [[*worker, kind, seed, first, last] for kind in ("replace", "sensor") for seed in ("1", "2", "3")]
     processes = [
         subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for command in [backfill, backfill, *([*worker, str(seed), first, last] for seed in range(6))]
+        for command in commands
     ]
     changes = 0
     while any(process.poll() is None for process in processes):
         facts.change()
         facts.commit()
         changes += 1
-        time.sleep(0.2)
+        time.sleep(0.5)
     for process in processes:
         output, _ = process.communicate()
         assert process.returncode == 0, output
@@ -73,8 +76,9 @@ def test_eight_processes_on_the_same_days(
     assert database.rows("select deadlocks from pg_stat_database where datname = current_database()") == [
         {"deadlocks": 0}
     ]
-    # What is left to do is what changed last; then everything is as one clean load would have it.
-    database.replace(*DAYS)
+    # What is left to do is what changed last; a heal finds it, and everything is as one clean load would have it.
+    detection = detect_changes(database.pipeline, database.settings, Scope.NAMED, DAYS)
+    database.replace(*detection.days)
     database.settle()
     assert database.rows("select 1 from stats.partition_state where histogram_pending") == []
     assert facts.wrong_ranges() == []

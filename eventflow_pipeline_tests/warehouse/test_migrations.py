@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse import engine as engine_module
@@ -27,7 +28,14 @@ _OBJECTS = """
     from pg_class c where c.relnamespace = to_regnamespace('stats') and c.relname <> 'schema_migration'
     union all
     select 'f', p.oid::regprocedure::text, pg_get_functiondef(p.oid), coalesce(p.proacl::text, ''), false
-    from pg_proc p where p.pronamespace = to_regnamespace('stats')
+    from pg_proc p where p.pronamespace in (to_regnamespace('stats'), to_regnamespace('public'))
+    union all
+    select 'k', conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid), '', convalidated
+    from pg_constraint where connamespace = to_regnamespace('stats')
+    union all
+    select 'i', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), '', i.indisvalid
+    from pg_index i join pg_class c on c.oid = i.indexrelid
+    where c.relnamespace in (to_regnamespace('stats'), to_regnamespace('public'))
     union all
     select 'p', tablename || policyname, coalesce(qual, ''), roles::text, false
     from pg_policies where schemaname = 'stats'
@@ -153,3 +161,20 @@ def test_a_server_that_is_too_old_is_named(database: Database, monkeypatch: pyte
     monkeypatch.setattr(engine_module, "OLDEST_SERVER", 990000)
     with pytest.raises(UserError, match=r"is Postgres \d+: version 15 or later is needed"):
         migrate(database.owner, database.settings)
+
+
+def test_an_index_that_failed_half_way_is_built_anew(database: Database) -> None:
+    """CREATE INDEX CONCURRENTLY leaves an invalid index when it fails; IF NOT EXISTS would take it for a good one."""
+    index = "event_access_logs_accessed_at_stats_idx"
+    migrate_back(database.owner, "20261124000009")
+    for _ in range(2):
+        database.execute(
+            "insert into event_access_logs (campaign_id, session_id, accessed_at) "
+            "values (gen_random_uuid(), 's', '2024-03-01')"
+        )
+    with pytest.raises(IntegrityError):
+        database.execute(f"create unique index concurrently {index} on event_access_logs (accessed_at)")
+    valid = "select indisvalid, indisunique from pg_index where indexrelid = cast(:name as regclass)"
+    assert database.rows(valid, name=index) == [{"indisvalid": False, "indisunique": True}]
+    migrate(database.owner, database.settings)
+    assert database.rows(valid, name=index) == [{"indisvalid": True, "indisunique": False}]

@@ -91,6 +91,9 @@ def test_days_give_traffic_and_are_complete_when_computed(screen: Database) -> N
     assert (day["visits"], day["conversions"], day["cvr"], day["campaign_shared"]) == (3, 2, 0.6667, True)
     assert answer["conversions"] == 2
     assert answer["complete"]
+    screen.execute("update stats.partition_state set stale_since = now(), stale_cause = 'visits changed'")
+    assert not _get(screen, FIRST)["complete"], "its visits are of a day that changed"
+    screen.execute("update stats.partition_state set stale_since = null, stale_cause = null")
     longer = _get(screen, FIRST, last=DAY + timedelta(days=1))
     assert not longer["complete"]
 
@@ -127,7 +130,7 @@ def test_a_member_reads_only_rows_of_the_client(screen: Database) -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({"interval": "2m"}, "ST005"), ({"interval": None}, "ST005"), ({"last": DAY - timedelta(days=1)}, "ST002")],
+    [({"interval": "2m"}, "ST007"), ({"interval": None}, "ST007"), ({"last": DAY - timedelta(days=1)}, "ST002")],
 )
 def test_wrong_input_is_named(screen: Database, change: dict[str, Any], code: str) -> None:
     with pytest.raises(psycopg.Error) as problem:

@@ -38,15 +38,17 @@ create table if not exists stats.webinar_stray_ping (
     last_seen_at timestamptz not null
 );
 comment on table stats.webinar_stray_ping is
-    'Presence on webinars that have no row (C2): stored and sampled, but one row a user, the last webinar pinged, so that made-up ids cannot fill the database. Nobody but the owner reads the user.';
+    'Presence on webinars that have no row (C2): stored and sampled, but one row a user, the last webinar pinged, so that made-up ids cannot fill the database. The pipeline does not read the user.';
 
--- No policy: the pipeline sees these rows through stats.webinar_presence only, without the user.
+-- No policy for the pipeline: it sees these rows through stats.webinar_presence only, without the user.
 alter table stats.webinar_setting enable row level security;
 alter table stats.webinar_stray_ping enable row level security;
 drop policy if exists pipeline_all on stats.webinar_setting;
 create policy pipeline_all on stats.webinar_setting to eventflow_pipeline using (true) with check (true);
 drop policy if exists all_read on stats.webinar_setting;
 create policy all_read on stats.webinar_setting for select using ((select stats.caller_sees_all()));
+drop policy if exists all_read on stats.webinar_stray_ping;
+create policy all_read on stats.webinar_stray_ping for select using ((select stats.caller_sees_all()));
 grant select on stats.webinar_setting to eventflow_pipeline;
 
 create or replace function stats.record_presence(p_webinar_id uuid, p_user_id uuid, p_at timestamptz) returns boolean

@@ -23,17 +23,19 @@ begin
             hint = 'Give two inclusive local dates, the earlier one first.';
     end if;
     if step is null then
-        raise exception using errcode = 'ST005', message = format('there is no interval %L', p_interval),
+        raise exception using errcode = 'ST007', message = format('there is no interval %L', p_interval),
             hint = 'Use 5m, 15m or 1h.';
     end if;
     -- Days still to come are not missing.
     select min(s.computed_at) as as_of,
-           count(s.bucket_date) = count(days.day) and p_from >= (select c.first_partition from stats.calendar c) as complete
+           count(s.bucket_date) = count(days.day) and count(p.stale_since) = 0
+               and p_from >= (select c.first_partition from stats.calendar c) as complete
     into state
     from generate_series(
         p_from, least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)), interval '1 day'
     ) as days (day)
-    left join stats.webinar_day_state s on s.bucket_date = days.day::date;
+    left join stats.webinar_day_state s on s.bucket_date = days.day::date
+    left join stats.partition_state p on p.bucket_date = days.day::date;
     return (
         with bucket as materialized (
             select b.bucket_start, date_bin(step, b.bucket_start, timestamptz '2000-01-01 00:00+00') as starts, b.source,
@@ -96,6 +98,6 @@ begin
 end
 $$;
 comment on function public.get_webinar_stats(uuid, date, date, text) is
-    'eventflow_pipeline: concurrency of a webinar over inclusive local dates (T3) in intervals of 5m, 15m or 1h, with its peak, and its days with visits and conversions (W3). Each interval has one source, sampled or legacy. Visits are of single days: do not add them up. Raises 42501, ST002, ST005 (unknown interval). [readers]';
+    'eventflow_pipeline: concurrency of a webinar over inclusive local dates (T3) in intervals of 5m, 15m or 1h, with its peak, and its days with visits and conversions (W3). Each interval has one source, sampled or legacy. Visits are of single days: do not add them up. Raises 42501, ST002, ST007 (unknown interval). [readers]';
 revoke execute on function public.get_webinar_stats(uuid, date, date, text) from public;
 select stats.grant_readers();

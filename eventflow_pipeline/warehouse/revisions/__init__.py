@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alembic import op
 
-from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text
+from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text, statement
 
 Step = tuple[str, str | None, Callable[[], None], Callable[[], None]]
 
@@ -34,11 +34,14 @@ def _version(name: str) -> str:
 def _run(name: str) -> None:
     """Run ``sql/<name>.sql`` as it stands: no parameters, so a percent sign or a colon means itself.
 
-    A statement that refuses to run in a transaction (CREATE INDEX CONCURRENTLY) stands alone in its file.
+    A statement that refuses to run in a transaction (CREATE INDEX CONCURRENTLY) stands alone in its file. If it failed
+    before, what it left would pass for the index: that is dropped first.
     """
     body = sql_text(name)
     if "concurrently" not in body.lower():
         op.get_bind().exec_driver_sql(body, execution_options={"no_parameters": True})
         return
     with op.get_context().autocommit_block():
+        for index in op.get_bind().execute(statement("fact_indexes/select_invalid_indexes")).scalars().all():
+            op.get_bind().exec_driver_sql(f"drop index concurrently if exists {index}")
         op.get_bind().exec_driver_sql(body, execution_options={"no_parameters": True})

@@ -1,0 +1,48 @@
+"""What happens to captured facts afterwards, every minute: entries find their visits, dead letters are tried again."""
+
+import dagster as dg
+
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.capture import BATCH, link_entries, replay_dead_letters, work_waiting
+from eventflow_pipeline.warehouse.engine import pipeline_engine
+
+
+@dg.op(description="Replay dead letters, then link captured entries to their visits (stats.link_entries).")
+def settle_captured_facts(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """One bounded pass of each, as the pipeline role; what is left is done by the next run. Safe to repeat."""
+    replay = replay_dead_letters(warehouse.engine, warehouse.settings, BATCH)
+    linking = link_entries(warehouse.engine)
+    context.add_output_metadata(
+        {
+            "dead_letters_replayed": replay.replayed,
+            "dead_letters_refused": replay.refused,
+            "dead_letters_expired": replay.expired,
+            "entries_linked": linking.entries,
+            "visit_hits_marked": linking.visits,
+            "entries_waiting_for_visits": linking.waiting,
+        }
+    )
+
+
+@dg.job(description="Link captured entries to their visits and try dead letters again.")
+def captured_facts() -> None:
+    """The one step."""
+    settle_captured_facts()
+
+
+@dg.schedule(
+    job=captured_facts,
+    cron_schedule="* * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every minute (C3), where something waits.",
+)
+def captured_facts_schedule() -> dg.RunRequest | dg.SkipReason:
+    """A run only where there is something to do."""
+    engine = pipeline_engine(load_settings())
+    try:
+        waiting = work_waiting(engine)
+    finally:
+        engine.dispose()
+    return dg.RunRequest() if waiting else dg.SkipReason("No dead letter and no entry waits.")
