@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from eventflow_pipeline.defs.check_results import DayResult
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
 from eventflow_pipeline.logs import JsonFormatter, JsonHandler, logger
@@ -133,6 +134,18 @@ def test_every_path_from_facts_to_people(
     out = capsys.readouterr()
     assert '"event": "step_failure"' in out.out or len(days) > 1
     _clean(out.out + out.err)
+
+
+def test_what_a_check_shows() -> None:
+    """Differences name members, and a member may hold what it should not."""
+    result = DayResult(
+        [
+            {"grain": "utm", "utm_source": EMAIL, "raw": 1, "bucket": 2},
+            {"grain": "utm", "utm_source": PHONE, "raw": 1, "bucket": 0},
+        ]
+    )
+    _clean(result.description + repr(result.metadata()))
+    assert "grain utm, utm_source [redacted], raw 1, bucket 2 and 1 more" in result.description
 
 
 def test_redaction_leaves_the_rest_alone() -> None:
