@@ -20,6 +20,13 @@ HOST = "127.0.0.1"
 _JSON_LINES = ("--log-format", "json")
 _READY_SECONDS = 90
 _STOP_SECONDS = 15
+_ENVIRONMENT = {
+    # Events of a range are written 200 at a time; one by one a year of days takes minutes.
+    "DAGSTER_EVENT_BATCH_SIZE": "200",
+    # The hourly sweep compares months of facts while its schedule is evaluated.
+    "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "300",
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 def free_port(wanted: int | None = None) -> int:
@@ -75,8 +82,7 @@ class DagsterStack:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Events of a range are written 200 at a time; one by one a year of days takes minutes.
-                env={**os.environ, "DAGSTER_EVENT_BATCH_SIZE": "200", "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, **_ENVIRONMENT},
                 start_new_session=True,
                 # Dagster copies an ignored SIGINT to SIGTERM, and could then not be stopped.
                 preexec_fn=_default_signals,  # noqa: PLW1509
@@ -160,7 +166,7 @@ _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename
   ... on PythonError { message } } } } } }
 """
-_LAUNCH = """
+LAUNCH_BACKFILL = """
 mutation Launch($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) { __typename
   ... on LaunchBackfillSuccess { backfillId }
   ... on PythonError { message } ... on InvalidSubsetError { message } ... on PartitionKeysNotFoundError { message }
@@ -179,7 +185,7 @@ def launch_backfill(stack: DagsterStack, asset_keys: list[list[str]], partitions
         "partitionNames": partitions,
         "title": title,
     }
-    answer = stack.graphql(_LAUNCH, params=params)["launchPartitionBackfill"]
+    answer = stack.graphql(LAUNCH_BACKFILL, params=params)["launchPartitionBackfill"]
     if answer["__typename"] != "LaunchBackfillSuccess":
         raise UserError(f"Dagster refused the backfill: {answer.get('message', answer['__typename'])}.")
     return str(answer["backfillId"])

@@ -56,7 +56,7 @@ def verify(
         "missing": found.missing,
         "differences": rows,
         "rebuilt": [str(part) for part in done.rebuilt],
-        "held": [str(kept.day) for kept in done.held],
+        "kept": {str(day): why for day, why in done.kept.items()},
     }
     lines = [f"{len(found.checked)} days compared with their facts, {len(rows)} differences."]
     if found.stale:

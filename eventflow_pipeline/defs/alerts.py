@@ -3,18 +3,21 @@
 Two, so that each notices when the other fails. A dead daemon is noticed by ``eventflow probe`` from outside.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition
-from eventflow_pipeline.oncall.alerts import tell
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.alerts import tell, tell_reachable, tell_unreachable
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
 from eventflow_pipeline.settings import Settings, load_settings
-from eventflow_pipeline.warehouse.conditions import look
+from eventflow_pipeline.warehouse.conditions import SOURCES, due, look
 from eventflow_pipeline.warehouse.engine import pipeline_engine
 
 _INTERVAL = load_settings().alert_interval_seconds
@@ -46,11 +49,24 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
     minimum_interval_seconds=_INTERVAL,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def conditions_sensor(_context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """One look at every source of conditions the database answers."""
+def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One look at every source of conditions that is due; the cursor keeps when each was looked at."""
     now = datetime.now(UTC)
-    with _warehouse() as (engine, settings):
-        return _report(engine, settings, look(engine, settings, now), now)
+    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
+    told = cursor.get("unreachable_told")
+    told_at = datetime.fromtimestamp(told, UTC) if told else None
+    try:
+        with _warehouse() as (engine, settings):
+            sources = due(SOURCES, cursor.get("looked", {}), now)
+            reason = _report(engine, settings, look(engine, settings, now, sources), now)
+        cursor["looked"] = cursor.get("looked", {}) | {source.name: now.timestamp() for source in sources}
+        if told_at is not None and tell_reachable(settings, told_at, now):
+            told_at = None
+    except UserError as problem:  # no database, no episodes: this one is told without
+        told_at = tell_unreachable(load_settings(), str(problem), told_at, now)
+        reason = dg.SkipReason(str(problem))
+    cursor["unreachable_told"] = told_at.timestamp() if told_at else None
+    return dg.SensorResult(skip_reason=reason, cursor=json.dumps(cursor))
 
 
 @dg.sensor(

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from eventflow_pipeline.defs.dagster_private import latest_materializations, log_partition_check
+from eventflow_pipeline.domain.personal_data import redact
 
 _MOST_ROWS = 20
 _SEVERITY = {"warn": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
@@ -31,11 +32,19 @@ class DayResult:
         return not self.wrong
 
     @property
+    def shown(self) -> list[dict[str, Any]]:
+        """The first rows of what is wrong; a member that looks like personal data is not shown (S7)."""
+        return [
+            {key: redact(value) if isinstance(value, str) else value for key, value in row.items()}
+            for row in self.wrong[:_MOST_ROWS]
+        ]
+
+    @property
     def description(self) -> str:
         """One line: the note, or what is wrong first."""
         if self.passed:
             return self.note
-        first = ", ".join(f"{key} {value}" for key, value in self.wrong[0].items() if value not in (None, ""))
+        first = ", ".join(f"{key} {value}" for key, value in self.shown[0].items() if value not in (None, ""))
         more = f" and {len(self.wrong) - 1} more" if len(self.wrong) > 1 else ""
         return f"{self.note + ': ' if self.note else ''}{first}{more}"
 
@@ -46,7 +55,7 @@ class DayResult:
             shown["note"] = self.note
         if self.wrong:
             shown["first"] = dg.MetadataValue.table(
-                [dg.TableRecord(dict(row)) for row in self.wrong[:_MOST_ROWS]],
+                [dg.TableRecord(row) for row in self.shown],
                 dg.TableSchema([dg.TableColumn(name) for name in self.wrong[0]]),
             )
         return shown

@@ -25,19 +25,20 @@ from eventflow_pipeline.warehouse.migrations import require_calendar
 from eventflow_pipeline.warehouse.repairs import changed_days, unsettled_days
 
 _SETTINGS = load_settings()
-#: Longest statement of an evaluation: Dagster gives a tick 60 s.
-_EVALUATION_SECONDS = 40
+#: Longest statement of an evaluation. Dagster gives a sensor's 60 s, a schedule's as long as
+#: DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS says (300 in the README).
+_TICK_SECONDS, _SWEEP_SECONDS = 40, 240
 _RECENT_PRIORITY = "10"
 
 
 @contextmanager
-def _evaluation() -> Iterator[tuple[Settings, Engine]]:
+def _evaluation(longest_statement: int = _TICK_SECONDS) -> Iterator[tuple[Settings, Engine]]:
     """Settings and an engine for one tick, in the code server, where the run's resource does not exist.
 
     Raises UserError, which the tick shows, when the database is not migrated or has another calendar (T1).
     """
     settings = load_settings().model_copy(
-        update={"statement_timeout_seconds": _EVALUATION_SECONDS, "lock_timeout_seconds": _EVALUATION_SECONDS}
+        update={"statement_timeout_seconds": longest_statement, "lock_timeout_seconds": longest_statement}
     )
     engine = pipeline_engine(settings)
     try:
@@ -141,7 +142,7 @@ def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | 
 )
 def sweep_recent_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:  # noqa: ARG001
     """Finds edits, deletions and late dimension rows that no look-back and no created_at names."""
-    with _evaluation() as (settings, engine):
+    with _evaluation(_SWEEP_SECONDS) as (settings, engine):
         return dg.SkipReason(_found(detect_changes(engine, settings, Scope.SWEEP)))
 
 

@@ -62,6 +62,52 @@ def tell(
         return _deliver(connection, settings, episodes, receivers, now)
 
 
+def tell_unreachable(settings: Settings, problem: str, told_at: datetime | None, now: datetime) -> datetime | None:
+    """The database of episodes itself cannot be reached: tell without it; returns when it was told, to be kept.
+
+    ``told_at``: what the last call returned, None when it could be reached then. Repeated at the reminder's interval.
+    """
+    reminder = timedelta(minutes=settings.alert_reminder_minutes)
+    if told_at is not None and now - told_at < reminder:
+        return told_at
+    condition = Condition(
+        name="database_unreachable",
+        subject="",
+        severity=Severity.ERROR,
+        since=told_at or now,
+        summary=problem,
+        runbook="job-failed",
+        command="eventflow probe",
+    )
+    return now if _tell_directly(settings, condition, Message.BEGIN, now) else told_at
+
+
+def tell_reachable(settings: Settings, told_at: datetime, now: datetime) -> bool:
+    """The database answers again after ``tell_unreachable``; False when somebody could not be told."""
+    condition = Condition(
+        name="database_unreachable",
+        subject="",
+        severity=Severity.ERROR,
+        since=told_at,
+        summary="The database could not be reached.",
+        runbook="job-failed",
+        command="eventflow probe",
+    )
+    return _tell_directly(settings, condition, Message.END, now)
+
+
+def _tell_directly(settings: Settings, condition: Condition, message: Message, now: datetime) -> bool:
+    """Send to every receiver without noting it anywhere; True when all took it."""
+    episode = Episode(condition, "sensor", begun_at=condition.since, last_seen_at=now, gone_at=now, due=message)
+    _log(message, [episode], told_to=[])
+    sender = Sender()
+    wanted = receivers_of(configured_receivers(settings), condition.severity, condition.owner)
+    title, body = messages.title(message, [episode]), messages.body(message, [episode], settings, now)
+    shown = None if message is Message.END else condition.severity
+    taken = [sender.send(receiver, title, body, shown) for receiver in wanted]
+    return all(taken)
+
+
 def _decide(
     connection: Connection, settings: Settings, seen: Mapping[str, Iterable[Condition]], now: datetime
 ) -> Episodes:

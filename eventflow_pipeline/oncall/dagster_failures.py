@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse import failed_checks as check_store
 from eventflow_pipeline.warehouse.failed_checks import FailedCheck
@@ -19,6 +20,9 @@ FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_ra
 _LOOK_BACK = timedelta(days=7)
 _MOST_RUNS = 500
 _TICKS = 3
+_MOST_DETAIL = 240
+#: A sensor or schedule that no longer exists keeps its last tick for ever.
+_FORGOTTEN = timedelta(days=8)
 #: Where the runbook explains a check that fails; the rest dispute a number.
 _CHECK_RUNBOOK = {
     "linkage": "linkage-drop",
@@ -97,6 +101,8 @@ def failed_ticks(instance: dg.DagsterInstance, now: datetime) -> list[Condition]
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=_TICKS + 1)
             if tick.status is not TickStatus.STARTED
         ]
+        if not ticks or now.timestamp() - ticks[0].timestamp > _FORGOTTEN.total_seconds():
+            continue
         failing = 0
         while failing < len(ticks) and ticks[failing].status is TickStatus.FAILURE:
             failing += 1
@@ -142,21 +148,21 @@ def _note(
 ) -> None:
     """Keep ``stats.failed_check`` as the newest evaluation says.
 
-    A range run reports each day by itself and then a summary without a partition. A failing summary adds nothing;
-    a passing one settles every day of the range.
+    A range run reports each failing day by itself, of the passing ones perhaps some, and then a summary without a
+    partition: what it did not report as failing passes.
     """
     asset, check = result.asset_key.to_user_string(), result.check_name
-    partition = getattr(result, "partition", None)
-    days = None
-    if partition is None:
-        run = instance.get_run_by_id(run_id)
-        days = run_days(run.tags) if run else None
-    if result.passed:
-        check_store.passed(engine, asset, check, [partition or ""] if days is None else [d.isoformat() for d in days])
-    elif days is None or len(days) == 1:
-        key = partition or (days.first.isoformat() if days else "")
+    run = instance.get_run_by_id(run_id) if result.partition is None else None
+    days = run_days(run.tags) if run else None
+    if days is not None:
+        check_store.passed(engine, asset, check, [day.isoformat() for day in days], run_id)
+    elif result.passed:
+        check_store.passed(engine, asset, check, [result.partition or ""], "")
+    else:
         severity = Severity.WARN if result.severity is dg.AssetCheckSeverity.WARN else Severity.ERROR
-        failure = FailedCheck(asset, check, key, severity, run_id, datetime.fromtimestamp(at, UTC))
+        detail = redact((result.description or "")[:_MOST_DETAIL])
+        failed_at = datetime.fromtimestamp(at, UTC)
+        failure = FailedCheck(asset, check, result.partition or "", severity, run_id, failed_at, detail)
         check_store.failed(engine, failure)
 
 
@@ -175,6 +181,7 @@ def _failing_check(check: str, failures: Sequence[FailedCheck]) -> Condition:
     assets = sorted({failure.asset for failure in failures})
     days = DayRange(ranges[0].first, ranges[-1].last) if ranges else None
     worst = Severity.ERROR if any(f.severity is Severity.ERROR for f in failures) else Severity.WARN
+    newest = max(failures, key=lambda failure: (failure.severity is worst, failure.partition))
     where = assets[0] if len(assets) == 1 else f"{assets[0]} and {len(assets) - 1} more assets"
     return Condition(
         name="check_failed",
@@ -185,7 +192,7 @@ def _failing_check(check: str, failures: Sequence[FailedCheck]) -> Condition:
         runbook=_CHECK_RUNBOOK.get(check, "number-disputed"),
         command=f"eventflow verify --from {days.first} --to {days.last}" if days else "eventflow doctor",
         days=days,
-        numbers={"days": sum(map(len, ranges)), "assets": len(assets)},
+        numbers={"days": sum(map(len, ranges)), "assets": len(assets), "newest": newest.detail or None},
     )
 
 

@@ -21,6 +21,7 @@ class FailedCheck:
     severity: Severity
     run_id: str
     failed_at: datetime
+    detail: str = ""
 
     @property
     def day(self) -> date | None:
@@ -43,14 +44,15 @@ def failed(engine: Engine, failure: FailedCheck) -> None:
                 "severity": failure.severity.value,
                 "run_id": failure.run_id,
                 "failed_at": failure.failed_at,
+                "detail": failure.detail,
             },
         )
 
 
-def passed(engine: Engine, asset: str, check_name: str, partitions: Sequence[str]) -> None:
-    """Forget the failures of these partitions."""
+def passed(engine: Engine, asset: str, check_name: str, partitions: Sequence[str], run_id: str) -> None:
+    """Forget the failures of these partitions, except those that the run itself reported."""
     with connect(engine) as connection:
-        parameters = {"asset": asset, "check_name": check_name, "partitions": list(partitions)}
+        parameters = {"asset": asset, "check_name": check_name, "partitions": list(partitions), "run_id": run_id}
         connection.execute(statement("failed_checks/delete_passed_checks"), parameters)
 
 
@@ -59,5 +61,6 @@ def failing(engine: Engine) -> list[FailedCheck]:
     with connect(engine) as connection:
         rows = connection.execute(text("select * from stats.failed_check order by check_name, asset, partition"))
         return [
-            FailedCheck(r.asset, r.check_name, r.partition, Severity(r.severity), r.run_id, r.failed_at) for r in rows
+            FailedCheck(r.asset, r.check_name, r.partition, Severity(r.severity), r.run_id, r.failed_at, r.detail)
+            for r in rows
         ]

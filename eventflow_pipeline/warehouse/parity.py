@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, text
 
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.differences import Comparison, Difference, Part
@@ -72,17 +72,20 @@ def compare_windows(
     """Range answers of every grain for the windows of ``lengths`` days that end on ``ends``, against the facts (M6).
 
     A window that would begin before the first partition begins there. One with a missing day cannot be answered and
-    one with a stale day is late: the day it ends on is reported as such and its windows are left out.
+    one with a stale day is late: the day it ends on is reported as such and its windows are left out. Lengths that a
+    pruned bridge does not allow are not asked for.
     """
     found = Comparison()
     for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
             status = _status(connection, settings, span)
+            longest = connection.execute(text("select bridge_days from stats.calendar")).scalar()
             windows = {
                 DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
                 for end in part
                 for length in lengths
+                if longest is None or length <= longest
             }
             late = {w for w in windows if any(status[day][1] for day in w)}
             unanswerable = {w for w in windows if any(not status[day][0] for day in w)}
@@ -141,6 +144,7 @@ def _status(connection: Connection, settings: Settings, days: DayRange) -> dict[
 
 def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
     connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
+    connection.execute(text("analyze raw_fact"))
 
 
 def _differences(connection: Connection, part: Part, name: str, parameters: Mapping[str, object]) -> list[Difference]:

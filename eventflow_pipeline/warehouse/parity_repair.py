@@ -1,11 +1,14 @@
 """Repairing what a comparison found different: the days are rebuilt from their facts, once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy import Engine
 
-from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.differences import Comparison
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.day_replacement import Request, replace_day
 from eventflow_pipeline.warehouse.guard import DayHeld
@@ -15,14 +18,17 @@ from eventflow_pipeline.warehouse.parity import days_to_rebuild
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Days rebuilt, as ranges; and those the guard against mass loss kept, because their facts just went away."""
+    """Days rebuilt, as ranges; and those kept as they were, with the reason.
+
+    The guard against mass loss keeps days whose facts are going away; a pruned bridge those it no longer reaches.
+    """
 
     rebuilt: tuple[DayRange, ...] = ()
-    held: tuple[DayHeld, ...] = ()
+    kept: Mapping[date, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rebuilt = f"rebuilt {', '.join(map(str, self.rebuilt))}"
-        return rebuilt + (f", held {', '.join(str(held.day) for held in self.held)}" if self.held else "")
+        rebuilt = f"rebuilt {', '.join(map(str, self.rebuilt)) or 'nothing'}"
+        return rebuilt + (f", kept {', '.join(map(str, self.kept))}" if self.kept else "")
 
 
 def repair(
@@ -34,13 +40,13 @@ def repair(
     either way. The ledger notes each day, with ``author``.
     """
     request = Request(run_id=run_id, reason="repair: parity", author=author, guarded=True, from_scratch=True)
-    held: list[DayHeld] = []
-    ranges = tuple(days_to_rebuild(found))
+    kept: dict[date, str] = {}
+    ranges = days_to_rebuild(found)
     for days in ranges:
         for day in days:
             try:
                 replace_day(engine, day, settings, request)
-            except DayHeld as kept:
-                held.append(kept)
+            except (DayHeld, UserError) as refused:
+                kept[day] = str(refused)
         rebuild_histograms(engine, days)
-    return Repair(ranges, tuple(held))
+    return Repair(tuple(contiguous(day for days in ranges for day in days if day not in kept)), kept)

@@ -119,7 +119,11 @@ class Runs:
         with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
             runs = {row[0] for row in connection.execute("select run_id from runs")}
             events = {row[0] for row in connection.execute("select distinct run_id from event_logs")}
+            orphans = connection.execute(
+                "select 1 from asset_check_executions c where not exists (select from runs r where r.run_id = c.run_id)"
+            ).fetchall()
         assert events == runs, "a run goes with its events"
+        assert not orphans, "and with its check executions"
         return runs
 
 

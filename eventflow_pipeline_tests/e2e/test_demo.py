@@ -11,7 +11,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import psutil
@@ -158,6 +160,28 @@ def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
         # On a machine that is busy with something else the clock proves nothing.
         if os.getloadavg()[0] < 2 * (os.cpu_count() or 1):
             assert seconds <= 60
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the user interface is not looked at")
+def test_the_curve_of_a_webinar_can_be_seen(demo: Demo) -> None:
+    """The sample's third webinar is live today: its day shows numbers and a picture of the curve."""
+    from playwright.sync_api import sync_playwright
+
+    day = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul")).date()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.set_default_timeout(30_000)
+        page.goto(f"{demo.url}/assets/stats/webinar_stats_5min?view=partitions&partition={day}")
+        page.get_by_text("peak_viewers").first.wait_for()
+        page.get_by_text("[Show Markdown]").first.click()
+        picture = page.locator("img[src^='data:image/png']").first
+        picture.wait_for()
+        assert picture.evaluate("image => image.naturalWidth") > 300
+        browser.close()
 
 
 @pytest.mark.slow

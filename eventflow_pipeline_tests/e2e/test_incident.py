@@ -16,11 +16,11 @@ from eventflow_pipeline.local import packaged
 from eventflow_pipeline.stack import DagsterStack, free_port
 from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.defs.conftest import instance
+from eventflow_pipeline_tests.defs.conftest import instance, postgres_instance
 from eventflow_pipeline_tests.oncall.facts import CLIENT, OTHER, OTHER_CAMPAIGN, clients, entries, visits
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 
-__all__ = ["instance"]
+__all__ = ["instance", "postgres_instance"]
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 _PATIENCE_SECONDS = 90
 

@@ -1,16 +1,15 @@
 """Receivers of alerts, and runs in this process on a real Dagster instance."""
 
-import importlib
 from collections.abc import Callable, Iterator
 from datetime import date
 
 import dagster as dg
 import pytest
 
-from eventflow_pipeline_tests.defs.conftest import instance
+from eventflow_pipeline_tests.defs.conftest import defs, instance, postgres_instance
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 
-__all__ = ["instance"]
+__all__ = ["defs", "instance", "postgres_instance"]
 
 
 @pytest.fixture
@@ -34,15 +33,9 @@ def receiver(new_receiver: Callable[[], HttpReceiver]) -> HttpReceiver:
 
 
 @pytest.fixture
-def run_days(instance: dg.DagsterInstance) -> Callable[..., dg.ExecuteInProcessResult]:
+def run_days(instance: dg.DagsterInstance, defs: dg.Definitions) -> Callable[..., dg.ExecuteInProcessResult]:
     """Materialize an inclusive range of days as one run in this process."""
-    # Partitions are fixed when the module is loaded: load it for this test's first partition.
-    import eventflow_pipeline.definitions as definitions
-    from eventflow_pipeline.defs import marketing, partitions
-
-    for module in (partitions, marketing, definitions):
-        importlib.reload(module)
-    job = definitions.defs.resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets")
 
     def execute(first: date, last: date | None = None) -> dg.ExecuteInProcessResult:
         tags = {

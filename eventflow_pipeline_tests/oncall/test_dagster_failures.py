@@ -1,8 +1,10 @@
 """Failed runs, ticks and checks as Dagster records them, told by the real sensors."""
 
+import json
+import os
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -14,6 +16,7 @@ from eventflow_pipeline.defs.alerts import conditions_sensor, dagster_failures_s
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
+from eventflow_pipeline.warehouse.conditions import Source, due
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.facts import clients, entries
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
@@ -112,7 +115,10 @@ def test_failed_checks_are_one_condition_that_names_the_range(instance: dg.Dagst
     _evaluate(instance, {"2024-03-02": True})
     cursor = read_check_events(instance, database.pipeline, cursor)
     assert [days for _, _, days in found()] == [DayRange(date(2024, 3, 3), date(2024, 3, 3))]
-    # A passing summary of a range run settles its days, also those it did not list.
+    # The summary of a range run settles its days, also those it did not list: here 2024-03-03.
+    _evaluate(instance, {"2024-03-01": True, "2024-03-05": False, None: False})
+    cursor = read_check_events(instance, database.pipeline, cursor)
+    assert [days for _, _, days in found()] == [DayRange(date(2024, 3, 5), date(2024, 3, 5))]
     _evaluate(instance, {"2024-03-01": True, "2024-03-05": True, None: True})
     read_check_events(instance, database.pipeline, cursor)
     assert found() == []
@@ -129,12 +135,39 @@ def test_checks_of_today_that_are_told_live_are_not_told_twice(
     assert (found.days, found.severity) == (DayRange(date(2024, 3, 1), date(2024, 3, 1)), Severity.WARN)
 
 
-def _tick(
-    instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str | None = None
-) -> dg.SensorResult | None:
+def _tick(instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str | None = None) -> dg.SensorResult:
     with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
         result = sensor(context)
-    return result if isinstance(result, dg.SensorResult) else None
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_a_database_that_cannot_be_reached_is_told_once_and_its_return_too(
+    instance: dg.DagsterInstance, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTFLOW_ALERT_URLS", receiver.url)
+    there = os.environ["EVENTFLOW_DATABASE_URL"]
+    monkeypatch.setenv("EVENTFLOW_DATABASE_URL", "postgresql://postgres:topsecret@127.0.0.1:9/gone")
+    cursor = None
+    for _ in range(2):
+        cursor = _tick(instance, conditions_sensor, cursor).cursor
+    monkeypatch.setenv("EVENTFLOW_DATABASE_URL", there)
+    for _ in range(2):
+        cursor = _tick(instance, conditions_sensor, cursor).cursor
+    about = [title for title in receiver.titles if "reached" in title]
+    assert len(about) == 2
+    assert about[0].startswith("[error] The database 127.0.0.1:9/gone cannot be reached")
+    assert about[1] == "[ok] ended: The database could not be reached."
+    assert "topsecret" not in json.dumps(receiver.messages)
+
+
+def test_a_source_that_reads_much_is_looked_at_less_often() -> None:
+    often, seldom = Source("often", lambda *_: []), Source("seldom", lambda *_: [], every=timedelta(minutes=5))
+    now = _now()
+    assert due((often, seldom), {}, now) == (often, seldom)
+    looked = {"often": now.timestamp(), "seldom": now.timestamp()}
+    assert due((often, seldom), looked, now + timedelta(minutes=4)) == (often,)
+    assert due((often, seldom), looked, now + timedelta(minutes=5)) == (often, seldom)
 
 
 def test_sensors_tell_of_checks_runs_and_deficits(
@@ -143,14 +176,12 @@ def test_sensors_tell_of_checks_runs_and_deficits(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("EVENTFLOW_ALERT_URLS", receiver.url)
     first = _tick(instance, dagster_failures_sensor)
-    assert first
     refuse(MARCH[1])
     run_days(*MARCH)
     _evaluate(instance, {f"2024-03-0{day}": False for day in range(1, 6)})
     second = _tick(instance, dagster_failures_sensor, first.cursor)
-    assert second
     assert int(second.cursor or 0) > int(first.cursor or 0)
-    assert sorted(receiver.titles) == [
+    assert sorted(title for title in receiver.titles if "daily_buckets" in title or "bucket" in title.split()) == [
         "[error] 1 failed run of daily_buckets for 2024-03-01..2024-03-03 (3 days)",
         "[error] check parity fails for 2024-03-01..2024-03-05 (5 days) of bucket",
     ]

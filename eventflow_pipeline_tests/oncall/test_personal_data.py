@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from eventflow_pipeline.defs.check_results import DayResult
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
 from eventflow_pipeline.logs import JsonFormatter, JsonHandler, logger
@@ -131,8 +132,24 @@ def test_every_path_from_facts_to_people(
     assert len(events) > 20
     _clean(" ".join(events))
     out = capsys.readouterr()
-    assert '"event": "step_failure"' in out.out or len(days) > 1
+    lines = [json.loads(line) for line in out.out.splitlines()]
+    assert all({"timestamp", "level", "event"} <= line.keys() for line in lines), "one JSON object a line, nothing else"
+    failures = [line for line in lines if line["event"] == "step_failure"]
+    assert all({"reason", "run_id", "partition", "job", "step"} <= line.keys() for line in failures)
+    assert failures or len(days) > 1
     _clean(out.out + out.err)
+
+
+def test_what_a_check_shows() -> None:
+    """Differences name members, and a member may hold what it should not."""
+    result = DayResult(
+        [
+            {"grain": "utm", "utm_source": EMAIL, "raw": 1, "bucket": 2},
+            {"grain": "utm", "utm_source": PHONE, "raw": 1, "bucket": 0},
+        ]
+    )
+    _clean(result.description + repr(result.metadata()))
+    assert "grain utm, utm_source [redacted], raw 1, bucket 2 and 1 more" in result.description
 
 
 def test_redaction_leaves_the_rest_alone() -> None:

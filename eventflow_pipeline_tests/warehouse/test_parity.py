@@ -8,6 +8,7 @@ import pytest
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.differences import Comparison, Part
+from eventflow_pipeline.warehouse.bridge_pruning import prune_bridge
 from eventflow_pipeline.warehouse.parity import (
     compare_days,
     compare_histograms,
@@ -213,3 +214,22 @@ def test_a_repair_is_in_the_ledger(prepared: Database) -> None:
             "conversions_after": 1,
         }
     ]
+
+
+def test_a_pruned_bridge_is_not_damage(prepared: Database) -> None:
+    """Seven days are answered: the bridge keeps fourteen, histograms whose predecessor it forgot stay as they are."""
+    pruning = prepared.settings.model_copy(update={"bridge_days": 7})
+    assert prune_bridge(prepared.pipeline, pruning, LAST) > 0
+    assert _everything(prepared).differences == ()
+    kept = prepared.rows("select count(*) as n from stats.return_histogram where previous_date = '2024-03-01'")
+    prepared.execute("update stats.client_returns set sessions = 5 where previous_date = '2024-04-27'")
+    found = _everything(prepared)
+    assert {d.part for d in found.differences} == {Part.HISTOGRAM, Part.WINDOW}
+    repair(prepared.pipeline, prepared.settings, found)
+    assert _everything(prepared).differences == ()
+    assert prepared.rows("select count(*) as n from stats.return_histogram where previous_date = '2024-03-01'") == kept
+    # A day that can no longer be replaced is reported and kept.
+    prepared.execute("update stats.platform_daily set conversions = 9 where bucket_date = '2024-03-01'")
+    done = repair(prepared.pipeline, prepared.settings, _everything(prepared))
+    assert list(done.kept) == [DAYS.first]
+    assert done.rebuilt == ()

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.migrations import rebuild
 from eventflow_pipeline.warehouse.webinar.conditions import findings
 from eventflow_pipeline.warehouse.webinar.days import stale_webinar_days
@@ -212,6 +213,17 @@ def test_rebuild_keeps_samples(broadcast: Database) -> None:
     rebuild(broadcast.owner, broadcast.settings)
     assert broadcast.rows("select from stats.webinar_stats_daily") == []
     assert len(broadcast.rows("select from stats.webinar_sample")) == 23
+
+
+def test_a_day_the_pruned_bridge_no_longer_holds_keeps_its_numbers(broadcast: Database) -> None:
+    before = _days(broadcast)
+    broadcast.execute("delete from stats.session_days")
+    broadcast.execute("update stats.calendar set bridge_days = 2, bridge_from = :d", d=DAY)
+    broadcast.execute("update webinars set webinar_start_time = webinar_start_time + interval '1 minute'")
+    assert DAY not in _stale(broadcast)
+    with pytest.raises(UserError, match="can no longer be replaced"):
+        replace(broadcast)
+    assert _days(broadcast) == before
 
 
 # What the checks find.

@@ -39,10 +39,11 @@ create table if not exists stats.failed_check (
     severity text not null check (severity in ('warn', 'error')),
     run_id text not null,
     failed_at timestamptz not null,
+    detail text not null default '',
     primary key (asset, check_name, partition)
 );
 comment on table stats.failed_check is
-    'Asset checks whose newest evaluation failed, one row per asset, check and partition (empty: unpartitioned), read from Dagster''s events; a later passing evaluation removes the row.';
+    'Asset checks whose newest evaluation failed, one row per asset, check and partition (empty: unpartitioned), read from Dagster''s events; a later passing evaluation removes the row. detail: what is wrong first, without personal data.';
 
 do $$
 declare

@@ -1,6 +1,7 @@
 -- WHAT: attributions of the session-day bridge whose rows differ from the facts; sessions are counted, never named.
 -- Grain: business day, attribution. raw and stored count what only the facts, or only the bridge, have.
 -- Inputs: raw_fact, stats.session_days; :first_day, :last_day, :client_id (NULL: everything). Rules: M1-M3, M6.
+-- Days pruned from the bridge have nothing to compare.
 with raw as (
     select bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
            case when is_visit then session_id end as session_id,
@@ -8,6 +9,7 @@ with raw as (
            (count(*) filter (where not is_visit))::integer as conversions
     from raw_fact
     where not excluded and bucket_date between :first_day and :last_day
+      and bucket_date >= coalesce((select c.bridge_from from stats.calendar c), '-infinity')
       and (cast(:client_id as uuid) is null or client_id = :client_id)
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ),

@@ -1,11 +1,12 @@
 -- WHAT: return histograms that differ from the bridge. Grain: business day, previous day, grain, member.
 -- Inputs: what return_histogram/select_returns reads, stats.return_histogram; :first_day, :last_day, :client_id (NULL:
--- everything), :current_first and :current_last both NULL. Rule: M6.
+-- everything), :current_first and :current_last both NULL. Rule: M6. Days pruned from the bridge are no predecessors.
 with raw as (
     select * from (
 {include return_histogram/select_returns}
     ) r
     where r.bucket_date >= :first_day
+      and r.previous_date >= coalesce((select c.bridge_from from stats.calendar c), '-infinity')
       and (cast(:client_id as uuid) is null or r.client_id = :client_id)
 ),
 stored as (
@@ -13,6 +14,7 @@ stored as (
            h.utm_source, h.utm_medium, h.utm_campaign, h.sessions
     from stats.return_histogram h
     where h.bucket_date between :first_day and :last_day
+      and h.previous_date >= coalesce((select c.bridge_from from stats.calendar c), '-infinity')
       and (cast(:client_id as uuid) is null or h.client_id = :client_id)
 )
 select

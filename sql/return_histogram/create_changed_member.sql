@@ -5,7 +5,8 @@ select
     attribution_no, grain, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium,
     utm_campaign,
     dense_rank() over (
-        order by grain, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign
+        order by grain, client_id, entity_type, entity_id, link_id, link_status, utm_source collate "C",
+                 utm_medium collate "C", utm_campaign collate "C"
     ) as member_no
 from (
     select

@@ -6,7 +6,8 @@ select
     session_no, bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium,
     utm_campaign,
     dense_rank() over (
-        order by client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign
+        order by client_id, entity_type, entity_id, link_id, link_status, utm_source collate "C", utm_medium collate "C",
+                 utm_campaign collate "C"
     ) as attribution_no,
     sum(was_there) as was_there,
     sum(is_there) as is_there

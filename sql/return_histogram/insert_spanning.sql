@@ -8,3 +8,4 @@ select r.* from (
 {include return_histogram/select_returns}
 ) r
 where r.bucket_date >= :current_first and r.previous_date <= :current_last
+  and r.previous_date >= coalesce((select c.bridge_from from stats.calendar c), '-infinity')

@@ -1,8 +1,8 @@
 """Where conditions come from: each source is a plain function that asks the database and lists what is wrong now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -23,20 +23,24 @@ Look = Callable[[Engine, Settings, datetime], list[Condition]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A named source of conditions; its name says whose episodes end when it no longer reports them."""
+    """A named source of conditions; its name says whose episodes end when it no longer reports them.
+
+    ``every``: one that reads more than a window of an hour is looked at less often than the sensor ticks.
+    """
 
     name: str
     look: Look
+    every: timedelta = timedelta(0)
 
 
 #: Every source the database answers. One more is one line here.
 SOURCES: tuple[Source, ...] = (
     Source("deficit", deficits),
-    Source("silence", silences),
+    Source("silence", silences, every=timedelta(minutes=5)),
     Source("stale", stale_days),
     Source("detection", detection_late),
     Source("held", lambda engine, settings, now: held_conditions(engine, settings)),  # noqa: ARG005
-    Source("personal_data", personal_members),
+    Source("personal_data", personal_members, every=timedelta(minutes=5)),
     Source("webinar_sampler", sampler_conditions),
     Source("dead_letters", lambda engine, settings, now: capture_conditions(engine, settings)),  # noqa: ARG005
 )
@@ -45,14 +49,19 @@ SOURCES: tuple[Source, ...] = (
 def look(
     engine: Engine, settings: Settings, now: datetime, sources: tuple[Source, ...] = SOURCES
 ) -> dict[str, list[Condition]]:
-    """Conditions that hold at ``now`` (UTC), by source. A source that cannot be asked is left out and is one itself."""
-    seen: dict[str, list[Condition]] = {"sources": []}
+    """Conditions that hold at ``now`` (UTC), by source. A source that cannot be asked is left out and is one itself.
+
+    That it fails is reported under a name of its own (``<source>:failing``), so that it ends when the source is next
+    looked at with success, and not before.
+    """
+    seen: dict[str, list[Condition]] = {}
     for source in sources:
+        failing = seen.setdefault(f"{source.name}:failing", [])
         try:
             seen[source.name] = source.look(engine, settings, now)
         except Exception as problem:  # one blind eye must not close the others
             logger().error("condition_source_failed", source=source.name, reason=reason(problem))
-            seen["sources"].append(
+            failing.append(
                 Condition(
                     name="source_failed",
                     subject=source.name,
@@ -64,3 +73,8 @@ def look(
                 )
             )
     return seen
+
+
+def due(sources: Iterable[Source], looked: Mapping[str, float], now: datetime) -> tuple[Source, ...]:
+    """Sources whose interval has passed since they were ``looked`` at (name: seconds since the epoch)."""
+    return tuple(s for s in sources if now.timestamp() - looked.get(s.name, 0) >= s.every.total_seconds())

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.domain.days import day_window
+from eventflow_pipeline.warehouse.bridge_pruning import require_bridge
 from eventflow_pipeline.warehouse.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.locks import webinar_day_lock
 from eventflow_pipeline.warehouse.sql_files import statement
@@ -44,10 +45,11 @@ def replace_webinar_day(
 
     The day's lock is taken before the snapshot (as in ``day_replacement.replace_day``); readers see the old day or
     the new. ``at`` (default: the database's clock) is the instant up to which minutes should have been sampled.
-    ``engine`` is the pipeline's.
+    ``engine`` is the pipeline's. Raises UserError when the pruned bridge no longer reaches the day.
     """
     window = day_window(day, zone)
     with connect(engine) as connection, webinar_day_lock(connection, day), repeatable_read(connection):
+        require_bridge(connection, day)  # or its visits and conversions would become 0
         now: datetime = at or connection.execute(text("select clock_timestamp()")).scalar_one()
         parameters = {
             **rules.parameters,
