@@ -369,7 +369,7 @@ _values = _json | st.sampled_from(
 _events = st.dictionaries(st.sampled_from(_fields), _values, max_size=8)
 
 
-@examples(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(event=_events, function=st.sampled_from(["visit", "entry"]))
 def test_any_event_is_a_fact_or_a_dead_letter(server: Server, event: dict[str, Any], function: str) -> None:
     _campaign(server)
