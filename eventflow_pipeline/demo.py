@@ -15,6 +15,7 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from eventflow_pipeline.backfill import day_progress
+from eventflow_pipeline.capture_app.child import CaptureServer
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.local import drop_databases, environment, packaged
@@ -22,6 +23,7 @@ from eventflow_pipeline.sample.concurrency import replay_presence
 from eventflow_pipeline.sample.into_database import load_sample, sample_is_loaded
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.stack import DagsterStack, backfill_status, free_port, launch_backfill
+from eventflow_pipeline.warehouse.capture import demo_campaign
 from eventflow_pipeline.warehouse.engine import admin_engine, connect, pipeline_engine
 from eventflow_pipeline.warehouse.migrations import create_source, migrate, stored_calendar
 from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days, server_time
@@ -58,10 +60,23 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> None:
                 console.print("[bold]4/4[/] Done.")
                 _show_busiest(engine, days)
                 console.print(f"\nDagster UI: [bold]{stack.url}[/]  (assets, partitions and runs)")
+                campaign = demo_campaign(engine)
                 engine.dispose()
                 if not headless:
-                    console.print("Stays up until Ctrl-C.")
-                    _stay(stack)
+                    with CaptureServer(home / "output", free_port()) as capture:
+                        _show_pages(capture.url, campaign)
+                        console.print("Stays up until Ctrl-C.")
+                        _stay(stack)
+
+
+def _show_pages(url: str, campaign: str | None) -> None:
+    """Addresses to arrive at, register, and see the day's buckets follow within a few minutes."""
+    if campaign is None:
+        return
+    for page, how in (("welcome", "rendered by the server"), ("app", "rendered in the browser")):
+        console.print(
+            f"Capture:    {url}/demo/{campaign}/{page}?utm_source=demo&utm_medium=link  ({how})", soft_wrap=True
+        )
 
 
 @contextmanager

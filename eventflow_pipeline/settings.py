@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     capture_origins: str = Field(
         "", description="Origins besides the app's own that may call it, comma-separated (https://site.example)."
     )
-    capture_rate: str = Field("600/minute", description="Calls a minute from one address; empty: no limit.")
+    capture_rate: str = Field("600/minute", description="Calls from one address, such as 600/minute; off: no limit.")
     capture_body_kib: int = Field(64, ge=1, le=1024, description="Largest body of a call.")
     capture_queue: int = Field(20_000, ge=1, description="Events held in memory while the database is away.")
     capture_queue_mib: int = Field(64, ge=1, description="Memory those events may take.")

@@ -25,16 +25,16 @@ class Arrival:
 def arrive(rules: CaptureRules, request: CaptureRequest) -> Arrival:
     """S3, without any database. A prefetch is nobody arriving: it changes nothing and creates no session."""
     known = remember(rules, request, request.path)
-    log: dict[str, Any] = {"cookies": list(known.problems)}
+    log: dict[str, Any] = {"cookie_problems": list(known.problems)}
     if request.prefetch:
-        return Arrival(known.session_id, known.first, known.last, (), {**log, "session": "prefetch"})
+        return Arrival(known.session_id, known.first, known.last, (), {**log, "session_from": "prefetch"})
     session_id = known.session_id or request.new_session_id
     carried, rejected = Attribution.read(_first_of_each(request), rules.link_parameters)
     first, last, cookies = touched(
         rules, request, request.path, known.first, known.last, carried, origin(request.referrer)
     )
     log |= {
-        "session": "cookie" if known.session_id else "new",
+        "session_from": "cookie" if known.session_id else "new",
         "arrival": bool(carried),
         "rejected": list(rejected),
     }
@@ -53,7 +53,7 @@ def touched(
     """Touches after an arrival that carried ``carried`` (S2): the first never changes, the last always follows."""
     if not carried:
         return first, last, ()
-    touch = Touch(carried, request.now, referrer)
+    touch = Touch(carried, int(request.now), referrer)
     cookies = [touch_cookie(rules, "last", touch, path)]
     if first is None:
         cookies.insert(0, touch_cookie(rules, "first", touch, path))

@@ -98,10 +98,10 @@ def remember(rules: CaptureRules, request: CaptureRequest, path: str) -> Remembe
     )
 
 
-def session_cookie(rules: CaptureRules, session_id: str, now: int) -> SetCookie:
+def session_cookie(rules: CaptureRules, session_id: str, now: float) -> SetCookie:
     """The session's cookie, its lifetime starting anew."""
     name = rules.session_cookie
-    return SetCookie(name, sign(rules, name, {"at": now, "id": session_id}), rules.session_seconds)
+    return SetCookie(name, sign(rules, name, {"at": int(now), "id": session_id}), rules.session_seconds)
 
 
 def touch_cookie(rules: CaptureRules, which: str, touch: Touch, path: str) -> SetCookie:

@@ -135,7 +135,7 @@ def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembe
     return _Session(request.new_session_id, "new")
 
 
-def _attribution(rules: CaptureRules, now: int, supplied: Attribution, last: Touch | None) -> tuple[Attribution, str]:
+def _attribution(rules: CaptureRules, now: float, supplied: Attribution, last: Touch | None) -> tuple[Attribution, str]:
     """One arrival's attribution: what was supplied, or the last touch that says all of it and more. Never a mixture."""
     trusted = last is not None and -CLOCK_SKEW <= now - last.at <= rules.trust_seconds
     if last and trusted and last.attribution and supplied.agrees_with(last.attribution):
@@ -156,7 +156,7 @@ def _common(
         "campaign_id": uuid_text(payload.get("campaign_id")),
         "session_id": session.id,
         **attribution.supplied(),
-        "occurred_at": request.now,
+        "occurred_at": round(request.now, 6),
         "surface": page,
         "first_touch": first.content() if first else None,
     }
@@ -192,8 +192,8 @@ def _log(
         "fact": kind,
         "event_id": fact["event_id"],
         "campaign_id": fact["campaign_id"],
-        "session": session.taken_from,
+        "session_from": session.taken_from,
         "attribution": source,
-        "cookies": list(known.problems),
+        "cookie_problems": list(known.problems),
         "rejected": list(rejected),
     }

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 class CaptureRequest:
     """One HTTP request, and what the rules may not make themselves.
 
-    ``now`` is the server's clock in whole seconds since 1970 (UTC). ``new_session_id`` and ``new_event_id`` are fresh
-    UUIDs, used only where none was supplied. ``query`` holds decoded pairs in their order; ``referrer`` and
-    ``user_agent`` are the raw headers.
+    ``now`` is the server's clock in seconds since 1970 (UTC), with fractions. ``new_session_id`` and ``new_event_id``
+    are fresh UUIDs, used only where none was supplied. ``query`` holds decoded pairs in their order; ``referrer``
+    and ``user_agent`` are the raw headers.
     """
 
-    now: int
+    now: float
     new_session_id: str
     new_event_id: str
     path: str = "/"

@@ -4,13 +4,16 @@ import re
 import unicodedata
 from urllib.parse import unquote_plus, urlsplit
 
+from eventflow_pipeline.domain.personal_data import EMAIL, PHONE
+
 #: Longest UTM value, cid or session id that is kept, in characters: what EventFlow's current writer does.
 CAP = 200
 _BLANKS = " \t\n\r\f\v\u00a0\u3000"
 _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
-_EMAIL = re.compile(r"[^\s@]@[^\s@]")
+# Here a value is refused as a whole and early, so more counts than what alerts look for (domain/personal_data.py).
+_EMAIL = re.compile(rf"[^\s@]@[^\s@]|{EMAIL}")
 _PHONE = re.compile(
     r"""
       (?<!\d) 01[016789] [\s._-]? \d{3,4} [\s._-]? \d{4} (?!\d)        # Korean mobile
@@ -21,11 +24,14 @@ _PHONE = re.compile(
     """,
     re.VERBOSE,
 )
+_PHONE_OF_ALERTS = re.compile(PHONE)
 _NAME_FIELD = re.compile(
     r"(?:^|[^a-z])(?:(?:first|last|full|user|sur|given|family|real|nick)[\s_-]?)?name\s*[=:]"
     r"|(?:이름|성명|성함)\s*[=:]"
     r"|[{%\[<*|]\s*[a-z_ .-]*(?:name|e-?mail|phone|tel|mobile)\s*[}%\]>*|]"
 )
+
+_PERSONAL = (("email", _EMAIL), ("phone", _PHONE), ("phone", _PHONE_OF_ALERTS), ("name", _NAME_FIELD))
 
 
 def clean(value: object, cap: int = CAP) -> str | None:
@@ -55,7 +61,7 @@ def looks_personal(text: str) -> str | None:
     seen = text
     for _ in range(3):
         folded = unicodedata.normalize("NFKC", seen).lower()
-        for kind, pattern in (("email", _EMAIL), ("phone", _PHONE), ("name", _NAME_FIELD)):
+        for kind, pattern in _PERSONAL:
             if pattern.search(folded):
                 return kind
         decoded = unquote_plus(seen)

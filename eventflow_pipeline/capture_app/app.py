@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eventflow_pipeline.capture.text import uuid_text
+from eventflow_pipeline.capture.text import surface, uuid_text
 from eventflow_pipeline.capture_app.answers import Answer, refusal
 from eventflow_pipeline.capture_app.calls import Calls
 from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware, capture_request
@@ -75,7 +75,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
             settings.capture_site_url.rstrip("/"), settings.capture_webinar_path, key[:200], link, pairs
         )
         # No cookie here: a crawler that only looks at the link is nobody's session.
-        return RedirectResponse(where, 302, {"cache-control": "no-store", "referrer-policy": "unsafe-url"})
+        return RedirectResponse(where, 302, {"cache-control": "no-store"})
 
     redirect: dict[str, Any] = {
         "status_code": 302,
@@ -90,6 +90,10 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
     @app.get("/l/{client_id}/{key}", summary="Follow a short link of one client, by its cid.", **redirect)
     async def client_link(request: Request, client_id: str, key: str) -> Response:
         return await follow(request, key, uuid_text(client_id))
+
+    # Those who only want to know where a link leads ask with HEAD.
+    app.add_api_route("/l/{key}", short_link, methods=["HEAD"], include_in_schema=False)
+    app.add_api_route("/l/{client_id}/{key}", client_link, methods=["HEAD"], include_in_schema=False)
 
     @app.get("/health", summary="Is it up, and does the database take events?")
     async def health() -> JSONResponse:
@@ -138,7 +142,7 @@ class _NeverFail:
         try:
             await self._app(scope, receive, watch)
         except Exception as problem:
-            self._log.write("error", "capture_failed", reason=type(problem).__name__, route=scope["path"])
+            self._log.write("error", "capture_failed", reason=type(problem).__name__, route=surface(scope["path"]))
             if not started:
                 await refusal(self._calls.rules, 200, "internal error")(scope, receive, send)
 

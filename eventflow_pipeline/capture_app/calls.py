@@ -66,7 +66,7 @@ class Calls:
         """Apply the rules to a payload, hand the event over and say what became of it. For pages rendered here, too."""
         outcome = _RULES[fact](self.rules, capture_request(request.scope), payload)
         event = dict(outcome.fact)
-        if outcome.log.get("cookies") or outcome.log.get("rejected"):
+        if outcome.log.get("cookie_problems") or outcome.log.get("rejected"):
             self._log.write("info", "capture", **outcome.log)
         waiting = self._queue.offer(fact, event, len(json.dumps(event)))
         if waiting is None:

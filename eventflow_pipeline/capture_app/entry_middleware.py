@@ -42,7 +42,7 @@ class EntryMiddleware:
             await self._app(scope, receive, send)
             return
         arrival = arrive(self._rules, capture_request(scope))
-        if self._log and (arrival.log.get("cookies") or arrival.log.get("rejected")):
+        if self._log and (arrival.log.get("cookie_problems") or arrival.log.get("rejected")):
             self._log(arrival.log)
         cookies = {**request_cookies(headers), **{cookie.name: cookie.value for cookie in arrival.cookies}}
         scope.setdefault("state", {})["capture_cookies"] = cookies
@@ -77,7 +77,7 @@ def capture_request(scope: Scope) -> CaptureRequest:
         pairs = []
     purpose = headers.get("sec-purpose", "") + headers.get("purpose", "") + headers.get("x-moz", "")
     return CaptureRequest(
-        now=int(time.time()),
+        now=time.time(),
         new_session_id=str(uuid.uuid4()),
         new_event_id=str(uuid.uuid4()),
         path=scope["path"],

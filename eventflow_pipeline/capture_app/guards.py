@@ -35,12 +35,12 @@ class Rate:
 
     def __init__(self, rate: str) -> None:
         self._limit: RateLimitItem | None = None
-        if rate:
+        if rate.lower() != "off":
             try:
                 self._limit = parse(rate)
             except ValueError as problem:
                 raise UserError(
-                    f"EVENTFLOW_CAPTURE_RATE is {rate!r}, which is no rate: write it as 600/minute, or empty for none."
+                    f"EVENTFLOW_CAPTURE_RATE is {rate!r}, which is no rate: write it as 600/minute, or off."
                 ) from problem
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 

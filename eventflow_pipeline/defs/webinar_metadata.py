@@ -90,6 +90,7 @@ def daily_metadata() -> dict[str, object]:
 def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.MarkdownMetadataValue:
     """The curves of ``warehouse.webinar.reads.curves`` as a picture in Markdown, local times of ``zone``.
 
+    Webinars are letters in the picture and named below it: its font may not have their titles' script.
     Ours: average as a line within minimum and maximum, gaps left open and marked below. Legacy: dotted.
     """
     from matplotlib.dates import DateFormatter
@@ -97,17 +98,21 @@ def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.
 
     figure = Figure(figsize=(9, 3.2), dpi=70, layout="constrained")
     axes = figure.subplots()
-    colours: dict[str, str] = {}
+    letters: dict[str, str] = {}
+    names: list[str] = []
     for (webinar, source), group in groupby(rows, key=lambda row: (str(row["webinar_id"]), str(row["source"]))):
         curve = list(group)
-        colour = colours.setdefault(webinar, f"C{len(colours)}")
+        if webinar not in letters:
+            letters[webinar] = chr(ord("A") + len(letters))
+            names.append(f"{letters[webinar]}: {curve[0]['title']}")
+        letter = letters[webinar]
+        colour = f"C{ord(letter) - ord('A')}"
         times = [row["bucket_start"] for row in curve]
         average = [_number(row["avg_viewers"]) for row in curve]
-        label = curve[0]["title"] + (" (legacy)" if source == "legacy" else "")
         if source == "legacy":
-            axes.plot(times, average, color="black", linestyle=":", alpha=0.7, label=label)
+            axes.plot(times, average, color="black", linestyle=":", alpha=0.7, label=f"{letter} (legacy)")
             continue
-        axes.plot(times, average, color=colour, label=label)
+        axes.plot(times, average, color=colour, label=letter)
         lowest = [_number(row["min_viewers"]) for row in curve]
         highest = [_number(row["max_viewers"]) for row in curve]
         axes.fill_between(times, lowest, highest, color=colour, alpha=0.25, linewidth=0)
@@ -118,10 +123,11 @@ def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.
     axes.set_title(title)
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right", fontsize="small")
+    axes.legend(loc="best", fontsize="small")
     png = io.BytesIO()
     figure.savefig(png, format="png")
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})")
+    picture = f"![{title}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"
+    return dg.MetadataValue.md("\n\n".join([picture, *names]))
 
 
 def _number(value: object) -> float:

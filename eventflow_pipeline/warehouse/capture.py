@@ -71,6 +71,13 @@ def work_waiting(engine: Engine) -> bool:
         return bool(connection.execute(statement("capture/select_work")).scalar_one())
 
 
+def demo_campaign(engine: Engine) -> str | None:
+    """Id of a campaign the demo's pages can register for; None when there is none."""
+    with connect(engine) as connection:
+        found = connection.execute(statement("capture/select_demo_campaign")).scalar()
+    return str(found) if found else None
+
+
 def capture_conditions(engine: Engine, settings: Settings) -> list[Condition]:
     """Dead letters that wait, by fact: a warning at once, an error once one outlives the link grace."""
     with connect(engine) as connection:

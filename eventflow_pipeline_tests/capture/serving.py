@@ -25,7 +25,7 @@ def capture_settings(settings: Settings, **changes: Any) -> Settings:
     defaults = {
         "capture_keys": SecretStr(KEYS),
         "capture_secure_cookies": False,
-        "capture_rate": "",
+        "capture_rate": "off",
         "capture_visit_wait_ms": 10_000,
         "capture_entry_wait_ms": 10_000,
     }

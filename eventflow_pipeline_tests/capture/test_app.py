@@ -176,6 +176,7 @@ def test_a_short_link_keeps_everything_and_makes_no_session(app: Serving, databa
         def leads(path: str) -> str:
             answer = browser.get(path)
             assert answer.status_code == 302
+            assert browser.head(path).headers["location"] == answer.headers["location"]
             assert "set-cookie" not in answer.headers
             return answer.headers["location"]
 
@@ -203,6 +204,7 @@ def test_a_presence_ping_is_passed_on_as_its_viewer(database: Database) -> None:
     settings = capture_settings(database.settings, capture_jwt_secret=SecretStr("jwt-secret-of-tests"))
     user, webinar, later = str(uuid.uuid4()), str(uuid.uuid4()), time.time() + 60
     good = _token("jwt-secret-of-tests", sub=user, exp=later)
+    database.execute("insert into webinars (id, client_id, title) values (:w, :k, 'w')", w=webinar, k=K)
     with Serving(settings) as app, app.client() as browser:
 
         def ping(token: str) -> dict[str, Any]:
@@ -210,20 +212,14 @@ def test_a_presence_ping_is_passed_on_as_its_viewer(database: Database) -> None:
             answer: dict[str, Any] = browser.post("/presence", json={"webinar_id": webinar}, headers=headers).json()
             return answer
 
-        database.execute("drop function if exists webinar_presence_ping(uuid)")
-        assert ping(good) == {"accepted": False, "reason": "presence is not set up"}
-        # What the webinar functions do is their own tests' business; here it counts who calls, as which role.
-        database.execute("""
-            create table pinged (who uuid, webinar uuid, role text);
-            grant insert on pinged to authenticated;
-            create function webinar_presence_ping(p_webinar_id uuid) returns void language sql as
-                $$ insert into pinged values (auth.uid(), p_webinar_id, current_user) $$;
-        """)
         assert ping(good)["accepted"] is True
         expired = _token("jwt-secret-of-tests", sub=user, exp=1)
         for bad in ("x", "x.y.z", _token("another", sub=user, exp=later), expired):
             assert ping(bad)["accepted"] is False
-    assert _rows(database, "select who::text, webinar::text, role from pinged") == [(user, webinar, "authenticated")]
+        seen = "select webinar_id::text, user_id::text from webinar_live_presence"
+        assert _rows(database, seen) == [(webinar, user)]
+        database.execute("drop function webinar_presence_ping(uuid)")
+        assert ping(good) == {"accepted": False, "reason": "presence is not set up"}
 
 
 def test_nothing_personal_is_logged(app: Serving, capfd: pytest.CaptureFixture[str]) -> None:
@@ -248,6 +244,9 @@ def test_nothing_personal_is_logged(app: Serving, capfd: pytest.CaptureFixture[s
     text = json.dumps(lines, ensure_ascii=False)
     for secret in ("kim", "010", "secret-session", "Hana"):
         assert secret not in text
+    arrival = next(line for line in lines if line["event"] == "arrival")
+    assert arrival["cookie_problems"] == ["session:tampered"]
+    assert arrival["rejected"] == ["utm_source:email", "utm_medium:phone"]
     refused = next(line for line in lines if line["event"] == "capture_refused")
     assert refused["reason"].startswith("23502 event_survey_entries campaign_id")
     assert refused["level"] == "warning"

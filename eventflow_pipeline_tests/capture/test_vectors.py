@@ -74,7 +74,7 @@ def test_vector(name: str, file: dict[str, Any], case: dict[str, Any]) -> None:
         assert result.fact == expected["fact"]
     assert _contents(rules, path, result.cookies) == expected["set"]
     if "problems" in expected:
-        assert result.log["cookies"] == expected["problems"]
+        assert result.log["cookie_problems"] == expected["problems"]
     if "rejected" in expected:
         assert result.log["rejected"] == expected["rejected"]
 

@@ -61,9 +61,12 @@ class Installation:
         """``eventflow heal``, without the seconds its process takes to start: what an operator does after a crash."""
         from eventflow_pipeline.healing import run_heal
 
-        report = run_heal(self.settings, show_progress=False)
-        assert not report.failed, report
-        assert not report.held, report
+        while True:
+            report = run_heal(self.settings, show_progress=False)
+            assert not report.failed, report
+            assert not report.held, report
+            if not report.detection.in_work:  # by a worker that survived its daemon
+                return
 
     def launch(self) -> str:
         """Have the daemon run a backfill of all days; returns the run's id."""

@@ -71,7 +71,9 @@ def test_a_day_shows_its_numbers_and_its_curve(run: Run, database: Database, ins
     buckets = _metadata(instance, BUCKETS)["2026-03-02"]
     assert (buckets["peak_viewers"], buckets["minutes_observed"], buckets["minutes_missed"]) == (12, 23, 2)
     assert buckets["dagster/partition_row_count"] == 7
-    picture = buckets["curve"].split("base64,")[1].rstrip(")")
+    picture, *names = buckets["curve"].removeprefix("![Viewers, 2026-03-02](data:image/png;base64,").split("\n\n")
+    assert names == ["A: first", "B: second"]
+    picture = picture.rstrip(")")
     assert base64.b64decode(picture).startswith(b"\x89PNG")
     daily = _metadata(instance, DAILY)["2026-03-02"]
     assert (daily["visits"], daily["conversions"], daily["unique_viewers"]) == (5, 2, 9)

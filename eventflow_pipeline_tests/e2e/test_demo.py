@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -180,6 +182,39 @@ def test_the_curve_of_a_webinar_can_be_seen(demo: Demo) -> None:
         picture.wait_for()
         assert picture.evaluate("image => image.naturalWidth") > 300
         browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_what_the_pages_capture_is_linked_and_counted_by_itself(demo: Demo) -> None:
+    """Arrive, be redirected, register: schedule and sensor do the rest. Every captured entry has its visits."""
+    welcome = re.search(r"(http://127\.0\.0\.1:\d+)(/demo/([0-9a-f-]{36}))/welcome", demo.output)
+    assert welcome, demo.output
+    url, path, campaign = welcome.groups()
+    people = 3
+    for number in range(people):
+        with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as browser:
+            browser.get(f"{path}/welcome?utm_source=demo&utm_campaign=captured")
+            browser.get(f"{path}/go")
+            sent = browser.post(
+                f"{path}/register", data={"phone": f"0107777000{number}", "event_id": str(uuid.uuid4())}
+            )
+            assert sent.status_code == 200, sent.text
+    linked = (
+        "select count(*)::int, count(linked_at)::int from stats.fact_surface s "
+        "join event_survey_entries e on e.id = s.fact_id where s.fact = 'entry' and e.campaign_id = %s"
+    )
+    counted = (
+        "select coalesce(sum(hits), 0)::int, coalesce(sum(visits), 0)::int, coalesce(sum(conversions), 0)::int "
+        "from stats.campaign_utm_daily where entity_id = %s and utm_campaign = 'captured'"
+    )
+    with _connect(demo.home, "eventflow") as facts:
+
+        def done() -> bool:
+            answers = [facts.execute(query.encode(), [campaign]).fetchone() for query in (linked, counted)]
+            return answers == [(people, people), (2 * people, people, people)]
+
+        _await(done, 240)
 
 
 @pytest.mark.slow

@@ -109,6 +109,19 @@ def test_after_the_clock_was_put_back_presence_follows_it(ping: Ping, database: 
     assert abs(_presence(database)[VIEWER][1] - datetime.now(UTC)) < timedelta(seconds=30)
 
 
+def test_a_ping_does_not_wait_for_the_disk_and_nothing_else_is_affected(ping: Ping, database: Database) -> None:
+    setting = "select current_setting('synchronous_commit')"
+    with psycopg.connect(database.url) as connection:
+        connection.execute("set synchronous_commit = on")
+        connection.commit()
+        connection.execute("set local role authenticated")
+        connection.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps({"sub": str(VIEWER)})])
+        connection.execute("select public.webinar_presence_ping(%s)", [WEBINAR])
+        assert connection.execute(setting).fetchone() == ("off",)
+        connection.commit()
+        assert connection.execute(setting).fetchone() == ("on",)
+
+
 def test_the_pipeline_does_not_see_who_is_present(database: Database) -> None:
     columns = {r["column_name"] for r in database.rows(
         "select column_name from information_schema.columns where table_name = 'webinar_presence'")}  # fmt: skip

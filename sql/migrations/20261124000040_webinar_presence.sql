@@ -106,11 +106,14 @@ begin
     if p_webinar_id is null then
         return false;
     end if;
+    -- For this transaction: presence is worth nothing after three minutes, and a page need not wait for the disk. A
+    -- server that crashes may forget the pings of its last second; the next ones are due within two minutes.
+    perform set_config('synchronous_commit', 'off', true);
     return stats.record_presence(p_webinar_id, caller::uuid, clock_timestamp());
 end
 $$;
 comment on function public.webinar_presence_ping(uuid) is
-    'eventflow_pipeline: a live page says that its viewer (claim sub) is still there (P3). One upsert of the caller''s own row; true when stored, false when ignored because the last one was less than EVENTFLOW_PRESENCE_MIN_SECONDS ago. A webinar without a row is no error (C2). Raises 42501 without a signed-in viewer. [readers]';
+    'eventflow_pipeline: a live page says that its viewer (claim sub) is still there (P3). One upsert of the caller''s own row; true when stored, false when ignored because the last one was less than EVENTFLOW_PRESENCE_MIN_SECONDS ago. A webinar without a row is no error (C2). Its transaction does not wait for the disk. Raises 42501 without a signed-in viewer. [readers]';
 revoke execute on function public.webinar_presence_ping(uuid) from public;
 
 create or replace view stats.webinar_presence as
