@@ -20,7 +20,19 @@ TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul")).date()
 
 def test_help_teaches(eventflow: Eventflow) -> None:
     overview = eventflow("--help").stdout
-    for command in ("migrate", "sample", "backfill", "heal", "exclude", "rebuild", "webinar", "demo"):
+    for command in (
+        "migrate",
+        "sample",
+        "backfill",
+        "heal",
+        "exclude",
+        "rebuild",
+        "webinar",
+        "doctor",
+        "explain",
+        "probe",
+        "demo",
+    ):
         assert command in overview
         assert len(eventflow(command, "--help").stdout.splitlines()) > 8
 

@@ -6,6 +6,7 @@ gets both; one with an owner gets that owner's conditions, which then do not go 
 Addresses hold secrets: they are shown by their scheme and never in full.
 """
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from eventflow_pipeline.settings import Settings
 
 _ENTRY = re.compile(r"(?:(?P<route>[A-Za-z0-9:_@.+-]+)=)?(?P<url>[A-Za-z][A-Za-z0-9+.-]*://\S+)")
 _ATTEMPTS = 3
+#: Apprise reports what it could not send as plain text and by address; our own line says it without.
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,7 @@ def _status(connection: Connection, settings: Settings, days: DayRange) -> dict[
 
 def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
     connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
+    connection.execute(text("analyze raw_fact"))
 
 
 def _differences(connection: Connection, part: Part, name: str, parameters: Mapping[str, object]) -> list[Difference]:

@@ -237,5 +237,7 @@ def test_secrets_are_never_shown(
 ) -> None:
     told(_condition(), urls="json://user:topsecret@127.0.0.1:9/hook")
     stored = json.dumps(database.rows("select * from stats.alert"), default=str)
-    assert "topsecret" not in capsys.readouterr().out + stored
+    printed = capsys.readouterr()
+    assert "topsecret" not in printed.out + printed.err + stored
+    assert printed.err == ""
     assert "topsecret" not in repr(Settings(alert_urls="json://user:topsecret@127.0.0.1:9/hook"))  # type: ignore[call-arg,arg-type]

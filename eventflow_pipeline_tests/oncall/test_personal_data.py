@@ -132,7 +132,11 @@ def test_every_path_from_facts_to_people(
     assert len(events) > 20
     _clean(" ".join(events))
     out = capsys.readouterr()
-    assert '"event": "step_failure"' in out.out or len(days) > 1
+    lines = [json.loads(line) for line in out.out.splitlines()]
+    assert all({"timestamp", "level", "event"} <= line.keys() for line in lines), "one JSON object a line, nothing else"
+    failures = [line for line in lines if line["event"] == "step_failure"]
+    assert all({"reason", "run_id", "partition", "job", "step"} <= line.keys() for line in failures)
+    assert failures or len(days) > 1
     _clean(out.out + out.err)
 
 

@@ -1,6 +1,9 @@
--- HOW: a connection's own scratch table for the facts a comparison starts from.
+-- HOW: a connection's own scratch table for the facts a comparison starts from. Attributions and the sessions of visits
+-- also as numbers, so that what counts compares integers; session_no is NULL for entries and without a session.
 create temporary table if not exists raw_fact (
     bucket_date date not null,
+    attribution_no integer not null,
+    session_no integer,
     is_visit boolean not null,
     client_id uuid,
     entity_type text not null,

@@ -3,51 +3,45 @@
 -- on), stats.range_summary; :first_days, :last_days (the windows, same length arrays), :client_id (NULL: everything).
 -- Rules: M5, M6. A session counts in a window on the last day it is seen there; so one pass over the facts answers
 -- every window: day d of a member's session counts for the windows that contain d and end before its next day.
-with member_fact as (
-    select
-        f.bucket_date, g.name as grain,
-        case when g.by_client then f.client_id end as client_id,
-        case when g.by_entity then f.entity_type end as entity_type,
-        case when g.by_entity then f.entity_id end as entity_id,
-        case when g.by_link then f.link_id end as link_id,
-        case when g.by_link then f.link_status end as link_status,
-        case when g.by_utm_source then f.utm_source end as utm_source,
-        case when g.by_utm_medium then f.utm_medium end as utm_medium,
-        case when g.by_utm_campaign then f.utm_campaign end as utm_campaign,
-        case when f.is_visit then f.session_id collate "C" end as session_id,
-        count(*) filter (where f.is_visit) as hits,
-        count(*) filter (where not f.is_visit) as conversions
+with
+{include parity/select_members},
+member_session as (
+    select f.bucket_date, m.member_no, f.session_no,
+           count(*) filter (where f.is_visit) as hits, count(*) filter (where not f.is_visit) as conversions
     from raw_fact f
-    cross join stats.grain g
-    where not f.excluded and (cast(:client_id as uuid) is null or (g.by_client and f.client_id = :client_id))
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    join member m on m.attribution_no = f.attribution_no
+    where not f.excluded
+    group by f.bucket_date, m.member_no, f.session_no
 ),
 member_day as (
-    select bucket_date, next_date, grain, client_id, entity_type, entity_id, link_id, link_status,
-           utm_source, utm_medium, utm_campaign,
-           count(session_id) as sessions, sum(hits) as hits,
-           coalesce(sum(hits) filter (where session_id is null), 0) as sessionless_hits, sum(conversions) as conversions
+    select bucket_date, next_date, member_no,
+           count(session_no) as sessions, sum(hits) as hits,
+           coalesce(sum(hits) filter (where session_no is null), 0) as sessionless_hits, sum(conversions) as conversions
     from (
-        select m.*, case when session_id is not null then lead(bucket_date) over (
-            partition by grain, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium,
-                         utm_campaign, session_id order by bucket_date) end as next_date
-        from member_fact m
+        select m.*, case when session_no is not null then
+                   lead(bucket_date) over (partition by member_no, session_no order by bucket_date) end as next_date
+        from member_session m
     ) m
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    group by bucket_date, next_date, member_no
 ),
 checked as (
     select * from unnest(cast(:first_days as date[]), cast(:last_days as date[])) as w (first_day, last_day)
 ),
-raw as (
-    select w.last_day as bucket_date, w.first_day, m.grain, m.client_id, m.entity_type, m.entity_id, m.link_id,
-           m.link_status, m.utm_source, m.utm_medium, m.utm_campaign,
+counted as (
+    select w.last_day, w.first_day, m.member_no,
            sum(m.hits)::bigint as hits,
            coalesce(sum(m.sessions) filter (where m.next_date is null or m.next_date > w.last_day), 0)::bigint as visits,
            sum(m.sessionless_hits)::bigint as sessionless_hits,
            sum(m.conversions)::bigint as conversions
     from checked w
     join member_day m on m.bucket_date between w.first_day and w.last_day
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    group by w.last_day, w.first_day, m.member_no
+),
+raw as (
+    select c.last_day as bucket_date, c.first_day, n.grain, n.client_id, n.entity_type, n.entity_id, n.link_id,
+           n.link_status, n.utm_source, n.utm_medium, n.utm_campaign, c.hits, c.visits, c.sessionless_hits, c.conversions
+    from counted c
+    join named n on n.member_no = c.member_no
 ),
 stored as (
     select w.last_day as bucket_date, w.first_day, g.name as grain, r.client_id, r.entity_type, r.entity_id, r.link_id,
