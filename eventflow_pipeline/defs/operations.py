@@ -5,7 +5,7 @@ Everything is level-triggered: what is still wrong at the next look is asked for
 costs time and nothing else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -49,8 +49,9 @@ def _evaluation(longest_statement: int = _TICK_SECONDS) -> Iterator[tuple[Settin
         engine.dispose()
 
 
-def _plan(instance: dg.DagsterInstance, settings: Settings, changed: Iterable[ChangedDay], now: datetime) -> RepairPlan:
-    changed = list(changed)
+def _plan(
+    instance: dg.DagsterInstance, engine: Engine, settings: Settings, changed: Sequence[ChangedDay], now: datetime
+) -> RepairPlan:
     if not changed:
         return RepairPlan((), ())
     limits = RepairLimits(
@@ -58,9 +59,8 @@ def _plan(instance: dg.DagsterInstance, settings: Settings, changed: Iterable[Ch
         retry=timedelta(seconds=settings.heal_retry_seconds),
         attempts=settings.heal_attempts,
     )
-    return plan_repairs(
-        changed, running_ranges(instance), failed_ranges(instance, now - timedelta(days=1)), now, limits
-    )
+    running = running_ranges(instance, engine, [day.day for day in changed])
+    return plan_repairs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
 
 
 def _requests(plan: RepairPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
@@ -97,7 +97,7 @@ def heal_changed_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     with _evaluation() as (settings, engine):
         dead = report_dead_runs(context.instance, engine)
         detection = detect_changes(engine, settings, Scope.LOOKBACK)
-        plan = _plan(context.instance, settings, changed_days(engine), now)
+        plan = _plan(context.instance, engine, settings, changed_days(engine), now)
         requests = _requests(plan, settings, HEAL, now)
     notes = [_found(detection), *plan.reasons]
     if dead:
@@ -124,7 +124,8 @@ def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | 
     with _evaluation() as (settings, engine):
         day = local_date(at, settings.zone)
         first = day - timedelta(days=max(1, settings.lookback_days))
-        plan = _plan(context.instance, settings, unsettled_days(engine, first, day, at), datetime.now(UTC))
+        unsettled = unsettled_days(engine, first, day, at)
+        plan = _plan(context.instance, engine, settings, unsettled, datetime.now(UTC))
         requests = _requests(plan, settings, SCHEDULE, at)
     if requests:
         return requests

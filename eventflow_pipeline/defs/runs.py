@@ -1,6 +1,6 @@
 """Runs of the daily assets as Dagster knows them: which days one is about, who asked for it, does it still live."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -12,6 +12,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.repair import FailedRange, RunningRange
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.locks import is_alive
+from eventflow_pipeline.warehouse.repairs import days_replaced_by
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
@@ -40,15 +41,22 @@ def days_of(run: dg.DagsterRun) -> DayRange | None:
     return DayRange(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
 
 
-def running_ranges(instance: dg.DagsterInstance) -> list[RunningRange]:
-    """Every run that waits for its turn or replaces days now."""
-    found = []
-    for record in _records(instance, dg.RunsFilter(statuses=[*_WAITING, *_WORKING])):
-        run = record.dagster_run
-        if days := days_of(run):
-            automatic = run.tags.get(TRIGGER_TAG) in _AUTOMATIC
-            found.append(RunningRange(run.run_id, days, run.status in _WAITING, automatic))
-    return found
+def running_ranges(instance: dg.DagsterInstance, engine: Engine, changed: Iterable[date]) -> list[RunningRange]:
+    """Every run that waits for its turn or is at work, with which of the ``changed`` days it has replaced."""
+    runs = [record.dagster_run for record in _records(instance, dg.RunsFilter(statuses=[*_WAITING, *_WORKING]))]
+    ranges = {run.run_id: days for run in runs if (days := days_of(run))}
+    done = days_replaced_by(engine, ranges, changed) if ranges else {}
+    return [
+        RunningRange(
+            run_id=run.run_id,
+            days=ranges[run.run_id],
+            waiting=run.status in _WAITING,
+            automatic=run.tags.get(TRIGGER_TAG) in _AUTOMATIC,
+            done=done[run.run_id],
+        )
+        for run in runs
+        if run.run_id in ranges
+    ]
 
 
 def failed_ranges(instance: dg.DagsterInstance, since: datetime) -> list[FailedRange]:

@@ -9,22 +9,25 @@ from eventflow_pipeline.domain.days import DayRange, contiguous
 
 @dataclass(frozen=True, slots=True)
 class ChangedDay:
-    """A day whose buckets no longer answer for its facts: since when, and when and by which run it was computed."""
+    """A day whose buckets no longer answer for its facts: since when, and when it was last computed."""
 
     day: date
     since: datetime
     computed_at: datetime | None = None
-    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RunningRange:
-    """A run that waits (``waiting``) or works on ``days``; ``automatic``: asked for by a schedule or sensor."""
+    """A run that waits (``waiting``) or works on ``days``, and has replaced those in ``done``.
+
+    ``automatic``: asked for by a schedule, a sensor or a heal.
+    """
 
     run_id: str
     days: DayRange
     waiting: bool
     automatic: bool
+    done: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def plan_repairs(
 def _will_compute(day: ChangedDay, running: Iterable[RunningRange], limits: RepairLimits) -> RunningRange | None:
     """A run that has the day still before it. Its snapshot will be later than now, so it sees what has changed."""
     for run in running:
-        if day.day not in run.days or run.run_id == day.run_id:
+        if day.day not in run.days or day.day in run.done:
             continue  # a run replaces a day once; what changed after that is not its business
         if run.waiting and not run.automatic and day.day >= limits.recent_from:
             continue  # somebody's long backfill may wait for hours

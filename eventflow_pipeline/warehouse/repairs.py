@@ -1,5 +1,6 @@
 """What automation asks of the warehouse: which days to compute again, which of its own traces to forget."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from sqlalchemy import Engine
@@ -13,7 +14,7 @@ def changed_days(engine: Engine) -> list[ChangedDay]:
     """Days that change detection marked and nothing holds, oldest first."""
     with connect(engine) as connection:
         rows = connection.execute(statement("automation/select_changed_days"))
-        return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at, row.run_id) for row in rows]
+        return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at) for row in rows]
 
 
 def unsettled_days(engine: Engine, first: date, today: date, since: datetime) -> list[ChangedDay]:
@@ -23,7 +24,7 @@ def unsettled_days(engine: Engine, first: date, today: date, since: datetime) ->
     """
     with connect(engine) as connection:
         rows = connection.execute(statement("automation/select_unsettled_days"), {"first_day": first, "today": today})
-        return [ChangedDay(row.bucket_date, since, row.computed_at, row.run_id) for row in rows]
+        return [ChangedDay(row.bucket_date, since, row.computed_at) for row in rows]
 
 
 def forget_running_days(engine: Engine, settled_before: date) -> None:
@@ -33,6 +34,16 @@ def forget_running_days(engine: Engine, settled_before: date) -> None:
     """
     with connect(engine) as connection:
         connection.execute(statement("ledger/delete_running_days"), {"settled_before": settled_before})
+
+
+def days_replaced_by(engine: Engine, run_ids: Iterable[str], days: Iterable[date]) -> dict[str, frozenset[date]]:
+    """Which of ``days`` each run has replaced so far, by the ledger; also where another run did so after it."""
+    found: dict[str, set[date]] = {run_id: set() for run_id in run_ids}
+    with connect(engine) as connection:
+        parameters = {"run_ids": list(found), "days": list(days)}
+        for row in connection.execute(statement("automation/select_replaced_days"), parameters):
+            found[row.run_id].add(row.bucket_date)
+    return {run_id: frozenset(replaced) for run_id, replaced in found.items()}
 
 
 def forget_passes(engine: Engine, before: datetime) -> None:

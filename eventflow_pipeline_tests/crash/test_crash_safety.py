@@ -54,6 +54,7 @@ class Installation:
     def __init__(self, settings: Settings, server: EmbeddedServer, stack: DagsterStack, days: DayRange) -> None:
         self.settings, self.stack, self.days = settings, stack, days
         self._server = server
+        self._daemon_killed = False
         assert settings.database_url
         self.url = settings.database_url.get_secret_value()
 
@@ -105,6 +106,7 @@ class Installation:
 
     def has_reached(self, run_id: str, days: int) -> bool:
         """Works on its days and has replaced that many, or is over."""
+        self.stack.revive()  # the daemon also ends by itself when its database was gone for too long
         status = self.status(run_id)
         return status in _ENDED or (status == "STARTED" and self.computed_by(run_id) >= days)
 
@@ -120,11 +122,13 @@ class Installation:
 
     def kill_daemon(self) -> bool:
         """SIGKILL the daemon process; its code server and run worker find out by themselves."""
+        self._daemon_killed = True
         os.kill(self.stack.pid("dagster-daemon"), signal.SIGKILL)
         return True
 
     def kill_daemon_and_children(self) -> bool:
         """SIGKILL the daemon, its code server and run workers together, as a lost container does."""
+        self._daemon_killed = True
         os.killpg(self.stack.pid("dagster-daemon"), signal.SIGKILL)
         return True
 
@@ -149,8 +153,9 @@ class Installation:
             except UserError:  # still recovering when its starter lost patience
                 if time.monotonic() > deadline:
                     raise
-        time.sleep(0.2)
-        self.stack.revive()
+        if self._daemon_killed:
+            assert _await(self.stack.revive, 30), "a killed process must end"
+        self._daemon_killed = False
 
 
 @pytest.fixture

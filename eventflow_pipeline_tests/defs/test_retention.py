@@ -22,6 +22,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from eventflow_pipeline.defs.dagster_private import VERIFIED_WITH
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
+from eventflow_pipeline_tests.defs.jobs import buckets_alone
 
 BRIDGE = dg.AssetKey(["stats", "session_days"])
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
@@ -48,7 +49,7 @@ class Runs:
         """Replace days; with ``fail`` each of them fails."""
         if fail:
             self._database.execute("alter table stats.partition_state add constraint no check (false) not valid")
-        result = self._defs.resolve_job_def("daily_buckets").execute_in_process(
+        result = buckets_alone(self._defs).execute_in_process(
             instance=self._instance,
             tags={
                 **tags,

@@ -35,8 +35,9 @@ def test_a_day_that_a_run_will_still_compute_is_not_asked_for_again() -> None:
 
 
 def test_a_day_that_the_run_has_replaced_before_it_changed_is_asked_for() -> None:
-    running = RunningRange("long", _range(1, 20), waiting=False, automatic=False)
-    assert _asked(_day(20, run_id="long"), _day(2), running=(running,)) == [_range(20, 20)]
+    done = frozenset({date(2024, 3, 20)})
+    running = RunningRange("long", _range(1, 20), waiting=False, automatic=False, done=done)
+    assert _asked(_day(20), _day(2), running=(running,)) == [_range(20, 20)]
 
 
 def test_recent_days_do_not_wait_behind_a_queued_backfill_of_somebody() -> None:

@@ -3,7 +3,7 @@
 -- since the last computed one has been (nothing ran for a while).
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.calendar; :first_day, :today.
 with computed as (
-    select bucket_date, window_end, facts_at, computed_at, run_id, held_since
+    select bucket_date, window_end, facts_at, computed_at, held_since
     from stats.partition_state
     where computed_at is not null
 ),
@@ -14,7 +14,7 @@ reach as (
     ) as first_day
     from stats.calendar c
 )
-select days.day::date as bucket_date, s.computed_at, s.run_id
+select days.day::date as bucket_date, s.computed_at
 from reach
 cross join generate_series(reach.first_day, cast(:today as date), interval '1 day') as days (day)
 left join computed s on s.bucket_date = days.day::date
