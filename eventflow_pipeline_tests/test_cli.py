@@ -37,6 +37,16 @@ def test_help_teaches(eventflow: Eventflow) -> None:
         assert len(eventflow(command, "--help").stdout.splitlines()) > 8
 
 
+def test_webinar_sample_takes_the_minute_once(eventflow: Eventflow, database: Database) -> None:
+    database.execute(
+        "insert into webinars (client_id, title, webinar_start_time) values (gen_random_uuid(), 'w', now())"
+    )
+    taken = eventflow("webinar", "sample", "--json")
+    assert taken.returncode == 0, taken.stderr
+    assert [sample["viewers"] for sample in json.loads(taken.stdout)["samples"]] == [0]
+    assert len(database.rows("select from stats.webinar_sample")) == 1
+
+
 def test_sample_then_backfill(eventflow: Eventflow, database: Database) -> None:
     filled = eventflow("sample", "--days", "8", "--visits-per-day", "60", "--json")
     assert filled.returncode == 0, filled.stderr
