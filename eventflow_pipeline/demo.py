@@ -129,7 +129,7 @@ def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
     span = DayRange(missing[0], missing[-1])
     backfill_id = launch_backfill(
         stack,
-        [list(key.path) for key in (*marketing.ASSET_KEYS, *webinar.ASSET_KEYS)],
+        [list(key.path) for key in (*marketing.ASSET_KEYS, marketing.QUALITY, *webinar.ASSET_KEYS)],
         [day.isoformat() for day in missing],
         f"demo {span}",
     )

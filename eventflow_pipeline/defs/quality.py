@@ -28,7 +28,7 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.parity import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity_repair import repair
-from eventflow_pipeline.warehouse.quality import findings
+from eventflow_pipeline.warehouse.quality import findings, indicators
 
 RAW_PARITY = "raw_parity"
 
@@ -114,16 +114,23 @@ def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) 
 def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
     """Judge the indicators of the run's days by the thresholds in force."""
     days = run_days(context)
+    span = DayRange(days[0], days[-1])
+    measured = {row["bucket_date"] for row in indicators(warehouse.engine, warehouse.settings, span)}
     found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
-    for finding in findings(warehouse.engine, warehouse.settings, DayRange(days[0], days[-1])):
+    for finding in findings(warehouse.engine, warehouse.settings, span):
         found[finding.check, finding.day].append(finding)
-    results = {spec.key: {day: _quality_result(found[spec.name, day]) for day in days} for spec in _QUALITY_SPECS}
+    results = {
+        spec.key: {day: _quality_result(found[spec.name, day], measured=day in measured) for day in days}
+        for spec in _QUALITY_SPECS
+    }
     yield from report(context, results, warehouse.settings.checks_recorded_days)
 
 
-def _quality_result(wrong: Sequence[Finding]) -> DayResult:
+def _quality_result(wrong: Sequence[Finding], *, measured: bool) -> DayResult:
+    note = "" if measured else "its indicators were not measured: materialize stats/quality_daily"
     worst_first = sorted(wrong, key=lambda finding: finding.severity is not Severity.ERROR)
-    return DayResult([f.row() for f in worst_first], worst_first[0].severity.value if worst_first else "warn")
+    severity = worst_first[0].severity.value if worst_first else "warn"
+    return DayResult([f.row() for f in worst_first], severity, note)
 
 
 def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:
