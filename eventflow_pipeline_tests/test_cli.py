@@ -183,3 +183,20 @@ def test_home_that_cannot_be_written(tmp_path: Path) -> None:
     refused(
         run_eventflow({**environment, "EVENTFLOW_HOME": str(tmp_path / "file" / "home")}, "migrate"), "EVENTFLOW_HOME"
     )
+
+
+def test_settings_shows_what_is_in_force_and_no_secret(eventflow: Eventflow) -> None:
+    shown = eventflow(
+        "settings", "--json", EVENTFLOW_PARALLEL_DAYS="5", EVENTFLOW_ALERT_URLS="json://u:hush@127.0.0.1:1/",
+        EVENTFLOW_CAPTURE_KEYS="hush-hush-hush-hush",
+    )  # fmt: skip
+    assert "hush" not in shown.stdout
+    now = {row["setting"]: row["now"] for row in json.loads(shown.stdout)["settings"]}
+    assert (now["EVENTFLOW_PARALLEL_DAYS"], now["EVENTFLOW_ALERT_URLS"]) == ("5", "set (secret)")
+    assert now["EVENTFLOW_LOOKBACK_DAYS"] == "3"
+    refused(eventflow("settings", EVENTFLOW_PARALLEL_DAYS="none"), "EVENTFLOW_PARALLEL_DAYS")
+
+
+def test_the_page_of_settings_is_what_the_command_prints(eventflow: Eventflow) -> None:
+    page = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
+    assert eventflow("settings", "--markdown").stdout == page.read_text(), "eventflow settings --markdown"

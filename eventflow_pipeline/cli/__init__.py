@@ -5,12 +5,23 @@ import signal
 import sys
 import warnings
 
-from eventflow_pipeline.cli import capture, days, development, exclusions, healing, oncall, setup, verification, webinar
+from eventflow_pipeline.cli import (
+    capture,
+    days,
+    development,
+    exclusions,
+    healing,
+    knobs,
+    oncall,
+    setup,
+    verification,
+    webinar,
+)
 from eventflow_pipeline.cli.app import app, errors
 from eventflow_pipeline.errors import UserError
 
-#: Modules whose commands make up the application; importing one adds its commands, in the order ``--help`` lists.
-COMMANDS = (setup, days, healing, verification, exclusions, oncall, webinar, capture, development)
+#: Modules whose commands make up the application; importing one adds its commands.
+COMMANDS = (development, setup, days, healing, verification, exclusions, oncall, webinar, capture, knobs)
 
 
 def main() -> None:

@@ -6,11 +6,25 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
+import typer.core
 from rich.console import Console
 
 from eventflow_pipeline.errors import UserError
 
+#: In the order ``--help`` lists them: looking around, building, every day, being on call, the rest.
+_ORDER = (
+    "demo", "sample", "migrate", "backfill", "heal", "verify", "report", "explain", "doctor", "probe", "exclude",
+    "webinar", "capture", "replay", "settings", "rebuild",
+)  # fmt: skip
+
+
+class _InOrder(typer.core.TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     help="Daily campaign and link buckets from EventFlow's facts: exact, explainable, self-healing.",
     epilog="With EVENTFLOW_DATABASE_URL unset, commands use a Postgres of their own under EVENTFLOW_HOME. "
     "Exit status: 0 done, 1 something failed, 2 wrong input or set-up.",

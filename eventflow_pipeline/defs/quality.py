@@ -127,7 +127,9 @@ def _quality_result(wrong: Sequence[Finding]) -> DayResult:
 
 
 def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:
-    windows, histograms = compare_windows(engine, settings, span), compare_histograms(engine, span)
+    """Windows that end on every day; of a long backfill only as many as cover all days."""
+    windows = compare_windows(engine, settings, span, tiled=len(span) > settings.verify_days)
+    histograms = compare_histograms(engine, span)
     return replace(windows, differences=windows.differences + histograms.differences)
 
 
@@ -150,13 +152,15 @@ def _compare_and_repair(
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
     for difference in found.differences:
         wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
-    late = dict.fromkeys(found.stale, "stale: facts moved since they were computed")
-    late |= dict.fromkeys(found.missing, "not computed")
+    notes = dict.fromkeys(run_days(context), "inside windows that end on other days")
+    notes |= dict.fromkeys(found.checked, "")
+    notes |= dict.fromkeys(found.stale, "stale: facts moved since they were computed")
+    notes |= dict.fromkeys(found.missing, "not computed")
     return {
         check: {
             day: DayResult(
                 [d.row() for d in wrong[check.asset_key, day]],
-                note=note if wrong[check.asset_key, day] else late.get(day, ""),
+                note=note if wrong[check.asset_key, day] else notes[day],
             )
             for day in run_days(context)
         }

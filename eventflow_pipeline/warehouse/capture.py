@@ -11,6 +11,7 @@ from eventflow_pipeline.warehouse.sql_files import statement
 
 #: Dead letters tried, or entries linked, in one transaction.
 BATCH = 1_000
+_MOST_PASSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,15 @@ class Replay:
 
 
 def link_entries(engine: Engine) -> Linking:
-    """Link captured entries to their visits; one bounded pass, safe to repeat."""
+    """Link captured entries to their visits, new ones first, in bounded passes; safe to repeat."""
+    entries = visits = waiting = 0
     with connect(engine) as connection:
-        row = connection.execute(text("select * from stats.link_entries(:batch)"), {"batch": BATCH}).one()
-    return Linking(row.entries, row.visits, row.waiting)
+        for _ in range(_MOST_PASSES):
+            row = connection.execute(text("select * from stats.link_entries(:batch)"), {"batch": BATCH}).one()
+            entries, visits, waiting = entries + row.entries, visits + row.visits, row.waiting
+            if row.entries + row.waiting < BATCH:
+                break
+    return Linking(entries, visits, waiting)
 
 
 def replay_dead_letters(engine: Engine, settings: Settings, limit: int | None = None) -> Replay:

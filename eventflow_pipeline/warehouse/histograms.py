@@ -32,8 +32,10 @@ def settle_histograms(engine: Engine) -> list[date]:
         for scratch in _SCRATCH:
             connection.execute(statement(f"return_histogram/create_{scratch}"))
             connection.execute(text(f"analyze {scratch}"))
+        stored = "select exists (select from stats.return_histogram)"
+        add = "upsert" if connection.execute(text(stored)).scalar_one() else "insert"
         for grain in published_grains(connection):
-            connection.execute(statement("return_histogram/upsert_return_histogram"), {"grain": grain["grain"]})
+            connection.execute(statement(f"return_histogram/{add}_return_histogram"), {"grain": grain["grain"]})
         if negative := connection.execute(statement("return_histogram/delete_nothing")).scalar_one():
             raise HistogramError(f"{negative} cells of the return histograms fell below 0; nothing was settled.")
         connection.execute(statement("return_histogram/delete_settled_changes"))

@@ -68,8 +68,12 @@ def compare_windows(
     ends: DayRange,
     client_id: UUID | None = None,
     lengths: Sequence[int] = WINDOWS,
+    *,
+    tiled: bool = False,
 ) -> Comparison:
     """Range answers of every grain for the windows of ``lengths`` days that end on ``ends``, against the facts (M6).
+
+    ``tiled``: only as many windows of each length as cover all days once, for long ranges.
 
     A window that would begin before the first partition begins there. One with a missing day cannot be answered and
     one with a stale day is late: the day it ends on is reported as such and its windows are left out. Lengths that a
@@ -85,7 +89,7 @@ def compare_windows(
                 DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
                 for end in part
                 for length in lengths
-                if longest is None or length <= longest
+                if (longest is None or length <= longest) and not (tiled and (ends.last - end).days % length)
             }
             late = {w for w in windows if any(status[day][1] for day in w)}
             unanswerable = {w for w in windows if any(not status[day][0] for day in w)}

@@ -159,6 +159,15 @@ def test_a_failing_window_rebuilds_its_days(prepared: Database) -> None:
     assert compare_windows(prepared.pipeline, prepared.settings, DayRange(LAST, LAST)).differences == ()
 
 
+def test_tiled_windows_cover_every_day_once(prepared: Database) -> None:
+    """A long backfill compares as many windows as contain each day, not one for each."""
+    prepared.execute("update stats.platform_daily set conversions = 7 where bucket_date = '2024-03-01'")
+    ends = DayRange(date(2024, 3, 30), date(2024, 4, 29))
+    found = compare_windows(prepared.pipeline, prepared.settings, ends, lengths=(30,), tiled=True)
+    assert found.checked == (ends.first, ends.last)
+    assert {(d.first, d.day, d.raw, d.stored) for d in found.differences} == {(DAYS.first, ends.first, 0, 7)}
+
+
 def test_the_raw_side_does_not_read_the_bridge(prepared: Database) -> None:
     """Bridge and buckets damaged alike, as a wrong attribution would: only the facts can tell."""
     prepared.execute("update stats.session_days set session_id = 's1' where session_id = 's2'")

@@ -368,6 +368,7 @@ def test_reading_indicators_follows_tenancy(dimensions: Database) -> None:
     assert first["link_status"]["unknown_hits"] == 1
     assert first["malformed_cid"]["hits"] is None, "no rate without a denominator"
     assert second["visits"] is None
+    assert answer["complete"] is True, "a day without the client's facts is measured all the same"
     for client in (OTHER, None):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             _ask(dimensions, client, member)

@@ -8,7 +8,7 @@ create temporary table if not exists stage_cells (
     utm_source text,
     utm_medium text,
     utm_campaign text,
-    session_id text,
+    session_no integer,
     hits integer not null,
     visits integer not null,
     sessionless_hits integer not null,

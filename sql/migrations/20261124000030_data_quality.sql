@@ -123,7 +123,13 @@ begin
                 'out_of_range_hits', q.out_of_range_hits, 'out_of_range_entries', q.out_of_range_entries
             ) order by days.day),
             'as_of', screen.as_of,
-            'complete', screen.complete and count(q.measured_at) = count(*)
+            -- Measured at all, also where the client has no facts; days still to come are not missing.
+            'complete', screen.complete and (
+                select count(*) from stats.quality_daily m
+                where m.scope = 'platform' and m.bucket_date between p_from_date and p_to_date
+            ) >= (
+                select least(p_to_date, (now() at time zone c.time_zone)::date) - p_from_date + 1 from stats.calendar c
+            )
         )
         from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
         left join measured q on q.bucket_date = days.day::date

@@ -9,6 +9,7 @@ create table if not exists stats.fact_surface (
     session_id text,
     missing_link_id uuid,
     linked_at timestamptz,
+    looked_at timestamptz,
     primary key (fact, fact_id)
 );
 comment on table stats.fact_surface is
@@ -18,7 +19,9 @@ comment on column stats.fact_surface.first_touch is 'First arrival: at (seconds 
 comment on column stats.fact_surface.session_id is 'Of an entry: its session, also where event_survey_entries has no such column (S5).';
 comment on column stats.fact_surface.missing_link_id is 'Link id the fact was stored without, because the table refused it for long enough.';
 comment on column stats.fact_surface.linked_at is 'Of an entry: when its visits were found (stats.link_entries); NULL while it waits.';
-create index if not exists fact_surface_unlinked on stats.fact_surface (captured_at)
+comment on column stats.fact_surface.looked_at is
+    'Of an entry that waits: when its visits were last looked for, so that those that never come hold up nobody.';
+create index if not exists fact_surface_unlinked on stats.fact_surface (looked_at nulls first, captured_at)
     where fact = 'entry' and linked_at is null and session_id is not null;
 
 create table if not exists stats.dead_letter (

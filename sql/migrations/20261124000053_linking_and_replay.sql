@@ -11,7 +11,7 @@ as $$
         from stats.fact_surface s join public.event_survey_entries e on e.id = s.fact_id
         where s.fact = 'entry' and s.linked_at is null and s.session_id is not null
           and s.captured_at > now() - interval '7 days'
-        order by s.captured_at
+        order by s.looked_at nulls first, s.captured_at
         limit p_limit
         for update of s skip locked
     ), first_of_session as (
@@ -22,20 +22,20 @@ as $$
         where v.campaign_id = d.campaign_id and v.session_id = d.session_id and v.entry_id is null
           and v.accessed_at <= d.created_at + interval '5 minutes'
         returning v.id
-    ), found as (
-        update stats.fact_surface s set linked_at = now()
+    ), looked as (
+        update stats.fact_surface s set looked_at = now(), linked_at = case when exists (
+            select from public.event_access_logs v
+            where v.campaign_id = d.campaign_id and v.session_id = d.session_id
+              and v.accessed_at <= d.created_at + interval '5 minutes') then now() end
         from due d
         where s.fact = 'entry' and s.fact_id = d.fact_id
-          and exists (select from public.event_access_logs v
-                      where v.campaign_id = d.campaign_id and v.session_id = d.session_id
-                        and v.accessed_at <= d.created_at + interval '5 minutes')
-        returning s.fact_id
+        returning s.linked_at
     )
-    select (select count(*) from found)::integer, (select count(*) from marked)::integer,
-           ((select count(*) from due) - (select count(*) from found))::integer
+    select count(linked_at)::integer, (select count(*) from marked)::integer, (count(*) - count(linked_at))::integer
+    from looked
 $$;
 comment on function stats.link_entries(integer) is
-    'Links captured entries to their visits (entry_id, converted_at), oldest first. Out: entries linked, visit hits marked, entries whose visits are not there yet. Safe to repeat and to run twice at once.';
+    'Links captured entries to their visits (entry_id, converted_at), least recently looked for first. Out: entries linked, visit hits marked, entries whose visits are not there yet. Safe to repeat and to run twice at once.';
 
 create or replace function stats.replay_dead_letters(p_limit integer, p_link_grace interval, p_retention interval)
 returns table (replayed integer, refused integer, expired integer)
