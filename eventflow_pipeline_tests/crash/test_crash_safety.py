@@ -135,12 +135,13 @@ class Installation:
     def kill_server(self) -> bool:
         """SIGKILL every process of the Postgres server at once, as a power cut does to the software."""
         postmaster = psutil.Process(self._server.pid)
-        processes = [postmaster, *postmaster.children(recursive=True)]
-        postmaster.suspend()  # or it would restart its children meanwhile
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(processes, timeout=30)
+        postmaster.suspend()  # or it would start others meanwhile
+        data = postmaster.cwd()
+        while processes := [process for process in psutil.process_iter() if _works_in(process, data)]:
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(processes, timeout=30)
         return True
 
     def revive(self) -> None:
@@ -182,6 +183,12 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
     for name in set(os.environ) - set(before):
         del os.environ[name]
     shutil.rmtree(home, ignore_errors=True)
+
+
+def _works_in(process: psutil.Process, folder: str) -> bool:
+    with suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE and process.cwd() == folder
+    return False
 
 
 def _await(what: Callable[[], Any], seconds: float = 240) -> bool:
