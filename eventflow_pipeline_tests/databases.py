@@ -103,6 +103,12 @@ class Databases:
         with psycopg.connect(self._server.render_as_string(False), autocommit=True) as connection:
             connection.execute(command.encode())
 
+    def pids(self, name: str) -> set[int]:
+        """Server processes connected to a database."""
+        with psycopg.connect(self._server.render_as_string(False)) as connection:
+            rows = connection.execute("select pid from pg_stat_activity where datname = %s", [name]).fetchall()
+        return {row[0] for row in rows}
+
     def url(self, name: str) -> str:
         """Address of a database on the server."""
         return self._server.set(database=name).render_as_string(hide_password=False)
