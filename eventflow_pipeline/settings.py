@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     )
     verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
     checks_recorded_days: int = Field(
-        31,
+        400,
         ge=1,
         description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
     )

@@ -29,6 +29,8 @@ _COLUMNS: dict[str, str] = {
     "linked_entries": "Entries linked to a visit (Q2).",
 }
 
+_TYPES = {"bucket_date": "date", "scope": "text", "client_id": "uuid"}
+
 
 def rates(row: Indicators) -> dict[str, float]:
     """The indicators of a row of stats.quality_daily as rates; one without a denominator is left out."""
@@ -82,7 +84,10 @@ def _numbers(row: Indicators) -> dict[str, Any]:
     metadata={
         "dagster/table_name": "stats.quality_daily",
         "dagster/column_schema": dg.TableSchema(
-            [dg.TableColumn(name, description=description) for name, description in _COLUMNS.items()]
+            [
+                dg.TableColumn(name, type=_TYPES.get(name, "bigint"), description=description)
+                for name, description in _COLUMNS.items()
+            ]
         ),
         "definition": dg.MetadataValue.md(f"```sql\n{sql_text('quality/select_quality')}\n```"),
     },
