@@ -1,5 +1,6 @@
 """What Dagster itself knows to be wrong: failed runs, failed ticks, failed checks."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -37,6 +38,7 @@ _CHECK_RUNBOOK = {
     "unknown_client": "visits-zero-or-low",
     "unknown_entity": "visits-zero-or-low",
 }
+_CLIENT = re.compile(r"client_id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: Checks of today that conditions of their own tell within the minute.
 _TOLD_LIVE = frozenset({"deficit", "silence"})
 
@@ -190,9 +192,22 @@ def _failing_check(check: str, failures: Sequence[FailedCheck]) -> Condition:
         since=min(failure.failed_at for failure in failures),
         summary=f"check {check} fails" + (f" for {_ranges(ranges)}" if ranges else "") + f" of {where}",
         runbook=_CHECK_RUNBOOK.get(check, "number-disputed"),
-        command=f"eventflow verify --from {days.first} --to {days.last}" if days else "eventflow doctor",
+        command=_command(check, newest, days),
         days=days,
         numbers={"days": sum(map(len, ranges)), "assets": len(assets), "newest": newest.detail or None},
+    )
+
+
+def _command(check: str, newest: FailedCheck, days: DayRange | None) -> str:
+    """What to run: parity is compared again over all days; of the others the newest client's day is explained."""
+    if days is None:
+        return "eventflow doctor"
+    if check not in _CHECK_RUNBOOK:
+        return f"eventflow verify --from {days.first} --to {days.last}"
+    named = _CLIENT.search(newest.detail or "")
+    client = named[1] if named else "unknown" if check == "unknown_client" else None
+    return (
+        f"eventflow explain --client {client} --date {newest.partition or days.last}" if client else "eventflow doctor"
     )
 
 

@@ -34,6 +34,13 @@ _FIXES = {
     "source_failed": "Read the structured log line condition_source_failed.",
     "silence": "See whether the client's pages are up and whether the quiet is planned.",
 }
+#: What puts a failing check right, by the section of the runbook it points to; for the rest _FIXES["check_failed"].
+_CHECK_FIXES = {
+    "linkage-drop": "Find the pages or routes that store entries without the session of their visit.",
+    "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
+    "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
+    "recomputed, what a missing row hides is recomputed once it is back.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +156,14 @@ def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
     ] if stuck else []  # fmt: skip
 
 
+def _fix(condition: Condition) -> str:
+    of_check = _CHECK_FIXES.get(condition.runbook) if condition.name == "check_failed" else None
+    return of_check or _FIXES.get(condition.name, "See the runbook.")
+
+
 def _of_condition(condition: Condition) -> Finding:
     numbers = ", ".join(f"{name} {value}" for name, value in condition.numbers.items())
     return Finding(
         condition.severity, condition.name, condition.subject, condition.summary, numbers,
-        _FIXES.get(condition.name, "See the runbook."), condition.runbook, condition.command, condition.since,
+        _fix(condition), condition.runbook, condition.command, condition.since,
     )  # fmt: skip
