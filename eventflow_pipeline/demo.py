@@ -22,7 +22,7 @@ from eventflow_pipeline.local import drop_databases, environment, packaged
 from eventflow_pipeline.sample.concurrency import replay_presence
 from eventflow_pipeline.sample.into_database import load_sample, sample_is_loaded
 from eventflow_pipeline.settings import Settings, load_settings
-from eventflow_pipeline.stack import DagsterStack, backfill_status, free_port, launch_backfill
+from eventflow_pipeline.stack import DagsterStack, GraphqlError, backfill_status, free_port, launch_backfill
 from eventflow_pipeline.warehouse.capture import demo_campaign
 from eventflow_pipeline.warehouse.engine import admin_engine, connect, pipeline_engine
 from eventflow_pipeline.warehouse.migrations import create_source, migrate, stored_calendar
@@ -139,7 +139,7 @@ def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
             time.sleep(1)
             try:
                 status, runs = backfill_status(stack, backfill_id)
-            except (URLError, TimeoutError):
+            except (GraphqlError, URLError, TimeoutError):
                 continue
             if any(run in ("FAILURE", "CANCELED") for run in runs) or status in _ENDED - {"COMPLETED_SUCCESS"}:
                 raise UserError(

@@ -6,14 +6,14 @@ Everything is handed on through the environment, so processes started from here 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.logs import leave_stdout_alone
+from eventflow_pipeline.logs import leaving_stdout_alone
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
 from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.warehouse.engine import admin_engine, connect, parse_url
@@ -47,11 +47,12 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
         if server and needs_dagster:
             os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
         if dagster:
-            leave_stdout_alone()  # of a run in this process only warnings are shown, beside the command's answer
             _require_dagster_database()
             _ensure_dagster_home(settings.home)
         _follow_stored_calendar(settings)
-        yield load_settings()
+        # Of a run in this process only warnings are shown, beside the command's answer.
+        with leaving_stdout_alone() if dagster else nullcontext():
+            yield load_settings()
     finally:
         if server:
             server.stop()

@@ -7,8 +7,8 @@ fields that would hold one are redacted, and so is what looks like one in any te
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -24,10 +24,15 @@ _PARTITION, _FIRST, _LAST = (
 _answers_on_stdout = False
 
 
-def leave_stdout_alone() -> None:
-    """From now on log to stderr, warnings and errors only: this process prints an answer on stdout (a command)."""
+@contextmanager
+def leaving_stdout_alone() -> Iterator[None]:
+    """Meanwhile log to stderr, warnings and errors only: this process prints an answer on stdout (a command)."""
     global _answers_on_stdout  # noqa: PLW0603
-    _answers_on_stdout = True
+    before, _answers_on_stdout = _answers_on_stdout, True
+    try:
+        yield
+    finally:
+        _answers_on_stdout = before
 
 
 def _stream() -> TextIO:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+
 from eventflow_pipeline.errors import UserError
 
 HOST = "127.0.0.1"
@@ -41,6 +43,17 @@ def free_port(wanted: int | None = None) -> int:
                 "it out for a free one."
             ) from problem
         return int(probe.getsockname()[1])
+
+
+class GraphqlError(Exception):
+    """Dagster took a query and could not answer it."""
+
+
+def _body(problem: urllib.error.HTTPError) -> dict[str, Any]:
+    try:
+        return dict(json.load(problem))
+    except ValueError:
+        return {"errors": [{"message": f"{problem.code} {problem.reason}"}]}
 
 
 class DagsterStack:
@@ -100,7 +113,7 @@ class DagsterStack:
                     raise UserError(f"Dagster cannot load the definitions: {broken['message'].splitlines()[0]}")
                 if loaded and all(loaded):
                     return
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
+            except (GraphqlError, urllib.error.URLError, ConnectionError, TimeoutError):
                 pass
             if time.monotonic() > deadline:
                 raise UserError(
@@ -127,16 +140,19 @@ class DagsterStack:
         return self._children[command].pid
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Data of a GraphQL answer. Raises RuntimeError with the first error, or URLError."""
+        """Data of a GraphQL answer. Raises GraphqlError with the first error, or URLError when nobody answers."""
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/graphql",
             json.dumps({"query": query, "variables": variables}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            answer = json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+                answer = json.load(response)
+        except urllib.error.HTTPError as problem:  # what Dagster could not do stands in the body
+            answer = _body(problem)
         if answer.get("errors"):
-            raise RuntimeError(answer["errors"][0]["message"])
+            raise GraphqlError(answer["errors"][0]["message"].splitlines()[0])
         return dict(answer["data"])
 
     def stop(self) -> None:
@@ -178,8 +194,17 @@ query Status($id: String!) { partitionBackfillOrError(backfillId: $id) { __typen
 """
 
 
+@retry(
+    retry=retry_if_exception_type((GraphqlError, urllib.error.URLError, TimeoutError)),
+    stop=stop_after_attempt(4),
+    wait=wait_fixed(3),
+    reraise=True,
+)
 def launch_backfill(stack: DagsterStack, asset_keys: list[list[str]], partitions: list[str], title: str) -> str:
-    """Ask the running Dagster for a backfill of ``partitions``, as the UI's button does; returns its id."""
+    """Ask the running Dagster for a backfill of ``partitions``, as the UI's button does; returns its id.
+
+    A webserver that has only just come up may need to be asked again. Raises UserError when it refuses.
+    """
     params = {
         "assetSelection": [{"path": path} for path in asset_keys],
         "partitionNames": partitions,

@@ -75,3 +75,16 @@ def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> Non
     )
     assert {row["name"] for row in inherited} == {grain.table for grain in GRAINS}
     assert all(set(grain.keys) <= set(KEY_COLUMNS) for grain in GRAINS)
+
+
+def test_assets_of_one_step_have_the_same_partitioned_parents() -> None:
+    """Else Dagster refuses a backfill that holds them and a parent, in some processes, by the order of its sets."""
+    graph = defs.resolve_asset_graph()
+    for key in graph.all_asset_keys:
+        together = graph.get(key).execution_set_asset_keys
+        root = not any(graph.get(p).is_partitioned for p in graph.get(key).parent_keys)
+        parents = {
+            member: frozenset(p for p in graph.get(member).parent_keys if graph.get(p).is_partitioned)
+            for member in together
+        }
+        assert root or len({of for of in parents.values() if of}) == 1, parents
