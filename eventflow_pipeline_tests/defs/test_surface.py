@@ -80,7 +80,7 @@ def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> Non
 def test_assets_of_one_step_have_the_same_partitioned_parents() -> None:
     """Else Dagster refuses a backfill that holds them and a parent, in some processes, by the order of its sets."""
     graph = defs.resolve_asset_graph()
-    for key in graph.all_asset_keys:
+    for key in graph.get_all_asset_keys():
         together = graph.get(key).execution_set_asset_keys
         root = not any(graph.get(p).is_partitioned for p in graph.get(key).parent_keys)
         parents = {
