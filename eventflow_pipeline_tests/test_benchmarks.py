@@ -35,6 +35,27 @@ def test_the_plain_statement_counts_what_the_buckets_count(database: Database) -
         } == expected
 
 
+def test_raw_reads_give_the_same_answer(database: Database) -> None:
+    facts = Facts(visits=2_000, days=4)
+    make_facts(database.owner, facts)
+    database.replace(*facts.range)
+    window = facts.range.window(database.settings.zone)
+    with connect(database.owner) as connection:
+        client = connection.execute(measured("select_busiest_client")).scalar_one()
+        for grain, keys in {
+            "client": (),
+            "campaign": ("entity_type", "entity_id"),
+            "link": ("entity_type", "entity_id", "link_id", "link_status"),
+        }.items():
+            columns = (*keys, "hits", "visits", "sessionless_hits", "conversions")
+            raw = connection.execute(
+                measured(f"select_{grain}_from_raw"),
+                {"client_id": client, "window_start": window.start, "window_end": window.end},
+            ).mappings()
+            answer = [row for row in database.summary(grain, facts.range) if row["client_id"] == client]
+            assert {tuple(row[c] for c in columns) for row in raw} == {tuple(row[c] for c in columns) for row in answer}
+
+
 def test_facts_return_on_later_days(database: Database) -> None:
     facts = Facts(visits=4_000, days=20)
     make_facts(database.owner, facts)

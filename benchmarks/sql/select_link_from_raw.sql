@@ -1,7 +1,30 @@
--- WHAT: hits and distinct sessions of each link of one client over a window, from raw facts: what range_summary answers at
--- link grain, but for cids and statuses. Grain: campaign and link. Inputs: :client_id, :window_start, :window_end.
-select v.campaign_id, v.marketing_campaign_link_id, count(*) as hits, count(distinct v.session_id) as visits
-from public.event_access_logs v
-join public.event_survey_campaigns c on c.id = v.campaign_id
-where c.client_id = :client_id and v.accessed_at >= :window_start and v.accessed_at < :window_end
-group by v.campaign_id, v.marketing_campaign_link_id
+-- WHAT: the answer of stats.range_summary for one client at link grain, from raw facts by the same definitions.
+-- Grain: campaign or webinar, link and status. Inputs: stats.visit_facts, stats.entry_facts, dimensions; :client_id, :window_start, :window_end.
+with fact as (
+    select 'campaign' as entity_type, v.campaign_id as entity_id, v.session_id, v.link_id, v.cid, 1 as hits, 0 as conversions
+    from stats.campaigns c
+    join stats.visit_facts v on v.campaign_id = c.id
+    where c.client_id = :client_id and v.accessed_at >= :window_start and v.accessed_at < :window_end
+    union all
+    select 'webinar', v.webinar_id, v.session_id, v.link_id, v.cid, 1, 0
+    from stats.webinars w
+    join stats.visit_facts v on v.webinar_id = w.id and v.campaign_id is null
+    where w.client_id = :client_id and v.accessed_at >= :window_start and v.accessed_at < :window_end
+    union all
+    select 'campaign', e.campaign_id, null, e.link_id, e.cid, 0, 1
+    from stats.entry_facts e
+    where e.client_id = :client_id and e.created_at >= :window_start and e.created_at < :window_end
+)
+select
+    f.entity_type, f.entity_id, coalesce(f.link_id, by_cid.id) as link_id,
+    case when by_id.id is not null or by_cid.id is not null then 'resolved'
+         when f.link_id is not null or f.cid is not null then 'unresolved'
+         else 'unknown' end as link_status,
+    sum(f.hits) as hits,
+    count(distinct f.session_id) as visits,
+    coalesce(sum(f.hits) filter (where f.session_id is null), 0) as sessionless_hits,
+    sum(f.conversions) as conversions
+from fact f
+left join stats.links by_id on by_id.id = f.link_id and by_id.client_id = :client_id
+left join stats.links by_cid on f.link_id is null and by_cid.cid = f.cid and by_cid.client_id = :client_id
+group by 1, 2, 3, 4
