@@ -26,6 +26,7 @@ def main() -> int:
         return 2
     missed = 0
     for name in wanted:
+        print(f"bench: {name} …", file=sys.stderr, flush=True)
         section = importlib.import_module(f"benchmarks.{name}").run()
         if not quick:
             report.write(section)
