@@ -14,13 +14,9 @@ from typing import Any, TextIO
 
 import structlog
 
+from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, REDACTED, redact
 
-_PARTITION, _FIRST, _LAST = (
-    "dagster/partition",
-    "dagster/asset_partition_range_start",
-    "dagster/asset_partition_range_end",
-)
 _answers_on_stdout = False
 
 
@@ -112,7 +108,9 @@ class JsonFormatter(logging.Formatter):
             "event": happened.event_type_value.lower() if happened else "log",
             "message": meta.get("orig_message") or record.getMessage(),
             "reason": _reason(record, happened),
-            "partition": tags.get(_PARTITION) or "..".join(filter(None, (tags.get(_FIRST), tags.get(_LAST)))) or None,
+            "partition": tags.get(PARTITION)
+            or "..".join(filter(None, (tags.get(RANGE_START), tags.get(RANGE_END))))
+            or None,
             "run_id": meta.get("run_id"),
             "job": meta.get("job_name"),
             "step": meta.get("step_key"),

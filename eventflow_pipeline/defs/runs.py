@@ -9,13 +9,12 @@ from sqlalchemy import Engine
 from eventflow_pipeline.defs.marketing import ASSET_KEYS, JOB
 from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.repair import FailedRange, RunningRange
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.locks import is_alive
 from eventflow_pipeline.warehouse.repairs import days_replaced_by
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-PARTITION = "dagster/partition"
 PRIORITY = "dagster/priority"
 #: Runs over old days only; dagster.yaml limits how many at once, so that they never take every slot.
 HISTORY = "eventflow/history"

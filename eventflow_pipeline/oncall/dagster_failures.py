@@ -11,13 +11,12 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse import failed_checks as check_store
 from eventflow_pipeline.warehouse.failed_checks import FailedCheck
 
-PARTITION = "dagster/partition"
-FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _LOOK_BACK = timedelta(days=7)
 _MOST_RUNS = 500
 _TICKS = 3
@@ -45,7 +44,7 @@ _TOLD_LIVE = frozenset({"deficit", "silence"})
 
 def run_days(tags: Mapping[str, str]) -> DayRange | None:
     """Days a run is about, from its partition or range tags; None when it has none that are dates."""
-    first, last = tags.get(FIRST) or tags.get(PARTITION), tags.get(LAST) or tags.get(PARTITION)
+    first, last = tags.get(RANGE_START) or tags.get(PARTITION), tags.get(RANGE_END) or tags.get(PARTITION)
     try:
         return DayRange(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
     except ValueError:

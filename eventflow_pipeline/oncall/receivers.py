@@ -8,7 +8,7 @@ Addresses hold secrets: they are shown by their scheme and never in full.
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -114,8 +114,3 @@ class Sender:
             self._down.add(receiver.digest)
             return False
         return True
-
-
-def schemes(receivers: Sequence[Receiver]) -> list[str]:
-    """What may be shown of the receivers: their schemes."""
-    return [receiver.scheme for receiver in receivers]

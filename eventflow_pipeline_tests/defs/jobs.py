@@ -1,6 +1,20 @@
-"""Parts of jobs, for tests that are about something else than the rest."""
+"""Running jobs in the test's process, and parts of jobs for tests that are about something else than the rest."""
+
+from datetime import date
 
 import dagster as dg
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
+
+
+def run_days(job: dg.JobDefinition, instance: dg.DagsterInstance, days: DayRange | date) -> dg.ExecuteInProcessResult:
+    """Run a job for an inclusive range, or for one day as its partition; a failing run is returned, not raised."""
+    if isinstance(days, DayRange):
+        tags = {RANGE_START: days.first.isoformat(), RANGE_END: days.last.isoformat()}
+    else:
+        tags = {PARTITION: days.isoformat()}
+    return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
 def buckets_alone(defs: dg.Definitions) -> dg.JobDefinition:

@@ -15,6 +15,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.domain.quality import CHECKS
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.defs.jobs import run_days
 
 CLIENT, C = UUID(int=1), UUID(int=0xC)
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 3))
@@ -39,18 +40,7 @@ def instance(
 def run(defs: dg.Definitions, instance: dg.DagsterInstance) -> Run:
     """Run a job for one day (its partition) or an inclusive range."""
 
-    def execute(job: str, days: DayRange | date) -> dg.ExecuteInProcessResult:
-        tags = (
-            {
-                "dagster/asset_partition_range_start": days.first.isoformat(),
-                "dagster/asset_partition_range_end": days.last.isoformat(),
-            }
-            if isinstance(days, DayRange)
-            else {"dagster/partition": days.isoformat()}
-        )
-        return defs.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
-
-    return execute
+    return lambda job, days: run_days(defs.resolve_job_def(job), instance, days)
 
 
 @pytest.fixture

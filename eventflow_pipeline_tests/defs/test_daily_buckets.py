@@ -8,6 +8,7 @@ import pytest
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.defs.jobs import run_days
 
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
 BRIDGE = dg.AssetKey(["stats", "session_days"])
@@ -19,16 +20,7 @@ def run(instance: dg.DagsterInstance, defs: dg.Definitions) -> Run:
     """Materialize an inclusive range (or one partition) as a run of the job."""
     job = defs.resolve_job_def("daily_buckets")
 
-    def execute(days: DayRange | date) -> dg.ExecuteInProcessResult:
-        if isinstance(days, DayRange):
-            tags = {
-                "dagster/asset_partition_range_start": days.first.isoformat(),
-                "dagster/asset_partition_range_end": days.last.isoformat(),
-            }
-            return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
-        return job.execute_in_process(instance=instance, partition_key=days.isoformat(), raise_on_error=False)
-
-    return execute
+    return lambda days: run_days(job, instance, days)
 
 
 def _materialized(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, dict[str, object]]:

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ import pytest
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.defs.jobs import run_days
 from eventflow_pipeline_tests.webinar.broadcast import DAY, FIRST, MINUTE, START, write_broadcast
 
 BUCKETS, DAILY = (dg.AssetKey(["stats", f"webinar_stats_{name}"]) for name in ("5min", "daily"))
@@ -31,16 +32,7 @@ def run(instance: dg.DagsterInstance, surface: Any) -> Run:
     """Materialize an inclusive range (or one partition), with its checks, as a run of the job."""
     job = surface.resolve_job_def("webinar_stats")
 
-    def execute(days: DayRange | date) -> dg.ExecuteInProcessResult:
-        if isinstance(days, DayRange):
-            tags = {
-                "dagster/asset_partition_range_start": days.first.isoformat(),
-                "dagster/asset_partition_range_end": days.last.isoformat(),
-            }
-            return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
-        return job.execute_in_process(instance=instance, partition_key=days.isoformat(), raise_on_error=False)
-
-    return execute
+    return lambda days: run_days(job, instance, days)
 
 
 def _metadata(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, dict[str, Any]]:

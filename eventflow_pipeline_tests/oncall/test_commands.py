@@ -1,20 +1,15 @@
 """``eventflow doctor``, ``explain`` and ``probe`` as a person or a cron runs them."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-import pytest
-
 from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes
 from eventflow_pipeline.warehouse.explanations import explain
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.command_line import Eventflow
+from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.facts import CLIENT, OTHER_CAMPAIGN, clients, entries, visits
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 from eventflow_pipeline_tests.warehouse.test_worked_example import CLIENT as EXAMPLE_CLIENT
@@ -22,30 +17,7 @@ from eventflow_pipeline_tests.warehouse.test_worked_example import L1, L2, SECON
 
 __all__ = ["example"]
 
-Eventflow = Callable[..., subprocess.CompletedProcess[str]]
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
-
-
-@pytest.fixture
-def eventflow(database: Database, databases: Databases, tmp_path: Path) -> Iterator[Eventflow]:
-    """The command in a process of its own."""
-    storage = databases.create()
-    base = {
-        **os.environ,
-        "EVENTFLOW_DATABASE_URL": database.url,
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
-        "EVENTFLOW_HOME": str(tmp_path / "home"),
-        "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
-    }
-
-    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        executable = Path(sys.executable).with_name("eventflow")
-        return subprocess.run(
-            [str(executable), *arguments], env={**base, **changes}, capture_output=True, text=True, timeout=120
-        )
-
-    yield run
-    databases.drop(storage)
 
 
 def test_doctor_names_what_is_wrong_why_and_what_to_do_most_severe_first(
