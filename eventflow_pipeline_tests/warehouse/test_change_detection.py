@@ -181,14 +181,7 @@ def test_definition_grains_and_zone_are_part_of_a_day(healed: Site, monkeypatch:
     healed.heal()
     assert healed.detect().days == ()
     # A grain that is added fills its history.
-    healed.database.execute(
-        "insert into stats.grain (name, position, key_columns) values ('entity', 10, '{entity_id}')"
-    )
-    healed.database.execute(
-        "create table stats.entity_daily partition of stats.bucket_daily for values in ('entity');"
-        "create table stats.entity_returns partition of stats.return_histogram for values in ('entity');"
-        "grant all on stats.entity_daily, stats.entity_returns to eventflow_pipeline"
-    )
+    healed.database.execute("select stats.add_grain('entity', '{entity_type,entity_id}')")
     assert healed.heal() == dict.fromkeys(days, "definition_changed")
     assert healed.database.summary("entity", healed.today)
 

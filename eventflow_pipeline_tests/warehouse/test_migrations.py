@@ -27,7 +27,8 @@ _OBJECTS = """
     select c.relkind::text, c.relname, pg_get_userbyid(c.relowner), coalesce(c.relacl::text, ''), c.relrowsecurity
     from pg_class c where c.relnamespace = to_regnamespace('stats') and c.relname <> 'schema_migration'
     union all
-    select 'f', p.oid::regprocedure::text, pg_get_functiondef(p.oid), coalesce(p.proacl::text, ''), false
+    select 'f', p.oid::regprocedure::text, case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end,
+           coalesce(p.proacl::text, ''), false
     from pg_proc p where p.pronamespace in (to_regnamespace('stats'), to_regnamespace('public'))
     union all
     select 'k', conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid), '', convalidated
@@ -36,6 +37,10 @@ _OBJECTS = """
     select 'i', i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), '', i.indisvalid
     from pg_index i join pg_class c on c.oid = i.indexrelid
     where c.relnamespace in (to_regnamespace('stats'), to_regnamespace('public'))
+    union all
+    select 'e', enumtypid::regtype::text, string_agg(enumlabel, ',' order by enumsortorder), '', false
+    from pg_enum join pg_type t on t.oid = enumtypid
+    where t.typnamespace = to_regnamespace('stats') group by enumtypid
     union all
     select 'p', tablename || policyname, coalesce(qual, ''), roles::text, false
     from pg_policies where schemaname = 'stats'

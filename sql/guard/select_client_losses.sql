@@ -3,7 +3,7 @@
 -- Grain: business day, client (NULL: unknown), measure (hits or conversions). Inputs: day_counts, stats.bucket_daily at
 -- the grain campaign, :dates. lost = deleted + vanished. Facts that turned up under the unknown client count as vanished.
 with counted as (
-    select b.bucket_date, m.measure, b.client_id, b.entity_type, b.entity_id, m.n as before, 0 as after, 0 as excluded
+    select b.bucket_date, m.measure, b.client_id, b.entity_type::text, b.entity_id, m.n as before, 0 as after, 0 as excluded
     from stats.bucket_daily b
     cross join lateral (values ('hits', b.hits), ('conversions', b.conversions)) as m (measure, n)
     where b.grain = 'campaign' and b.bucket_date = any (cast(:dates as date[]))

@@ -7,7 +7,7 @@ from (
            sum(before) as before, sum(after) as after,
            sum(linked_before) as linked_before, sum(linked_after) as linked_after
     from (
-        select b.bucket_date, b.client_id, b.entity_type, b.entity_id,
+        select b.bucket_date, b.client_id, b.entity_type::text, b.entity_id,
                b.hits + b.conversions as before,
                case when b.link_status = 'resolved' then b.hits + b.conversions else 0 end as linked_before,
                0 as after, 0 as linked_after

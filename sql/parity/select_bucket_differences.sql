@@ -23,7 +23,7 @@ raw as (
     join named n on n.member_no = c.member_no
 ),
 stored as (
-    select b.bucket_date, b.grain, b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status,
+    select b.bucket_date, b.grain, b.client_id, b.entity_type::text, b.entity_id, b.link_id, b.link_status::text,
            b.utm_source, b.utm_medium, b.utm_campaign, b.hits, b.visits, b.sessionless_hits, b.conversions
     from stats.bucket_daily b
     where b.bucket_date between :first_day and :last_day

@@ -10,7 +10,8 @@ with raw as (
       and (cast(:client_id as uuid) is null or r.client_id = :client_id)
 ),
 stored as (
-    select h.grain, h.bucket_date, h.previous_date, h.client_id, h.entity_type, h.entity_id, h.link_id, h.link_status,
+    select h.grain, h.bucket_date, h.previous_date, h.client_id, h.entity_type::text, h.entity_id, h.link_id,
+           h.link_status::text,
            h.utm_source, h.utm_medium, h.utm_campaign, h.sessions
     from stats.return_histogram h
     where h.bucket_date between :first_day and :last_day

@@ -13,10 +13,10 @@ from (
         a.attribution_no,
         g.name as grain,
         case when g.by_client then a.client_id end as client_id,
-        case when g.by_entity then a.entity_type end as entity_type,
+        case when g.by_entity then cast(a.entity_type as stats.entity_type) end as entity_type,
         case when g.by_entity then a.entity_id end as entity_id,
         case when g.by_link then a.link_id end as link_id,
-        case when g.by_link then a.link_status end as link_status,
+        case when g.by_link then cast(a.link_status as stats.link_status) end as link_status,
         case when g.by_utm_source then a.utm_source end as utm_source,
         case when g.by_utm_medium then a.utm_medium end as utm_medium,
         case when g.by_utm_campaign then a.utm_campaign end as utm_campaign

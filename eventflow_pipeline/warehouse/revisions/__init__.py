@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alembic import op
 
-from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text, statement
+from eventflow_pipeline.warehouse.sql_files import full_text, sql_root, statement
 
 Step = tuple[str, str | None, Callable[[], None], Callable[[], None]]
 
@@ -37,7 +37,7 @@ def _run(name: str) -> None:
     A statement that refuses to run in a transaction (CREATE INDEX CONCURRENTLY) stands alone in its file. If it failed
     before, what it left would pass for the index: that is dropped first.
     """
-    body = sql_text(name)
+    body = full_text(name)
     if "concurrently" not in body.lower():
         op.get_bind().exec_driver_sql(body, execution_options={"no_parameters": True})
         return
