@@ -23,6 +23,7 @@ from sqlalchemy import Engine, event
 from eventflow_pipeline.warehouse.day_replacement import Request, replace_day
 from eventflow_pipeline.warehouse.engine import pipeline_engine
 from eventflow_pipeline.warehouse.histograms import settle_histograms
+from eventflow_pipeline.warehouse.migrations import migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse import small_world as small
 from eventflow_pipeline_tests.warehouse.independent_count import KEYS, Counted, Measures, Member, count
@@ -44,6 +45,18 @@ _ANSWERS = """
         = b.day::date - a.day::date + 1
 """
 
+#: Asked for one client, a range is read by another statement.
+_OF_CLIENTS = """
+    select g.name as grain, b.day::date as last, r.*
+    from stats.grain g
+    cross join generate_series(%(first)s::date, %(last)s::date, interval '1 day') as b (day)
+    cross join (select distinct client_id from stats.session_days where client_id is not null) c
+    cross join lateral stats.range_summary(g.name, %(first)s, b.day::date, c.client_id) r
+    where g.by_client
+      and (select count(*) from stats.partition_state s where s.bucket_date between %(first)s and b.day)
+        = b.day::date - %(first)s::date + 1
+"""
+
 
 def compare(connection: psycopg.Connection, days: Sequence[date], facts: Facts) -> int:
     """Ask for all grains over all ranges of computed days; every member and measure must be equal. Returns how many."""
@@ -59,6 +72,16 @@ def compare(connection: psycopg.Connection, days: Sequence[date], facts: Facts) 
         expected_cvr = row["conversions"] / row["visits"] if row["visits"] else None
         assert row["cvr"] is None if expected_cvr is None else abs(float(row["cvr"]) - expected_cvr) < 1e-9
         assert not [name for name in KEYS["link"] + small_utm if name not in keys and row[name] is not None]
+    of_clients: dict[tuple[str, date], dict[Member, Measures]] = {}
+    for row in cursor.execute(_OF_CLIENTS, {"first": days[0], "last": days[-1]}):
+        member = tuple(row[key] for key in KEYS[row["grain"]])
+        answers = of_clients.setdefault((row["grain"], row["last"]), {})
+        answers[member] = (row["hits"], row["visits"], row["sessionless_hits"], row["conversions"])
+    for (grain, first, last), answers in got.items():
+        if first == days[0] and "client_id" in KEYS[grain]:
+            known = {member: measures for member, measures in answers.items() if member[0] is not None}
+            assert of_clients.pop((grain, last), {}) == known, (grain, last)
+    assert not of_clients
     compared = 0
     for first, last in itertools.combinations_with_replacement(days, 2):
         within = [day for day in days if first <= day <= last]
@@ -284,6 +307,22 @@ def test_the_comparison_notices_a_wrong_answer(engineer: Engineer) -> None:
     engineer.database.execute("update stats.return_histogram set sessions = 2 where grain = 'link'")
     with pytest.raises(AssertionError, match="link"):
         engineer.check()
+
+
+def test_the_migration_of_the_keys_types_keeps_every_answer(engineer: Engineer) -> None:
+    engineer.start_over()
+    at = small.datetime(2024, 3, 1, 12, tzinfo=engineer.database.settings.zone)
+    engineer.mirror.add(
+        [{**small.PLAIN_VISIT, "session_id": f"s{n % 2}", "accessed_at": at + timedelta(days=n)} for n in range(4)]
+    )
+    for day in DAYS:
+        engineer.replace(day)
+    engineer.settle()
+    engineer.check()
+    migrate_back(engineer.database.owner, "20261124000054")
+    engineer.check()
+    migrate(engineer.database.owner, engineer.database.settings)
+    engineer.check()
 
 
 def test_running_again_changes_nothing_and_a_day_that_became_empty_is_empty(engineer: Engineer) -> None:

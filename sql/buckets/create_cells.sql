@@ -1,10 +1,10 @@
 -- HOW: a connection's own scratch table for the rows from which the buckets of the day it is replacing are counted.
 create temporary table if not exists stage_cells (
     client_id uuid,
-    entity_type stats.entity_type not null,
+    entity_type text not null,
     entity_id uuid,
     link_id uuid,
-    link_status stats.link_status not null,
+    link_status text not null,
     utm_source text,
     utm_medium text,
     utm_campaign text,

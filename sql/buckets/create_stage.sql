@@ -2,10 +2,10 @@
 create temporary table if not exists stage_buckets (
     grain text not null,
     client_id uuid,
-    entity_type stats.entity_type,
+    entity_type text,
     entity_id uuid,
     link_id uuid,
-    link_status stats.link_status,
+    link_status text,
     utm_source text,
     utm_medium text,
     utm_campaign text,
