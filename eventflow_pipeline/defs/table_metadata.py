@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from eventflow_pipeline.defs.sources import source_key
-from eventflow_pipeline.domain.grains import BY_NAME, KEY_COLUMNS, MEASURES, Grain
+from eventflow_pipeline.domain.grains import BY_NAME, GRAINS, KEY_COLUMNS, MEASURES, Grain
 from eventflow_pipeline.warehouse.sql_files import full_text, sql_root
 
 VISITS, ENTRIES, LINKS = "event_access_logs", "event_survey_entries", "campaign_link_meta"
@@ -28,6 +28,12 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "visits": ("bigint", "Distinct sessions, exact at this grain (M2): never add it up."),
     "sessionless_hits": ("bigint", "Visit rows without a session (M2)."),
     "conversions": ("bigint", "Distinct entries (M3)."),
+}
+
+#: Where a table stores a column as another type than most do.
+_STORED_AS: Mapping[str, Mapping[str, str]] = {
+    "session_days": {"hits": "integer", "conversions": "integer"},
+    **{grain.table: {"entity_type": "stats.entity_type", "link_status": "stats.link_status"} for grain in GRAINS},
 }
 
 _FROM_FACTS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -58,16 +64,17 @@ _FROM_BRIDGE: Mapping[str, Sequence[str]] = {
 }
 
 
-def _schema(columns: Sequence[str]) -> dg.TableSchema:
+def _schema(table: str, columns: Sequence[str]) -> dg.TableSchema:
+    types = {name: _COLUMNS[name][0] for name in columns} | _STORED_AS.get(table, {})
     return dg.TableSchema(
-        columns=[dg.TableColumn(name, type=_COLUMNS[name][0], description=_COLUMNS[name][1]) for name in columns]
+        columns=[dg.TableColumn(name, type=types[name], description=_COLUMNS[name][1]) for name in columns]
     )
 
 
 def _table(name: str, columns: Sequence[str], lineage: dg.TableColumnLineage, sql: str) -> dict[str, object]:
     return {
         "dagster/table_name": f"stats.{name}",
-        "dagster/column_schema": _schema(columns),
+        "dagster/column_schema": _schema(name, columns),
         "dagster/column_lineage": lineage,
         "dagster/code_references": dg.CodeReferencesMetadataValue(
             code_references=[

@@ -52,6 +52,23 @@ def test_sql_and_python_list_the_same_grains(database: Database) -> None:
     assert [(row["name"], tuple(row["key_columns"])) for row in stored] == [(g.name, g.keys) for g in GRAINS]
 
 
+def test_the_catalog_shows_the_types_that_are_stored(database: Database) -> None:
+    stored = database.rows(
+        "select attrelid::regclass::text as name, attname as column, format_type(atttypid, null) as type "
+        "from pg_attribute join pg_class c on c.oid = attrelid "
+        "where c.relnamespace = 'stats'::regnamespace and attnum > 0"
+    )
+    types = {(row["name"], row["column"]): row["type"] for row in stored}
+    # On a connection whose search path has no schema stats, its types are shown with it.
+    shown = {"timestamptz": "timestamp with time zone"}
+    for spec in defs.resolve_all_asset_specs():
+        table = spec.metadata.get("dagster/table_name", "")
+        if not table.startswith("stats."):
+            continue
+        for column in spec.metadata["dagster/column_schema"].columns:
+            assert types[table, column.name] == shown.get(column.type, column.type), (table, column.name)
+
+
 def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> None:
     """One unique index of the parent, NULLs not distinct (B3), which every grain's partition has as its own.
 
