@@ -65,7 +65,7 @@ _FROM_BRIDGE: Mapping[str, Sequence[str]] = {
 
 
 def _schema(table: str, columns: Sequence[str]) -> dg.TableSchema:
-    types = {name: _COLUMNS[name][0] for name in columns} | _STORED_AS.get(table, {})
+    types = {**{name: _COLUMNS[name][0] for name in columns}, **_STORED_AS.get(table, {})}
     return dg.TableSchema(
         columns=[dg.TableColumn(name, type=types[name], description=_COLUMNS[name][1]) for name in columns]
     )
