@@ -1,4 +1,9 @@
-"""Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once."""
+"""Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once.
+
+``EVENTFLOW_TEST_CONCURRENCY_ROUNDS=100`` runs the long form, every round another sequence (``-s`` shows the figures):
+
+    EVENTFLOW_TEST_CONCURRENCY_ROUNDS=100 make test ARGS="-s eventflow_pipeline_tests/warehouse/test_concurrency.py"
+"""
 
 import os
 import subprocess
@@ -19,6 +24,7 @@ from eventflow_pipeline.warehouse.migrations import rebuild
 from eventflow_pipeline_tests.changing_facts import Facts
 from eventflow_pipeline_tests.databases import Database, Databases
 
+ROUNDS = int(os.environ.get("EVENTFLOW_TEST_CONCURRENCY_ROUNDS", "1"))
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 6))
 _COMPUTED = {
     "bucket_daily": "select * from stats.bucket_daily",
@@ -41,10 +47,9 @@ def _stored(database: Database) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_eight_processes_on_the_same_days(
-    database: Database, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    facts = Facts(database.url, DAYS, "Asia/Seoul", seed=1, visits_a_day=300)
+@pytest.mark.parametrize("seed", range(1, ROUNDS + 1))
+def test_eight_processes_on_the_same_days(database: Database, databases: Databases, tmp_path: Path, seed: int) -> None:
+    facts = Facts(database.url, DAYS, "Asia/Seoul", seed=seed, visits_a_day=300)
     facts.load()
     storage = databases.create()
     surroundings = {
@@ -58,7 +63,7 @@ def test_eight_processes_on_the_same_days(
     eventflow = str(Path(sys.executable).with_name("eventflow"))
     worker = [sys.executable, "-m", "eventflow_pipeline_tests.warehouse.concurrent_worker"]
     commands = [[eventflow, "backfill", "--from", first, "--to", last], [eventflow, "heal"]]
-    commands += [[*worker, kind, seed, first, last] for kind in ("replace", "sensor") for seed in ("1", "2", "3")]
+    commands += [[*worker, kind, f"{seed}.{n}", first, last] for kind in ("replace", "sensor") for n in range(3)]
     processes = [
         subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for command in commands
@@ -83,11 +88,13 @@ def test_eight_processes_on_the_same_days(
     assert database.rows("select 1 from stats.partition_state where histogram_pending") == []
     assert facts.wrong_ranges() == []
     concurrent = _stored(database)
+    (done,) = database.rows("select count(*) as replacements from stats.day_ledger where grain = 'platform'")
     rebuild(database.owner, database.settings)
     database.replace(*DAYS)
     database.settle()
     assert concurrent == _stored(database)
     databases.drop(storage)
+    print(f"seed {seed}: {changes} times facts changed, {done['replacements']} days replaced, no deadlock, equal")
 
 
 def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Database) -> None:
