@@ -70,27 +70,28 @@ def test_the_catalog_shows_the_types_that_are_stored(database: Database) -> None
 
 
 def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> None:
-    """One unique index of the parent, NULLs not distinct (B3), which every grain's partition has as its own.
+    """A unique index of each grain's partition, NULLs not distinct (B3), over the day and the grain's own key.
 
-    It holds all key columns: those that are none of the grain's are NULL in its partition.
+    Key columns that are none of the grain's are NULL in its partition: a check constraint.
     """
-    (parent,) = database.rows(
-        "select i.indexrelid::regclass::text as name, i.indnullsnotdistinct as nulls_equal, i.indisvalid as valid, "
-        "array_agg(a.attname::text) as columns "
-        "from pg_index i "
-        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) "
-        "where i.indrelid = 'stats.bucket_daily'::regclass and i.indisunique group by 1, 2, 3"
+    found = database.rows(
+        "select i.indrelid::regclass::text as name, array_agg(a.attname::text order by k.position) as columns, "
+        "i.indnullsnotdistinct as nulls_equal, i.indisvalid as valid "
+        "from pg_inherits h join pg_index i on i.indrelid = h.inhrelid and i.indisunique "
+        "cross join unnest(i.indkey) with ordinality as k (number, position) "
+        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number "
+        "where h.inhparent = 'stats.bucket_daily'::regclass group by i.indexrelid, 1, 3, 4"
     )
-    assert set(parent["columns"]) == {"grain", "bucket_date", *KEY_COLUMNS}
-    assert parent["nulls_equal"]
-    assert parent["valid"]
-    inherited = database.rows(
-        "select t.relname as name from pg_inherits h "
-        "join pg_index i on i.indexrelid = h.inhrelid and i.indisunique and i.indnullsnotdistinct and i.indisvalid "
-        "join pg_class t on t.oid = i.indrelid where h.inhparent = cast(:parent as regclass)",
-        parent=parent["name"],
-    )
-    assert {row["name"] for row in inherited} == {grain.table for grain in GRAINS}
+    indexes = {row["name"]: row for row in found}
+    assert len(indexes) == len(found)
+    assert indexes.keys() == {f"stats.{grain.table}" for grain in GRAINS}
+    for grain in GRAINS:
+        index = indexes[f"stats.{grain.table}"]
+        assert sorted(index["columns"]) == sorted(["bucket_date", *grain.keys])
+        # One client's days are read from here.
+        assert "client_id" not in grain.keys or index["columns"][:2] == ["client_id", "bucket_date"]
+        assert index["nulls_equal"]
+        assert index["valid"]
     assert all(set(grain.keys) <= set(KEY_COLUMNS) for grain in GRAINS)
 
 

@@ -115,7 +115,7 @@ def test_a_bucket_exists_once_and_only_with_the_columns_of_its_grain(mirror: Mir
     again = (
         "insert into stats.bucket_daily select * from stats.bucket_daily where grain = 'client' and bucket_date = :day"
     )
-    with pytest.raises(IntegrityError, match="client_daily_grain"):
+    with pytest.raises(IntegrityError, match="client_daily_key"):
         mirror.database.execute(again, day=DAYS[0])
     with pytest.raises(IntegrityError, match="client_daily_key_check"):
         mirror.database.execute("update stats.client_daily set utm_source = 'naver'")
