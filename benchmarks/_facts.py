@@ -10,6 +10,7 @@ from sqlalchemy import Engine, TextClause, text
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.migrations import create_source
+from eventflow_pipeline.warehouse.sql_files import full_text
 
 FIRST_DAY = date(2025, 3, 1)
 #: Hits a session leaves on all its days together, on average (see sql/insert_visits.sql).
@@ -20,7 +21,7 @@ _SQL = Path(__file__).parent / "sql"
 @cache
 def measured(name: str) -> TextClause:
     """``benchmarks/sql/<name>.sql`` as a statement whose parameters are written ``:name``."""
-    return text((_SQL / f"{name}.sql").read_text(encoding="utf-8"))
+    return text(full_text(name, _SQL))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What the benchmarks compare is comparable: the plain statement and the buckets give the same numbers."""
 
+from datetime import datetime
+
 from sqlalchemy import text
 
 from benchmarks._facts import Facts, make_facts, measured
@@ -9,15 +11,19 @@ from eventflow_pipeline_tests.databases import Database
 _PLAIN = {"client": 7, "campaign": 3}
 
 
-def test_the_plain_statement_counts_what_the_buckets_count(database: Database) -> None:
+def _computed(database: Database) -> tuple[Facts, dict[str, datetime]]:
+    """Four computed days, and the bounds of their window as parameters."""
     facts = Facts(visits=2_000, days=4)
     make_facts(database.owner, facts)
     database.replace(*facts.range)
     window = facts.range.window(database.settings.zone)
+    return facts, {"window_start": window.start, "window_end": window.end}
+
+
+def test_the_plain_statement_counts_what_the_buckets_count(database: Database) -> None:
+    facts, bounds = _computed(database)
     with connect(database.owner) as connection:
-        plain = connection.execute(
-            text(measured("select_plain").text), {"window_start": window.start, "window_end": window.end}
-        ).all()
+        plain = connection.execute(text(measured("select_plain").text), bounds).all()
     for grain, mark in _PLAIN.items():
         expected = {
             (row.bucket_date, row.client_id, row.campaign_id): (row.hits, row.visits)
@@ -36,10 +42,7 @@ def test_the_plain_statement_counts_what_the_buckets_count(database: Database) -
 
 
 def test_raw_reads_give_the_same_answer(database: Database) -> None:
-    facts = Facts(visits=2_000, days=4)
-    make_facts(database.owner, facts)
-    database.replace(*facts.range)
-    window = facts.range.window(database.settings.zone)
+    facts, bounds = _computed(database)
     with connect(database.owner) as connection:
         client = connection.execute(measured("select_busiest_client")).scalar_one()
         for grain, keys in {
@@ -50,7 +53,7 @@ def test_raw_reads_give_the_same_answer(database: Database) -> None:
             columns = (*keys, "hits", "visits", "sessionless_hits", "conversions")
             raw = connection.execute(
                 measured(f"select_{grain}_from_raw"),
-                {"client_id": client, "window_start": window.start, "window_end": window.end},
+                {"client_id": client, **bounds},
             ).mappings()
             answer = [row for row in database.summary(grain, facts.range) if row["client_id"] == client]
             assert {tuple(row[c] for c in columns) for row in raw} == {tuple(row[c] for c in columns) for row in answer}

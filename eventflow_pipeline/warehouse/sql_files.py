@@ -15,21 +15,21 @@ def sql_root() -> Path:
 
 
 @cache
-def sql_text(name: str) -> str:
-    """Text of ``sql/<name>.sql``, such as ``buckets/select_buckets``."""
-    return (sql_root() / f"{name}.sql").read_text(encoding="utf-8")
+def sql_text(name: str, root: Path | None = None) -> str:
+    """Text of ``<name>.sql`` under ``root`` (default ``sql/``), such as ``buckets/select_buckets``."""
+    return ((root or sql_root()) / f"{name}.sql").read_text(encoding="utf-8")
 
 
 @cache
-def full_text(name: str) -> str:
-    """Text of ``sql/<name>.sql`` with every ``{include other/name}`` replaced by the text of that other file.
+def full_text(name: str, root: Path | None = None) -> str:
+    """Text of ``<name>.sql`` with every ``{include other/name}`` replaced by the text of that other file.
 
     So what a number is and how it is stored stay in files of their own.
     """
-    body = sql_text(name)
+    body = sql_text(name, root)
     while (start := body.find("{include ")) >= 0:
         end = body.index("}", start)
-        body = body[:start] + sql_text(body[start + len("{include ") : end]).strip() + body[end + 1 :]
+        body = body[:start] + sql_text(body[start + len("{include ") : end], root).strip() + body[end + 1 :]
     return body
 
 

@@ -59,7 +59,6 @@ def test_the_catalog_shows_the_types_that_are_stored(database: Database) -> None
         "where c.relnamespace = 'stats'::regnamespace and attnum > 0"
     )
     types = {(row["name"], row["column"]): row["type"] for row in stored}
-    # On a connection whose search path has no schema stats, its types are shown with it.
     shown = {"timestamptz": "timestamp with time zone"}
     for spec in defs.resolve_all_asset_specs():
         table = spec.metadata.get("dagster/table_name", "")

@@ -1,8 +1,6 @@
 """Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once.
 
-``EVENTFLOW_TEST_CONCURRENCY_ROUNDS=100`` runs the long form, every round another sequence (``-s`` shows the figures):
-
-    EVENTFLOW_TEST_CONCURRENCY_ROUNDS=100 make test ARGS="-s eventflow_pipeline_tests/warehouse/test_concurrency.py"
+``EVENTFLOW_TEST_CONCURRENCY_ROUNDS=100`` runs the long form, every round another sequence; README has the command.
 """
 
 import os

@@ -129,6 +129,7 @@ declare
 begin
     perform stats.require_grain_reader(p_grain, p_client_id, readable);
     perform stats.require_range(p_grain, p_from, p_to);
+    -- Not through range_rows: rows kept twice are a twentieth of a read.
     return query execute stats.range_query(p_grain, p_from, p_to, p_client_id) using p_from, p_to, p_client_id, readable;
 end
 $$;
