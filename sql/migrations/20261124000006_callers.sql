@@ -11,7 +11,7 @@ $$;
 comment on function stats.caller_role() is 'The role the caller runs as, also inside SECURITY DEFINER functions. [readers]';
 
 create or replace function stats.caller_sees_all() returns boolean
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select stats.caller_role() in ('service_role', 'eventflow_pipeline')
         or pg_has_role(stats.caller_role(), (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'stats'), 'member')
@@ -25,7 +25,7 @@ comment on function stats.caller_sees_all() is
     'True for super administrators (claim app_metadata.is_super_admin), service_role, the pipeline''s role and the owner. [readers]';
 
 create or replace function stats.caller_clients() returns uuid[]
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     with caller as (
         select (claims ->> 'sub')::uuid as user_id
@@ -49,7 +49,7 @@ comment on function stats.caller_clients() is
     'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of. [readers]';
 
 create or replace function stats.readable_clients(p_client_id uuid) returns uuid[]
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     clients uuid[];

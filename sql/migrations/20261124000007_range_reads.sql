@@ -17,7 +17,7 @@ returns table (
     utm_source text, utm_medium text, utm_campaign text,
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
-language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 begin
@@ -80,7 +80,7 @@ comment on function stats.range_rows(text, date, date, uuid, uuid[]) is
     'What range_summary returns, without any check: days not computed count nothing, and p_readable (NULL: all) is believed. For functions that have checked.';
 
 create or replace function stats.require_dates(p_from date, p_to date) returns void
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     longest integer;
@@ -102,7 +102,7 @@ comment on function stats.require_dates(date, date) is
     'Raises ST002 (reversed range) or ST005 (longer than a pruned bridge allows, M6); otherwise returns.';
 
 create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     first_partition date := (select c.first_partition from stats.calendar c);
@@ -136,7 +136,7 @@ comment on function stats.require_range(text, date, date) is
     'Raises ST001 (unknown grain), ST002 (reversed range), ST003 (before the first partition), ST005 (longer than a pruned bridge allows) or ST004 (a day not computed for the grain); otherwise returns.';
 
 create or replace function stats.require_grain_reader(p_grain text, p_client_id uuid, p_readable uuid[]) returns void
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not exists (select from stats.grain g where g.name = p_grain and not g.by_client) then
@@ -163,7 +163,7 @@ returns table (
     utm_source text, utm_medium text, utm_campaign text,
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     readable uuid[] := stats.readable_clients(p_client_id);
@@ -182,7 +182,7 @@ returns table (
     utm_source text, utm_medium text, utm_campaign text,
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -226,7 +226,7 @@ comment on function stats.daily_series(text, date, date, uuid) is
 
 create or replace function stats.range_state(p_from date, p_to date)
 returns table (as_of timestamptz, complete boolean)
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- Days still to come are not missing.
     select min(s.computed_at),

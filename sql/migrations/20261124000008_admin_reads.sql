@@ -39,7 +39,7 @@ $$;
 
 create or replace function stats.screen_range(p_client_id uuid, p_from_date date, p_to_date date)
 returns table (readable uuid[], as_of timestamptz, complete boolean)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     readable := stats.readable_clients(p_client_id);
@@ -57,7 +57,7 @@ comment on function stats.screen_range(uuid, date, date) is
 
 create or replace function stats.screen_days(p_from_date date, p_to_date date)
 returns table (day date, computed boolean)
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select days.day::date, s.computed_at is not null
     from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
@@ -72,7 +72,7 @@ return round(p_part / nullif(p_whole, 0), 4);
 comment on function stats.share(numeric, numeric) is 'p_part / p_whole to four digits; NULL when p_whole is 0 (M4).';
 
 create or replace function public.get_marketing_summary(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     screen record;
@@ -134,7 +134,7 @@ comment on function public.get_marketing_summary(uuid, date, date) is
     'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     screen record;
@@ -199,7 +199,7 @@ comment on function public.get_link_stats(uuid, date, date) is
     'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function stats.screen_totals(p_client_id uuid, p_from_date date, p_to_date date, p_readable uuid[]) returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'from', p_from_date, 'to', p_to_date,
@@ -215,7 +215,7 @@ comment on function stats.screen_totals(uuid, date, date, uuid[]) is
     'Measures of a client (or the platform) over a range as one object, and whether the range is complete. For functions that have checked the caller.';
 
 create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     screen record;
@@ -280,7 +280,7 @@ create or replace function public.get_campaign_visits_raw(
     p_campaign_id uuid, p_from_date date, p_to_date date,
     p_after_accessed_at timestamptz default null, p_after_id uuid default null, p_limit integer default 100
 ) returns jsonb
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
     owner uuid := (select c.client_id from stats.campaigns c where c.id = p_campaign_id);

@@ -62,7 +62,7 @@ grant select, insert on stats.exclusion_change to eventflow_pipeline;
 
 create or replace function stats.range_state(p_from date, p_to date)
 returns table (as_of timestamptz, complete boolean)
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     with pass as (
         -- A pass over days somebody named says nothing of the others.

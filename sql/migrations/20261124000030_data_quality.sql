@@ -71,7 +71,7 @@ create policy all_read on stats.threshold_override for select using ((select sta
 grant select, insert, update, delete on stats.quality_daily, stats.threshold_override to eventflow_pipeline;
 
 create or replace function public.get_data_quality(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     screen record;

@@ -52,7 +52,7 @@ create policy all_read on stats.webinar_stray_ping for select using ((select sta
 grant select on stats.webinar_setting to eventflow_pipeline;
 
 create or replace function stats.record_presence(p_webinar_id uuid, p_user_id uuid, p_at timestamptz) returns boolean
-language plpgsql set search_path = ''
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     stored boolean;
@@ -93,7 +93,7 @@ comment on function stats.record_presence(uuid, uuid, timestamptz) is
 revoke execute on function stats.record_presence(uuid, uuid, timestamptz) from public;
 
 create or replace function public.webinar_presence_ping(p_webinar_id uuid) returns boolean
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     caller text := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb ->> 'sub';

@@ -277,17 +277,17 @@ comment on function stats.capture_fact(text, jsonb, timestamptz) is
     'Stores an event as a fact (visit or entry), else as a dead letter, and never raises. p_received: when it came in, for the time of a fact that names none.';
 
 create or replace function stats.capture_visit(p_event jsonb) returns jsonb
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select stats.capture_fact('visit', p_event) $$;
 comment on function stats.capture_visit(jsonb) is 'public.capture_visit, as eventflow_capture. [servers]';
 
 create or replace function stats.capture_entry(p_event jsonb) returns jsonb
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$ select stats.capture_fact('entry', p_event) $$;
 comment on function stats.capture_entry(jsonb) is 'public.capture_entry, as eventflow_capture. [servers]';
 
 create or replace function stats.capture_events(p_events jsonb) returns jsonb
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(jsonb_agg(stats.capture_fact(case item ->> 'fact' when 'entry' then 'entry' else 'visit' end, item -> 'event') order by position), '[]')
     from jsonb_array_elements(p_events) with ordinality as listed (item, position)
@@ -296,13 +296,13 @@ comment on function stats.capture_events(jsonb) is
     'Many events [{"fact": "visit" | "entry", "event": {...}}] in one transaction; the answers in the same order.';
 
 create or replace function public.capture_visit(p_event jsonb) returns jsonb
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$ select stats.capture_visit(p_event) $$;
 comment on function public.capture_visit(jsonb) is
     'eventflow_pipeline: stores a visit (S4) once per event_id; answers {"accepted", "status": stored | duplicate | dead_letter, "event_id", "fact_id", "reason"} and never raises. Fields: event_id, campaign_id or webinar_id, session_id, utm_*, cid, link_id, referrer, user_agent, occurred_at (seconds since 1970, UTC), surface, first_touch. [servers]';
 
 create or replace function public.capture_entry(p_event jsonb) returns jsonb
-language sql volatile set search_path = ''
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$ select stats.capture_entry(p_event) $$;
 comment on function public.capture_entry(jsonb) is
     'eventflow_pipeline: stores a registration (S5) once per event_id and once per campaign and phone_norm (then status duplicate, duplicate_of person); answers as capture_visit and never raises. Fields: those of a visit, and name, company, phone_norm, code6, survey_no, consent_data, registration_data, completed_at, client_id. Its visits are linked later (stats.link_entries). [servers]';

@@ -2,7 +2,7 @@
 
 create or replace function stats.link_entries(p_limit integer default 10000)
 returns table (entries integer, visits integer, waiting integer)
-language sql volatile security definer set search_path = ''
+language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
     -- An entry marks every not yet converted hit of its session in its campaign (source contract), up to five minutes
     -- after itself; of two entries of one session the earlier. One whose visits have not arrived waits for a week.
@@ -39,7 +39,7 @@ comment on function stats.link_entries(integer) is
 
 create or replace function stats.replay_dead_letters(p_limit integer, p_link_grace interval, p_retention interval)
 returns table (replayed integer, refused integer, expired integer)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     letter record;

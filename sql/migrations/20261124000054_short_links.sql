@@ -12,7 +12,7 @@ revoke all on stats.campaign_paths from public;
 grant select on stats.campaign_paths to eventflow_capture;
 
 create or replace function stats.link_target(p_key text, p_client_id uuid default null) returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
     -- By id, or by cid; a cid is unique within its client only, so one that several clients use leads nowhere alone.
     with found as (

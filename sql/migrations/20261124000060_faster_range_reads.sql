@@ -33,7 +33,7 @@ create or replace aggregate stats.total(bigint) (sfunc = int8pl, stype = bigint,
 comment on aggregate stats.total(bigint) is 'Sum of bigint as bigint; NULL values count nothing; an error beyond 64 bits.';
 
 create or replace function stats.range_query(p_grain text, p_from date, p_to date, p_client_id uuid) returns text
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- Names come from stats.grain alone, whose columns add_grain has checked; values go in as parameters. A client that
@@ -109,7 +109,7 @@ returns table (
     utm_source text, utm_medium text, utm_campaign text,
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query execute stats.range_query(p_grain, p_from, p_to, p_client_id) using p_from, p_to, p_client_id, p_readable;
@@ -122,7 +122,7 @@ returns table (
     utm_source text, utm_medium text, utm_campaign text,
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     readable uuid[] := stats.readable_clients(p_client_id);
@@ -135,7 +135,7 @@ end
 $$;
 
 create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     first_partition date := (select c.first_partition from stats.calendar c);
@@ -175,7 +175,7 @@ returns table (
     utm_source text, utm_medium text, utm_campaign text,
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare

@@ -2,7 +2,7 @@ drop table if exists stats.detection_pass, stats.day_ledger, stats.exclusion_cha
 
 create or replace function stats.range_state(p_from date, p_to date)
 returns table (as_of timestamptz, complete boolean)
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- Days still to come are not missing.
     select min(s.computed_at),
