@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eventflow_pipeline.capture import times
 from eventflow_pipeline.capture.arrival import touched
 from eventflow_pipeline.capture.cookies import CLOCK_SKEW, Remembered, remember, session_cookie
 from eventflow_pipeline.capture.request import CaptureRequest
@@ -31,7 +32,10 @@ _IDENTIFYING = ("name", "phone", "phone_norm", "email")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call comes to. ``fact`` is the argument of ``capture_visit`` or ``capture_entry``."""
+    """What a call comes to. ``fact`` is the argument of ``capture_visit`` or ``capture_entry``.
+
+    ``ignored`` names the times that were supplied and count as not supplied; the answer says so.
+    """
 
     session_id: str
     first: Touch | None
@@ -39,6 +43,7 @@ class Outcome:
     fact: Mapping[str, Any]
     cookies: tuple[SetCookie, ...]
     log: Mapping[str, Any]
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ def visit(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
         _present(fact),
         (session_cookie(rules, session.id, request.now), *cookies),
         _log("visit", fact, session, source, known, rejected),
+        _ignored(payload),
     )
 
 
@@ -97,8 +103,9 @@ def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
     referrer = origin(payload.get("referrer"))
     if referrer is None and source == "last_touch" and known.last:
         referrer = known.last.referrer
+    completed = times.near(payload.get("completed_at"), request.now) is not None
     fact = {
-        **{name: payload.get(name) for name in REGISTRATION_FIELDS},
+        **{name: payload.get(name) for name in REGISTRATION_FIELDS if completed or name != "completed_at"},
         **_common(request, payload, session, attribution, page, known.first),
         "client_id": uuid_text(payload.get("client_id")),
         "agency_id": uuid_text(payload.get("agency_id")),
@@ -113,6 +120,7 @@ def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
         _present(fact),
         (session_cookie(rules, session.id, request.now),),
         _log("entry", fact, session, source, known, rejected),
+        _ignored(payload, *(() if completed else ("completed_at",))),
     )
 
 
@@ -160,6 +168,11 @@ def _common(
         "surface": page,
         "first_touch": first.content() if first else None,
     }
+
+
+def _ignored(payload: Mapping[str, Any], *malformed: str) -> tuple[str, ...]:
+    """Times that count as not supplied: what is malformed, and occurred_at, because the server's own clock counts."""
+    return tuple(name for name in (*malformed, "occurred_at") if times.supplied(payload, name))
 
 
 def _present(fact: Mapping[str, Any]) -> dict[str, Any]:

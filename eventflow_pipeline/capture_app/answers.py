@@ -25,6 +25,10 @@ class Answer(BaseModel):
     )
     event_id: str | None = Field(None, description="Id of the event; a repeat with it is absorbed.")
     session_id: str | None = Field(None, description="The visit flow's session, for callers without cookies.")
+    ignored: list[str] | None = Field(
+        None,
+        description="Times that were supplied and count as not supplied: no offset, or no clock near the server's.",
+    )
     reason: str | None = Field(None, description="Why not, or why not yet.")
 
 

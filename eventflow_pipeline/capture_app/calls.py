@@ -60,6 +60,7 @@ class Calls:
         full = result.get("reason") == "queue full"
         status = 200 if committed else 202 if result["accepted"] else 429 if full else 200
         result["session_id"] = outcome.session_id
+        result["ignored"] = sorted({*outcome.ignored, *result.get("ignored", ())}) or None
         return answer(self.rules, status, result, outcome.cookies, retry=1 if full else None)
 
     async def capture(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> tuple[Outcome, dict[str, Any]]:

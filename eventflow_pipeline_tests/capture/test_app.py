@@ -76,6 +76,14 @@ def test_a_form_without_javascript_is_taken(app: Serving, database: Database) ->
     assert _rows(database, "select phone_norm, name from event_survey_entries") == [("01012345678", "김")]
 
 
+def test_answers_name_the_times_that_do_not_count(app: Serving) -> None:
+    with app.client() as browser:
+        times = {"occurred_at": "2026-03-02T01:00:00Z", "completed_at": "2026-03-02T01:00:00"}
+        answer = browser.post("/entry", json={"campaign_id": C, "phone_norm": "0101", **times}).json()
+        assert (answer["status"], answer["ignored"]) == ("stored", ["completed_at", "occurred_at"])
+        assert "ignored" not in browser.post("/visit", json={"campaign_id": C}).json()
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, SetCookie, arrive, entry, visit
 from eventflow_pipeline.capture.cookies import scope, sign, verify
+from eventflow_pipeline.capture.times import instant, near
 from eventflow_pipeline.settings import project_root
+from eventflow_pipeline_tests.databases import Database
 
 VECTORS = project_root() / "conformance" / "capture"
 
@@ -77,6 +80,8 @@ def test_vector(name: str, file: dict[str, Any], case: dict[str, Any]) -> None:
         assert result.log["cookie_problems"] == expected["problems"]
     if "rejected" in expected:
         assert result.log["rejected"] == expected["rejected"]
+    if name != "arrival.json":
+        assert sorted(result.ignored) == expected.get("ignored", [])
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=c["name"]) for c in _load("cookies.json")["cases"]])
@@ -85,3 +90,45 @@ def test_signed_bytes(case: dict[str, Any]) -> None:
     if case["writes"]:
         assert sign(rules, case["cookie"], case["content"]) == case["value"]
     assert verify(rules, case["cookie"], case["value"]) == case["content"]
+
+
+def test_times() -> None:
+    """The library's reading of what callers supply as a time."""
+    file = _load("times.json")
+    for case in file["cases"]:
+        assert instant(case["value"]) == case["instant"], case["name"]
+        assert (near(case["value"], file["now"]) is not None) is case["counts"], case["name"]
+
+
+def test_times_in_the_database(database: Database) -> None:
+    """The same of capture_visit and capture_entry, whoever connects."""
+    file = _load("times.json")
+    with psycopg.connect(database.url) as connection:
+        connection.execute("set timezone = 'Asia/Seoul'; set datestyle = 'SQL, DMY'")
+        for case in file["cases"]:
+            row = connection.execute(
+                "select extract(epoch from stats.capture_instant(v.value))::float8, "
+                "stats.capture_time(v.value, to_timestamp(%s)) is not null from (select %s::jsonb as value) v",
+                [file["now"], json.dumps(case["value"])],
+            ).fetchone()
+            assert row == (case["instant"], case["counts"]), case["name"]
+
+
+def test_answers_name_the_times_that_do_not_count(database: Database) -> None:
+    """All three of an entry, one of a visit; what is blank was not supplied."""
+    fields = ("occurred_at", "completed_at", "utm_first_visit_at")
+    with psycopg.connect(database.url) as connection:
+        for value, told in (
+            ("2026-03-02T01:00:00", True),
+            (True, True),
+            ({"at": 1}, True),
+            (" ", False),
+            (None, False),
+        ):
+            event = json.dumps(dict.fromkeys(fields, value) | {"campaign_id": "0c000000-0000-4000-8000-000000000001"})
+            for fact, named in (("visit", fields[:1]), ("entry", fields)):
+                ((answer,),) = connection.execute(f"select stats.capture_{fact}(%s)".encode(), [event]).fetchall()
+                assert answer.get("ignored") == (sorted(named) if told else None), (fact, value, answer)
+        late = json.dumps({"utm_first_visit_at": 1_000_000_000, "occurred_at": 1_000_000_000})
+        ((answer,),) = connection.execute("select stats.capture_entry(%s)", [late]).fetchall()
+        assert answer["ignored"] == ["occurred_at"], "a first visit may be years ago"

@@ -73,6 +73,7 @@ comment on function stats.share(numeric, numeric) is 'p_part / p_whole to four d
 
 create or replace function public.get_marketing_summary(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     screen record;
@@ -135,6 +136,7 @@ comment on function public.get_marketing_summary(uuid, date, date) is
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     screen record;
@@ -216,6 +218,7 @@ comment on function stats.screen_totals(uuid, date, date, uuid[]) is
 
 create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     screen record;
@@ -281,6 +284,7 @@ create or replace function public.get_campaign_visits_raw(
     p_after_accessed_at timestamptz default null, p_after_id uuid default null, p_limit integer default 100
 ) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     owner uuid := (select c.client_id from stats.campaigns c where c.id = p_campaign_id);

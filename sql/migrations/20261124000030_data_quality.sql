@@ -72,6 +72,7 @@ grant select, insert, update, delete on stats.quality_daily, stats.threshold_ove
 
 create or replace function public.get_data_quality(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     screen record;

@@ -94,6 +94,7 @@ revoke execute on function stats.record_presence(uuid, uuid, timestamptz) from p
 
 create or replace function public.webinar_presence_ping(p_webinar_id uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     caller text := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb ->> 'sub';

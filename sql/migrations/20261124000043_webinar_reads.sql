@@ -3,6 +3,7 @@ create or replace function public.get_webinar_stats(
     p_webinar_id uuid, p_from date, p_to date, p_interval text default '5m'
 ) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     webinar record;

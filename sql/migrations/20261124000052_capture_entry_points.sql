@@ -34,24 +34,53 @@ language sql volatile
 return coalesce(stats.capture_uuid(p_value), md5(stats.capture_text(p_value))::uuid, gen_random_uuid());
 comment on function stats.capture_event_id(jsonb) is 'The event''s id: a UUID as it is, other text by its MD5, a fresh one for nothing.';
 
-create or replace function stats.capture_time(p_value jsonb, p_received timestamptz) returns timestamptz
+create or replace function stats.capture_instant(p_value jsonb) returns timestamptz
 language plpgsql stable
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
-    supplied timestamptz;
+    spelled text := btrim(p_value #>> '{}');
+    seconds double precision;
 begin
-    -- Seconds since 1970, or ISO 8601. More than 30 days before or 5 minutes after the receipt is a wrong clock.
-    if jsonb_typeof(p_value) = 'number' then
-        supplied := to_timestamp((p_value #>> '{}')::numeric::double precision);
-    elsif jsonb_typeof(p_value) = 'string' and (p_value #>> '{}') ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d' then
-        supplied := (p_value #>> '{}')::timestamptz;
+    -- Without an offset a text names no instant: what it meant would hang on who connects.
+    if jsonb_typeof(p_value) not in ('number', 'string') then
+        return null;
+    elsif spelled ~ '^\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?([Zz]|[+-](0\d|1[0-4])(:?[0-5]\d)?)$' then
+        return spelled::timestamptz;
+    elsif spelled ~ '^\d{1,13}(\.\d+)?$' then
+        seconds := spelled::double precision;
+        -- Seconds reach this far in the year 5138: it is milliseconds, as JavaScript's Date.now() gives.
+        return to_timestamp(case when seconds >= 1e11 then seconds / 1000 else seconds end);
     end if;
-    return case when supplied between p_received - interval '30 days' and p_received + interval '5 minutes' then supplied end;
+    return null;
 exception when others then
     return null;
 end
 $$;
-comment on function stats.capture_time(jsonb, timestamptz) is 'A time of a payload; NULL when it is none or no clock near p_received.';
+comment on function stats.capture_instant(jsonb) is
+    'Instant of a payload: ISO 8601 with its offset, or seconds or milliseconds since 1970 (UTC); NULL for anything else.';
+
+create or replace function stats.capture_time(p_value jsonb, p_received timestamptz) returns timestamptz
+language sql stable
+return case when stats.capture_instant(p_value) between p_received - interval '30 days' and p_received + interval '5 minutes'
+            then stats.capture_instant(p_value) end;
+comment on function stats.capture_time(jsonb, timestamptz) is
+    'A time of a payload; NULL when it is none or no clock near p_received: more than 30 days before or 5 minutes after.';
+
+create or replace function stats.capture_ignored(p_fact text, p_event jsonb, p_received timestamptz) returns jsonb
+language sql stable
+return (
+    select jsonb_build_object('ignored', jsonb_agg(time.field order by time.field))
+    from (values ('completed_at', stats.capture_time(p_event -> 'completed_at', p_received)),
+                 ('occurred_at', stats.capture_time(p_event -> 'occurred_at', p_received)),
+                 ('utm_first_visit_at', stats.capture_instant(p_event -> 'utm_first_visit_at'))) as time (field, instant)
+    where (p_fact = 'entry' or time.field = 'occurred_at')
+      and time.instant is null
+      and (stats.capture_text(p_event -> time.field) is not null
+           or jsonb_typeof(p_event -> time.field) in ('boolean', 'object', 'array'))
+    having count(*) > 0);
+comment on function stats.capture_ignored(text, jsonb, timestamptz) is
+    'What an answer says of times that were supplied and count as not supplied: {"ignored": [names]}; NULL without any.';
 
 create or replace function stats.capture_origin(p_value jsonb) returns text
 language sql immutable parallel safe
@@ -149,7 +178,7 @@ begin
         'survey_no', case when p_event ->> 'survey_no' ~ '^-?[0-9]{1,9}$' then (p_event ->> 'survey_no')::integer end,
         'completed_at', coalesce(stats.capture_time(p_event -> 'completed_at', p_received), stats.capture_time(p_event -> 'occurred_at', p_received), p_received),
         'created_at', coalesce(stats.capture_time(p_event -> 'occurred_at', p_received), p_received),
-        'utm_first_visit_at', stats.capture_touch_time(p_event),
+        'utm_first_visit_at', stats.capture_instant(p_event -> 'utm_first_visit_at'),
         'utm_referrer', stats.capture_origin(p_event -> 'utm_referrer')))
         -- Kept as the form sent them, nulls inside included.
         || case when form is null then '{}' else jsonb_build_object('registration_data', form) end
@@ -158,12 +187,6 @@ end
 $$;
 comment on function stats.capture_entry_row(jsonb, uuid, timestamptz) is
     'Row of event_survey_entries for an event, as far as it is well-formed; client and agency are the campaign''s where it exists.';
-
-create or replace function stats.capture_touch_time(p_event jsonb) returns timestamptz
-language sql stable
-return case when p_event ->> 'utm_first_visit_at' ~ '^[0-9]{1,10}(\.[0-9]+)?$'
-            then to_timestamp((p_event ->> 'utm_first_visit_at')::double precision) end;
-comment on function stats.capture_touch_time(jsonb) is 'utm_first_visit_at of an event, seconds since 1970 (UTC).';
 
 create or replace function stats.capture_insert(p_table text, p_row jsonb) returns boolean
 language plpgsql
@@ -223,6 +246,7 @@ declare
     event jsonb := case when jsonb_typeof(p_event) = 'object' then p_event else '{}' end;
     identifier uuid := stats.capture_event_id(event -> 'event_id');
     fact_row jsonb;
+    told jsonb := '{}';
     existing uuid;
     refusal text;
     refused_constraint text;
@@ -230,22 +254,23 @@ declare
     refused_table text;
 begin
     begin
+        told := coalesce(stats.capture_ignored(p_fact, event, p_received), '{}');
         if p_fact = 'visit' then
             fact_row := stats.capture_visit_row(event, identifier, p_received);
             if not stats.capture_insert('event_access_logs', fact_row) then
-                return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'event', 'event_id', identifier, 'fact_id', identifier);
+                return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'event', 'event_id', identifier, 'fact_id', identifier) || told;
             end if;
         else
             fact_row := stats.capture_entry_row(event, identifier, p_received);
             if not stats.capture_insert('event_survey_entries', fact_row) then
                 select e.id into existing from public.event_survey_entries e where e.id = identifier;
                 if found then
-                    return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'event', 'event_id', identifier, 'fact_id', identifier);
+                    return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'event', 'event_id', identifier, 'fact_id', identifier) || told;
                 end if;
                 select e.id into existing from public.event_survey_entries e
                 where e.campaign_id = (fact_row ->> 'campaign_id')::uuid and e.phone_norm = fact_row ->> 'phone_norm';
                 if found then
-                    return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'person', 'event_id', identifier, 'fact_id', existing);
+                    return jsonb_build_object('accepted', true, 'status', 'duplicate', 'duplicate_of', 'person', 'event_id', identifier, 'fact_id', existing) || told;
                 end if;
                 -- Not one person twice but two without a phone number: refused by the table, not absorbed by us.
                 raise unique_violation using constraint = 'no phone number', table = 'event_survey_entries', column = 'phone_norm';
@@ -264,13 +289,13 @@ begin
             -- What is kept beside a fact never costs the fact.
             raise log '%', jsonb_build_object('event', 'capture_surface_failed', 'reason', sqlstate, 'event_id', identifier);
         end;
-        return jsonb_build_object('accepted', true, 'status', 'stored', 'event_id', identifier, 'fact_id', identifier);
+        return jsonb_build_object('accepted', true, 'status', 'stored', 'event_id', identifier, 'fact_id', identifier) || told;
     exception when others then
         get stacked diagnostics refused_constraint = constraint_name, refused_column = column_name, refused_table = table_name;
         -- Never the message: it quotes values.
         refusal := concat_ws(' ', sqlstate, nullif(refused_table, ''), nullif(coalesce(nullif(refused_constraint, ''), refused_column), ''));
     end;
-    return stats.capture_dead_letter(p_fact, identifier, p_event, p_received, refusal, refused_table, refused_constraint, refused_column);
+    return stats.capture_dead_letter(p_fact, identifier, p_event, p_received, refusal, refused_table, refused_constraint, refused_column) || told;
 end
 $$;
 comment on function stats.capture_fact(text, jsonb, timestamptz) is
@@ -278,16 +303,19 @@ comment on function stats.capture_fact(text, jsonb, timestamptz) is
 
 create or replace function stats.capture_visit(p_event jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_fact('visit', p_event) $$;
 comment on function stats.capture_visit(jsonb) is 'public.capture_visit, as eventflow_capture. [servers]';
 
 create or replace function stats.capture_entry(p_event jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_fact('entry', p_event) $$;
 comment on function stats.capture_entry(jsonb) is 'public.capture_entry, as eventflow_capture. [servers]';
 
 create or replace function stats.capture_events(p_events jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
     select coalesce(jsonb_agg(stats.capture_fact(case item ->> 'fact' when 'entry' then 'entry' else 'visit' end, item -> 'event') order by position), '[]')
     from jsonb_array_elements(p_events) with ordinality as listed (item, position)
@@ -297,12 +325,14 @@ comment on function stats.capture_events(jsonb) is
 
 create or replace function public.capture_visit(p_event jsonb) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_visit(p_event) $$;
 comment on function public.capture_visit(jsonb) is
-    'eventflow_pipeline: stores a visit (S4) once per event_id; answers {"accepted", "status": stored | duplicate | dead_letter, "event_id", "fact_id", "reason"} and never raises. Fields: event_id, campaign_id or webinar_id, session_id, utm_*, cid, link_id, referrer, user_agent, occurred_at (seconds since 1970, UTC), surface, first_touch. [servers]';
+    'eventflow_pipeline: stores a visit (S4) once per event_id; answers {"accepted", "status": stored | duplicate | dead_letter, "event_id", "fact_id", "reason"} and never raises. Fields: event_id, campaign_id or webinar_id, session_id, utm_*, cid, link_id, referrer, user_agent, occurred_at (ISO 8601 with its offset, or seconds or milliseconds since 1970; a time that is none, or 30 days before or 5 minutes after now, counts as not supplied and is named in "ignored"), surface, first_touch. [servers]';
 
 create or replace function public.capture_entry(p_event jsonb) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_entry(p_event) $$;
 comment on function public.capture_entry(jsonb) is
     'eventflow_pipeline: stores a registration (S5) once per event_id and once per campaign and phone_norm (then status duplicate, duplicate_of person); answers as capture_visit and never raises. Fields: those of a visit, and name, company, phone_norm, code6, survey_no, consent_data, registration_data, completed_at, client_id. Its visits are linked later (stats.link_entries). [servers]';
@@ -315,9 +345,10 @@ declare
 begin
     foreach owned in array array[
         'capture_text(jsonb)', 'capture_utm(jsonb)', 'capture_uuid(jsonb)', 'capture_event_id(jsonb)',
-        'capture_time(jsonb, timestamptz)', 'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
+        'capture_instant(jsonb)', 'capture_time(jsonb, timestamptz)', 'capture_ignored(text, jsonb, timestamptz)',
+        'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
         'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
-        'capture_touch_time(jsonb)', 'capture_visit_row(jsonb, uuid, timestamptz)', 'capture_entry_row(jsonb, uuid, timestamptz)',
+        'capture_visit_row(jsonb, uuid, timestamptz)', 'capture_entry_row(jsonb, uuid, timestamptz)',
         'capture_insert(text, jsonb)',
         'capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text)',
         'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',

@@ -123,6 +123,7 @@ returns table (
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
     readable uuid[] := stats.readable_clients(p_client_id);
@@ -176,6 +177,7 @@ returns table (
     hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 #variable_conflict use_column
 declare

@@ -8,14 +8,15 @@ drop function if exists stats.capture_dead_letter(text, uuid, jsonb, timestamptz
 drop function if exists stats.capture_insert(text, jsonb);
 drop function if exists stats.capture_entry_row(jsonb, uuid, timestamptz);
 drop function if exists stats.capture_visit_row(jsonb, uuid, timestamptz);
-drop function if exists stats.capture_touch_time(jsonb);
 drop function if exists stats.capture_attribution(jsonb);
 drop function if exists stats.capture_touch(jsonb);
 drop function if exists stats.capture_surface(jsonb);
 drop function if exists stats.capture_session(jsonb);
 drop function if exists stats.capture_plain(jsonb);
 drop function if exists stats.capture_origin(jsonb);
+drop function if exists stats.capture_ignored(text, jsonb, timestamptz);
 drop function if exists stats.capture_time(jsonb, timestamptz);
+drop function if exists stats.capture_instant(jsonb);
 drop function if exists stats.capture_event_id(jsonb);
 drop function if exists stats.capture_uuid(jsonb);
 drop function if exists stats.capture_utm(jsonb);
