@@ -96,6 +96,12 @@ def explain(
         raise typer.Exit(1)
 
 
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return "–" if value is None else str(value)
+
+
 def _print_explanation(found: Any) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -113,7 +119,7 @@ def _print_explanation(found: Any) -> None:
         for heading in rows[0]:
             table.add_column(heading.replace("_", " "), justify="right" if heading in (*MEASURES, "facts") else "left")
         for row in rows[:most]:
-            table.add_row(*("–" if value is None else str(value) for value in row.values()))
+            table.add_row(*(_cell(value) for value in row.values()))
         console.print(table)
 
     about = f", campaign or webinar {found.campaign}" if found.campaign else ""

@@ -50,7 +50,8 @@ class Explanation:
     def as_json(self) -> dict[str, Any]:
         """One object for ``--json``."""
         return {
-            "client": self.client, "date": self.day, "campaign": self.campaign,
+            "client": {**self.client, "is_unknown": self.client["id"] is None},
+            "date": self.day, "campaign": self.campaign,
             "window": {"start": self.window.start, "end": self.window.end},
             "published": self.published, "facts": self.facts, "agrees": self.agrees, "members": self.members,
             "visits_counted_in_several": self.visits_counted_in_several, "excluded": self.excluded,
@@ -128,7 +129,10 @@ _KEYS = {
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     keys = {key: redact(row[key]) if isinstance(row[key], str) else row[key] for key in _KEYS[row["level"]]}
-    return {**keys, **_measures(row)}
+    # A flag of its own: whatever NULL is shown as, somebody can type it as a UTM value (A5).
+    status = keys.get("entity_type", keys.get("link_status"))
+    unknown = status == "unknown" if status else all(value is None for value in keys.values())
+    return {**keys, "is_unknown": unknown, **_measures(row)}
 
 
 def _with_rules(connection: Connection, excluded: Rows) -> Rows:

@@ -97,6 +97,18 @@ def test_explain_the_worked_example(example: Database) -> None:
     assert campaign.published == campaign.facts == found.facts
     unknown = explain(example.pipeline, example.settings, "unknown", SECOND)
     assert (unknown.facts["visits"], unknown.agrees) == (1, True)
+    assert [unknown.as_json()["client"]["is_unknown"], found.as_json()["client"]["is_unknown"]] == [True, False]
+
+
+def test_explain_tells_the_unknown_from_what_was_typed(example: Database) -> None:
+    """A5: whatever NULL is shown as, somebody can type it."""
+    visits(example, 1, datetime(2026, 3, 2, 5, tzinfo=UTC), 10, C, utm_source="–")
+    visits(example, 1, datetime(2026, 3, 2, 5, tzinfo=UTC), 10, C)
+    found = explain(example.pipeline, example.settings, "client", SECOND)
+    flags = {row["utm_source"]: row["is_unknown"] for row in found.members["utm"]}
+    assert (flags["–"], flags[None], flags["kakao"]) == (False, True, False)
+    assert {row["is_unknown"] for row in found.members["link"] if row["link_status"] == "unknown"} == {True}
+    assert {row["is_unknown"] for row in found.members["entity"]} == {False}
 
 
 def test_explain_exclusions_and_a_stale_day(example: Database) -> None:

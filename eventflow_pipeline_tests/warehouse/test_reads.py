@@ -167,6 +167,31 @@ def test_a_day_that_is_not_computed_is_shown_as_such_not_as_zero(screens: Databa
         assert [(day["visits"] is None, day["conversions"] is None) for day in days] == [(False, False), (True, True)]
 
 
+def test_the_label_of_the_unknown_can_be_told_from_one_that_was_typed(database: Database) -> None:
+    """A5: anybody can tag a link with __direct__; a screen keyed by name alone would show one of the two."""
+    database.insert("clients", [{"id": CLIENT, "name": "Client"}])
+    database.insert("event_survey_campaigns", [{"id": SPRING, "client_id": CLIENT, "title": "Spring"}])
+    typed = {"utm_source": "__direct__", "utm_medium": "__DIRECT__", "utm_campaign": " __direct__"}
+    rows = [{}, {}, typed, {"utm_source": "__direct__"}]
+    database.insert(
+        "event_access_logs",
+        [{"campaign_id": SPRING, "session_id": str(n), "accessed_at": _at(1, 9), **utm} for n, utm in enumerate(rows)],
+    )
+    database.replace(FIRST)
+    database.settle()
+    answer = _answer(database, "get_marketing_summary", CLIENT, FIRST, FIRST)
+    for field, unknown in (("source", 2), ("medium", 3), ("campaign", 3)):
+        items = answer[f"by_{field}"]
+        assert {item[field] for item in items} == {"__direct__"}
+        assert {item["is_unknown"]: item["visits"] for item in items} == {True: unknown, False: 4 - unknown}
+    flags = ("is_unknown", "source_is_unknown", "medium_is_unknown", "campaign_is_unknown")
+    assert {tuple(item[flag] for flag in flags): item["visits"] for item in answer["by_combo"]} == {
+        (True, True, True, True): 2, (False, False, True, True): 1, (False, False, False, False): 1,
+    }  # fmt: skip
+    (link,) = _answer(database, "get_link_stats", CLIENT, FIRST, FIRST)["links"]
+    assert (link["is_unknown"], link["link_name"]) == (True, None)
+
+
 def test_facts_without_any_entity_are_listed_too(screens: Database) -> None:
     """E1: an older deployment's entries may have no campaign."""
     with psycopg.connect(screens.url) as connection:
@@ -182,4 +207,4 @@ def test_facts_without_any_entity_are_listed_too(screens: Database) -> None:
         ).fetchall()
         connection.rollback()
     assert None not in [item["entity_id"] for item in answer["campaigns"]]
-    assert None in [item["entity_id"] for item in whole["campaigns"]]
+    assert [item["is_unknown"] for item in whole["campaigns"] if item["entity_id"] is None] == [True]

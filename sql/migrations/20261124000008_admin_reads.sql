@@ -91,30 +91,32 @@ begin
     answer := answer || (
         select jsonb_build_object(
             'by_source', coalesce(jsonb_agg(jsonb_build_object(
-                'source', coalesce(r.utm_source, '__direct__'), 'count', r.conversions, 'visits', r.visits,
-                'cvr', stats.share(r.conversions, r.visits)
+                'source', coalesce(r.utm_source, '__direct__'), 'is_unknown', r.utm_source is null,
+                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.conversions desc, r.visits desc, r.utm_source), '[]'))
         from stats.range_rows('utm_source', p_from_date, p_to_date, p_client_id, screen.readable) r
     ) || (
         select jsonb_build_object(
             'by_medium', coalesce(jsonb_agg(jsonb_build_object(
-                'medium', coalesce(r.utm_medium, '__direct__'), 'count', r.conversions, 'visits', r.visits,
-                'cvr', stats.share(r.conversions, r.visits)
+                'medium', coalesce(r.utm_medium, '__direct__'), 'is_unknown', r.utm_medium is null,
+                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.conversions desc, r.visits desc, r.utm_medium), '[]'))
         from stats.range_rows('utm_medium', p_from_date, p_to_date, p_client_id, screen.readable) r
     ) || (
         select jsonb_build_object(
             'by_campaign', coalesce(jsonb_agg(jsonb_build_object(
-                'campaign', coalesce(r.utm_campaign, '__direct__'), 'count', r.conversions, 'visits', r.visits,
-                'cvr', stats.share(r.conversions, r.visits)
+                'campaign', coalesce(r.utm_campaign, '__direct__'), 'is_unknown', r.utm_campaign is null,
+                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.conversions desc, r.visits desc, r.utm_campaign), '[]'))
         from stats.range_rows('utm_campaign', p_from_date, p_to_date, p_client_id, screen.readable) r
     ) || (
         select jsonb_build_object(
             'by_combo', coalesce(jsonb_agg(jsonb_build_object(
                 'source', coalesce(r.utm_source, '__direct__'), 'medium', coalesce(r.utm_medium, '__direct__'),
-                'campaign', coalesce(r.utm_campaign, '__direct__'), 'count', r.conversions, 'visits', r.visits,
-                'cvr', stats.share(r.conversions, r.visits)
+                'campaign', coalesce(r.utm_campaign, '__direct__'), 'source_is_unknown', r.utm_source is null,
+                'medium_is_unknown', r.utm_medium is null, 'campaign_is_unknown', r.utm_campaign is null,
+                'is_unknown', coalesce(r.utm_source, r.utm_medium, r.utm_campaign) is null,
+                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.conversions desc, r.visits desc, r.utm_source, r.utm_medium, r.utm_campaign), '[]'))
         from stats.range_rows('utm', p_from_date, p_to_date, p_client_id, screen.readable) r
     ) || (
@@ -132,7 +134,7 @@ begin
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date) is
-    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
+    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -175,6 +177,7 @@ begin
         select jsonb_build_object(
             'links', coalesce(jsonb_agg(jsonb_build_object(
                 'link_id', i.link_id, 'link_name', i.name, 'link_status', i.link_status,
+                'is_unknown', i.link_status = 'unknown',
                 'entity_type', i.entity_type, 'entity_id', i.entity_id,
                 'hits', i.hits, 'visits', i.visits, 'conversions', i.conversions,
                 'cvr', stats.share(i.conversions, i.visits),
@@ -234,7 +237,8 @@ begin
         entity_list as (
             -- Facts without any entity (E1) are listed with the campaigns, their entity_id NULL: nothing is hidden.
             select e.entity_type = 'webinar' as is_webinar, jsonb_agg(jsonb_build_object(
-                'entity_id', e.entity_id, 'title', e.title, 'hits', e.hits, 'visits', e.visits,
+                'entity_id', e.entity_id, 'title', e.title, 'is_unknown', e.entity_type = 'unknown',
+                'hits', e.hits, 'visits', e.visits,
                 'conversions', e.conversions, 'cvr', stats.share(e.conversions, e.visits)
             ) order by e.visits desc, e.conversions desc, e.title, e.entity_id) as items
             from entity e
