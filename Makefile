@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
 
 .PHONY: demo test bench install check format lock clean
 
-demo: install
+demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
 
 test: install
@@ -16,16 +17,26 @@ test: install
 bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-install: $(STAMP)
+install: $(DEVELOPMENT)
 
-$(STAMP): requirements.lock pyproject.toml
+define install_locked
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed: make install PYTHON=python3.11" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "Installing $(1) into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endef
+
+# What the demo and a server need: no test tool.
+$(RUNTIME): requirements.lock pyproject.toml
+	$(call install_locked,$<)
 	@touch $@
+
+# The same versions and all tools beside them, so that whoever has these has those.
+$(DEVELOPMENT): requirements-dev.lock requirements.lock pyproject.toml
+	$(call install_locked,$<)
+	@touch $(RUNTIME) $@
 
 # Lint, format, types and the direction of dependencies.
 check: install
@@ -38,11 +49,14 @@ format: install
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Pin the newest versions pyproject.toml allows.
+# Both lock files after a change of pyproject.toml; pins that still fit stay. ARGS=--upgrade: the newest versions.
+LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --python-version 3.11 \
+	--no-strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet
 lock:
-	@$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-		--no-strip-extras --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	@$(LOCK) $(ARGS) --extra dev --output-file requirements-dev.lock
+	@$(LOCK) --extra local --extra capture --extra report --constraints requirements-dev.lock \
+		--output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .eventflow .mypy_cache .ruff_cache .hypothesis build dist

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from eventflow_pipeline.capture.rules import DAY, CaptureRules
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
 from eventflow_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from eventflow_pipeline.capture.rules import CaptureRules
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -227,8 +229,10 @@ class Settings(BaseSettings):
         return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
 
     @property
-    def capture_rules(self) -> CaptureRules:
-        """The rules of capture. Raises UserError without usable keys."""
+    def capture_rules(self) -> "CaptureRules":
+        """The rules of capture (extra ``capture``). Raises UserError without usable keys."""
+        from eventflow_pipeline.capture.rules import DAY, CaptureRules
+
         given = self.capture_keys.get_secret_value() if self.capture_keys else ""
         keys = tuple(key.strip() for key in given.split(",") if key.strip())
         if not keys or min(map(len, keys)) < 16:

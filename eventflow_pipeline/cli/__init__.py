@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import warnings
+from typing import NoReturn
 
 from eventflow_pipeline.cli import (
     capture,
@@ -19,13 +20,14 @@ from eventflow_pipeline.cli import (
 )
 from eventflow_pipeline.cli.app import app, errors
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.extras import absent_extra
 
 #: Modules whose commands make up the application; importing one adds its commands.
 COMMANDS = (development, setup, days, healing, verification, exclusions, oncall, webinar, capture, knobs)
 
 
 def main() -> None:
-    """Entry point: a UserError becomes one sentence on stderr and exit status 2."""
+    """Entry point: a UserError, or an extra that is not installed, becomes one sentence on stderr and exit status 2."""
     # Started in the background by a shell, a process inherits SIGINT ignored, and could not be told to stop.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -35,7 +37,15 @@ def main() -> None:
     try:
         app()
     except UserError as problem:
-        errors.print(f"eventflow: {problem}", markup=False)
-        sys.exit(2)
+        _refuse(problem)
+    except ImportError as problem:
+        if (refusal := absent_extra(problem)) is None:
+            raise
+        _refuse(refusal)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse(problem: UserError) -> NoReturn:
+    errors.print(f"eventflow: {problem}", markup=False)
+    sys.exit(2)

@@ -64,6 +64,9 @@ def demo(
     Everything lives under EVENTFLOW_HOME and listens on 127.0.0.1 only. It stays up until Ctrl-C and then stops
     all it started; a second start reuses what is there.
     """
+    from eventflow_pipeline.extras import require_extras
+
+    require_extras("local", "capture", "report")
     from eventflow_pipeline.demo import run_demo
 
     run_demo(headless=headless, fresh=fresh, port=port)

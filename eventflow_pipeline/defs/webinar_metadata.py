@@ -10,6 +10,7 @@ import dagster as dg
 from sqlalchemy import RowMapping
 
 from eventflow_pipeline.defs.sources import source_key
+from eventflow_pipeline.extras import absent_extra
 from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text
 
 FIVE_MINUTES = dg.AssetKey(["stats", "webinar_stats_5min"])
@@ -92,9 +93,13 @@ def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.
 
     Webinars are letters in the picture and named below it: its font may not have their titles' script.
     Ours: average as a line within minimum and maximum, gaps left open and marked below. Legacy: dotted.
+    A picture is no reason to fail a day: without the extra ``report`` a sentence stands in its place.
     """
-    from matplotlib.dates import DateFormatter
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.dates import DateFormatter
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as problem:
+        return dg.MetadataValue.md(str(absent_extra(problem) or problem))
 
     figure = Figure(figsize=(9, 3.2), dpi=70, layout="constrained")
     axes = figure.subplots()

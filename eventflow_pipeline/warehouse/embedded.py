@@ -15,10 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import psutil
 from sqlalchemy.engine import URL
 
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.extras import require_extras
 
 SERVER_USER = "pgserver"
 _CONFIGURATION = """
@@ -62,8 +62,9 @@ def start_embedded(home: Path) -> EmbeddedServer:
     ``home``, and no permission of the user's own folders is changed.
 
     Raises:
-        UserError: the folder cannot be written, or the server does not come up.
+        UserError: the extra ``local`` is not installed, the folder cannot be written, or the server does not come up.
     """
+    require_extras("local")
     try:
         home.mkdir(parents=True, exist_ok=True)
         (home / ".writable").touch()
@@ -107,6 +108,8 @@ def _configure(data: Path) -> None:
 
 def _forget_dead_processes(handle: Any) -> None:
     """Drop the holds of processes that were killed, or the server would outlive its last user."""
+    import psutil
+
     holders = handle.global_process_id_list
     for pid in holders.get_and_add(os.getpid()):
         if not psutil.pid_exists(pid):
