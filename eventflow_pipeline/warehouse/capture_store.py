@@ -88,5 +88,6 @@ class CaptureStore:
 
 async def _become_capture(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.execute(f"set role {CAPTURE_ROLE}".encode())
+    await connection.execute("set search_path = pg_catalog, pg_temp")
     await connection.execute("select set_config('statement_timeout', %s, false)", [f"{_STATEMENT_SECONDS}s"])
     await connection.execute("select set_config('jit', 'off', false)")

@@ -57,6 +57,8 @@ def pipeline_engine(settings: Settings) -> Engine:
                 f"The database has no usable role {PIPELINE_ROLE}: run `eventflow migrate` as the tables' owner."
             ) from problem
         for name, value in (
+            # What somebody with rights on `public` named like a function of the server must not run here.
+            ("search_path", "pg_catalog, pg_temp"),
             ("statement_timeout", f"{settings.statement_timeout_seconds}s"),
             ("lock_timeout", f"{settings.lock_timeout_seconds}s"),
             ("work_mem", f"{settings.work_mem_mb}MB"),

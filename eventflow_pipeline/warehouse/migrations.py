@@ -1,6 +1,7 @@
 """Creating and upgrading everything this project owns (schema ``stats``), and undoing it step by step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -47,9 +48,23 @@ class MigrationReport:
     first_partition: date
 
 
+@contextmanager
+def _owner(engine: Engine) -> Iterator[Connection]:
+    """An autocommit connection of its own to change the schema over.
+
+    Names mean pg_catalog's and ours: the owner must not run what somebody with rights on ``public`` named ``format``.
+    """
+    with connect(engine) as connection:
+        connection.execute(text("set search_path = pg_catalog, pg_temp"))
+        try:
+            yield connection
+        finally:
+            connection.invalidate()  # really closed: the pool must not hand the path on
+
+
 def create_source(engine: Engine) -> None:
     """Create EventFlow's own tables (``sql/source``) where they are missing: development and tests only."""
-    with connect(engine) as connection, migration_lock(connection):
+    with _owner(engine) as connection, migration_lock(connection):
         for file in sorted((sql_root() / "source").glob("*.sql")):
             _run(connection, f"source/{file.stem}")
 
@@ -62,7 +77,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
     Raises:
         UserError: a source column is missing or of another type, or the calendar differs from the settings.
     """
-    with connect(engine) as connection, migration_lock(connection):
+    with _owner(engine) as connection, migration_lock(connection):
         if problem := first_problem(_source_columns(connection)):
             raise UserError(
                 f"Nothing was migrated because {problem}: create it as EventFlow's schema has it "
@@ -91,7 +106,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
 
 def migrate_back(engine: Engine, version: str) -> None:
     """Undo migrations down to ``version`` (kept), or all of them with ``base``, which also removes the schema."""
-    with connect(engine) as connection, migration_lock(connection):
+    with _owner(engine) as connection, migration_lock(connection):
         _alembic(engine, command.downgrade, version)
         if version == "base":
             connection.execute(text("drop table if exists stats.schema_migration"))
@@ -133,7 +148,7 @@ def require_calendar(connection: Connection, settings: Settings) -> tuple[str, d
 
 def rebuild(engine: Engine, settings: Settings) -> None:
     """Discard every bucket and store the calendar of the settings; facts are not touched."""
-    with connect(engine) as connection, migration_lock(connection):
+    with _owner(engine) as connection, migration_lock(connection):
         if stored_calendar(connection) is None:
             raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
         with repeatable_read(connection):
@@ -150,7 +165,9 @@ def _run(connection: Connection, name: str) -> None:
 
 def _alembic(engine: Engine, action: Callable[[Config, str], None], version: str) -> None:
     """Run an Alembic command, one transaction a step, while the caller's connection holds the lock."""
-    with engine.connect().execution_options(isolation_level="READ COMMITTED") as connection:
+    with _owner(engine) as connection:
+        connection.commit()  # ends what SQLAlchemy takes for a transaction; the level can be set between two only
+        connection.execution_options(isolation_level="READ COMMITTED")
         config = Config()
         config.set_main_option("script_location", str(_REVISIONS))
         config.attributes["connection"] = connection

@@ -180,6 +180,6 @@ def test_an_index_that_failed_half_way_is_built_anew(database: Database) -> None
     with pytest.raises(IntegrityError):
         database.execute(f"create unique index concurrently {index} on event_access_logs (accessed_at)")
     valid = "select indisvalid, indisunique from pg_index where indexrelid = cast(:name as regclass)"
-    assert database.rows(valid, name=index) == [{"indisvalid": False, "indisunique": True}]
+    assert database.rows(valid, name=f"public.{index}") == [{"indisvalid": False, "indisunique": True}]
     migrate(database.owner, database.settings)
-    assert database.rows(valid, name=index) == [{"indisvalid": True, "indisunique": False}]
+    assert database.rows(valid, name=f"public.{index}") == [{"indisvalid": True, "indisunique": False}]

@@ -1,6 +1,8 @@
 -- Schema `stats` (everything this project owns) and the least-privileged role every pipeline connection runs as.
 -- The role has rights on `stats` alone, none on the source tables (source-contract.md, "Columns the pipeline
 -- may not read").
+set local search_path = pg_catalog, pg_temp;
+
 create schema if not exists stats;
 comment on schema stats is 'Daily buckets of visits and conversions, and what they are computed from.';
 

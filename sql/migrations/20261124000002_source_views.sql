@@ -1,6 +1,7 @@
 -- The only way facts and dimensions are read: views over EventFlow's tables that expose the allowed columns,
 -- normalized (N1), owned by each table's owner so that row-level security does not hide rows from the pipeline.
 -- Late columns a deployment may lack read as NULL; `select stats.refresh_source_views()` picks them up later.
+set local search_path = pg_catalog, pg_temp;
 
 -- N1 lower-cases UTM outside the C collation: full Unicode case mapping, the same on every server that has it.
 do $$
@@ -37,7 +38,7 @@ comment on function stats.normalize_utm(text) is 'N1: normalize_text, then lower
 comment on function stats.normalize_cid(text) is 'N1: normalize_text, then upper case.';
 
 create or replace function stats.source_column(p_table text, p_column text, p_type text) returns text
-language sql stable
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
     -- SQL for a source column cast to p_type, or a NULL of that type where the table lacks the column.
     select case
@@ -50,7 +51,7 @@ as $$
 $$;
 
 create or replace function stats.refresh_source_views() returns void
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     source record;

@@ -1,4 +1,5 @@
 -- What numbers mean, as data: the calendar they follow, the published grains and the exclusions.
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.calendar (
     only_row boolean primary key default true check (only_row),

@@ -1,4 +1,5 @@
 -- The session-day bridge and the daily buckets of every grain (B3, M1-M5).
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.session_days (
     bucket_date date not null,

@@ -6,6 +6,7 @@
 -- Replacing a day changes p on that day and on the next day of each session that appeared or vanished. So the day's
 -- transaction only notes what changed and marks the day pending; one serialized step then settles all pending days.
 -- A range that contains a pending day is answered from the bridge instead, so every answer is right at any moment.
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.return_histogram (
     grain text not null,

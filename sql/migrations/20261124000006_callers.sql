@@ -1,13 +1,12 @@
 -- Who may see which numbers (P2): every reader is checked by these functions, in policies and in functions alike.
 -- Members of a client see that client; owners, admins and analysts of an agency see its clients; the platform's totals
 -- and the unknown client are for super administrators, the service role, the pipeline and the owner only.
+set local search_path = pg_catalog, pg_temp;
 
+-- Inside a SECURITY DEFINER function current_user is the owner; the role that was set is still the caller's.
 create or replace function stats.caller_role() returns name
 language sql stable
-as $$
-    -- Inside a SECURITY DEFINER function current_user is the owner; the role that was set is still the caller's.
-    select coalesce(nullif(current_setting('role', true), 'none'), session_user)::name
-$$;
+return coalesce(nullif(current_setting('role', true), 'none'), session_user)::name;
 comment on function stats.caller_role() is 'The role the caller runs as, also inside SECURITY DEFINER functions. [readers]';
 
 create or replace function stats.caller_sees_all() returns boolean
@@ -92,7 +91,7 @@ end
 $$;
 
 create or replace function stats.grant_readers() returns void
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     reader text;

@@ -1,4 +1,5 @@
 -- Reading ranges at any published grain, exactly and from aggregates alone (M5, M6).
+set local search_path = pg_catalog, pg_temp;
 
 alter table stats.calendar
     add column if not exists bridge_days integer check (bridge_days > 0),

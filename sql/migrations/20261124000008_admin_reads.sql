@@ -1,5 +1,6 @@
 -- What the admin screens call (Supabase RPC): answered from aggregates alone, except the explicit drill-down.
 -- A function that exists under one of these names is set aside and comes back with the way back.
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.replaced_function (
     signature text primary key,

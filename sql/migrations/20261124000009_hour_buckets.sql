@@ -1,6 +1,8 @@
 -- Hour buckets (B1): campaign grain, for the clients and campaigns listed in EVENTFLOW_HOURLY_CLIENTS and
 -- EVENTFLOW_HOURLY_CAMPAIGNS, replaced within the day's transaction. Hours start on UTC hours; the local date is part
 -- of the key, since a zone at :30 splits an hour over two days (T2).
+set local search_path = pg_catalog, pg_temp;
+
 create table if not exists stats.campaign_hourly (
     bucket_date date not null,
     bucket_hour timestamptz not null,

@@ -1,8 +1,9 @@
 -- Grains as data (M5): what a new grain needs, in one call, so that adding one is one entry in domain/grains.py and a
 -- migration of one line: select stats.add_grain('campaign_source', '{client_id,entity_type,entity_id,utm_source}').
+set local search_path = pg_catalog, pg_temp;
 
 create or replace function stats.prepare_grain(p_name text) returns void
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     no_key text := (
@@ -41,7 +42,7 @@ comment on function stats.prepare_grain(text) is
     'Creates, or completes, the partitions of bucket_daily and return_histogram of a grain: keys, policies, grants.';
 
 create or replace function stats.add_grain(p_name text, p_key_columns text[]) returns void
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_name is null or p_name !~ '^[a-z][a-z0-9_]{0,40}$' then
@@ -79,7 +80,7 @@ comment on function stats.add_grain(text, text[]) is
     'Publishes a grain (M5). Its days are errors to ask for (ST004) until each is materialized again. Harmless when it exists. Run by the owner, in a migration.';
 
 create or replace function stats.remove_grain(p_name text) returns void
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format('drop table if exists stats.%I, stats.%I', p_name || '_daily', p_name || '_returns');

@@ -1,5 +1,6 @@
 -- Numbers that heal themselves: passes of change detection, the ledger of replaced days, the history of exclusions,
 -- and what readers are told of staleness (as_of, complete).
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.detection_pass (
     started_at timestamptz primary key,

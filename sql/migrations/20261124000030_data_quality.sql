@@ -1,5 +1,7 @@
 -- Data-quality indicators (Q1-Q7) per client and business day and for all clients, and the thresholds clients have of
 -- their own. Derived from facts like buckets: never an input of a number, only of judgement.
+set local search_path = pg_catalog, pg_temp;
+
 create table if not exists stats.quality_daily (
     bucket_date date not null,
     scope text not null check (scope in ('platform', 'client')),

@@ -1,5 +1,6 @@
 -- Alerts to people: one row per episode of a condition, from its beginning to its end, with what was told to whom.
 -- A message is sent first and marked here afterwards, so a crash in between repeats it and never loses it.
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.alert (
     name text not null,

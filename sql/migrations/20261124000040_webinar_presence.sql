@@ -1,5 +1,7 @@
 -- Webinar presence: the ping of live pages (P3) and the views through which presence and legacy buckets are read.
 -- A function that exists under the ping's name is set aside and comes back with the way back.
+set local search_path = pg_catalog, pg_temp;
+
 do $$
 declare
     found record;

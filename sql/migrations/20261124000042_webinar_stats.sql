@@ -1,4 +1,5 @@
 -- Webinar concurrency (C3): samples, five-minute buckets, days (W1-W3) and what is known of each computed day.
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.webinar_sample (
     webinar_id uuid not null,

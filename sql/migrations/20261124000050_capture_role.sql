@@ -1,6 +1,8 @@
 -- The role that captures: it inserts facts and links an entry to its visits, and can do nothing else outside `stats`.
 -- Policies on the two fact tables are an application change (P5): docs/decisions/0015. They are for this role alone;
 -- row-level security stays as it is for everybody else.
+set local search_path = pg_catalog, pg_temp;
+
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'eventflow_capture') then

@@ -1,4 +1,5 @@
 -- What capture keeps beside the facts, which stay as they are: where a fact came from, and the facts the tables refused.
+set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.fact_surface (
     fact text not null check (fact in ('visit', 'entry')),

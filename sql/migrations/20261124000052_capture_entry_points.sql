@@ -4,6 +4,7 @@
 --   {"accepted": true,  "status": "stored" | "duplicate" | "dead_letter", "event_id": ..., ...}
 --   {"accepted": false, "reason": ...}   nothing was kept, and one line in the server's log says so (F1)
 -- They run as eventflow_capture. An event's id is its fact's id, so a repeat is absorbed by the primary key.
+set local search_path = pg_catalog, pg_temp;
 
 create or replace function stats.capture_text(p_value jsonb) returns text
 language sql immutable parallel safe
@@ -35,7 +36,7 @@ return coalesce(stats.capture_uuid(p_value), md5(stats.capture_text(p_value))::u
 comment on function stats.capture_event_id(jsonb) is 'The event''s id: a UUID as it is, other text by its MD5, a fresh one for nothing.';
 
 create or replace function stats.capture_instant(p_value jsonb) returns timestamptz
-language plpgsql stable
+language plpgsql stable set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
@@ -144,7 +145,7 @@ return jsonb_strip_nulls(stats.capture_attribution(p_event) || jsonb_build_objec
 comment on function stats.capture_visit_row(jsonb, uuid, timestamptz) is 'Row of event_access_logs for an event, as far as it is well-formed.';
 
 create or replace function stats.capture_entry_row(p_event jsonb, p_id uuid, p_received timestamptz) returns jsonb
-language plpgsql stable
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     campaign uuid := stats.capture_uuid(p_event -> 'campaign_id');
@@ -189,7 +190,7 @@ comment on function stats.capture_entry_row(jsonb, uuid, timestamptz) is
     'Row of event_survey_entries for an event, as far as it is well-formed; client and agency are the campaign''s where it exists.';
 
 create or replace function stats.capture_insert(p_table text, p_row jsonb) returns boolean
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     columns text;
@@ -213,7 +214,7 @@ create or replace function stats.capture_dead_letter(
     p_fact text, p_id uuid, p_event jsonb, p_received timestamptz,
     p_reason text, p_table text, p_constraint text, p_column text
 ) returns jsonb
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into stats.dead_letter (fact, event_id, reason, refused_columns, payload, received_at)
@@ -240,7 +241,7 @@ comment on function stats.capture_dead_letter(text, uuid, jsonb, timestamptz, te
     'Keeps a refused event whole; where even that fails, answers accepted false.';
 
 create or replace function stats.capture_fact(p_fact text, p_event jsonb, p_received timestamptz default now()) returns jsonb
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     event jsonb := case when jsonb_typeof(p_event) = 'object' then p_event else '{}' end;

@@ -1,4 +1,5 @@
 -- What happens after capture, on a schedule: entries find their visits, dead letters become facts when they can.
+set local search_path = pg_catalog, pg_temp;
 
 create or replace function stats.link_entries(p_limit integer default 10000)
 returns table (entries integer, visits integer, waiting integer)

@@ -1,4 +1,6 @@
 -- Where a short link leads: read by eventflow_capture, which may not read campaigns themselves.
+set local search_path = pg_catalog, pg_temp;
+
 do $$
 begin
     execute format('create or replace view stats.campaign_paths as select t.id, %s as public_path from public.event_survey_campaigns t',

@@ -4,6 +4,7 @@
 --   so that sorting by the enum and by its text give one order.
 --   A range is grouped by the grain's own keys and read from the grain's own partitions, where it was grouped by all
 --   eight key columns, most of them NULL.
+set local search_path = pg_catalog, pg_temp;
 
 do $$
 begin

@@ -1,9 +1,10 @@
 -- A grain's buckets are unique by the grain's own key (B3), in an index of its partition. One index of the parent over
 -- grain, day and all eight key columns, most of them NULL, took two thirds of the time of storing buckets and twice the
 -- space. Histograms keep theirs: upserts need an index of the parent.
+set local search_path = pg_catalog, pg_temp;
 
 create or replace function stats.prepare_grain(p_name text) returns void
-language plpgsql
+language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     no_key text := (

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 drop view if exists stats.visit_facts, stats.entry_facts, stats.campaigns, stats.webinars, stats.links, stats.clients,
     stats.agencies;
 drop function if exists stats.refresh_source_views();

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 drop function if exists stats.range_state(date, date);
 drop function if exists stats.daily_series(text, date, date, uuid);
 drop function if exists stats.range_summary(text, date, date, uuid);

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 drop function if exists public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer);
 drop function if exists public.get_client_overview(uuid, date, date);
 drop function if exists public.get_link_stats(uuid, date, date);
@@ -8,6 +9,8 @@ drop function if exists stats.screen_range(uuid, date, date);
 drop function if exists stats.share(numeric, numeric);
 
 -- What was found under these names comes back as it was: definition, owner and who may execute it.
+-- Its names are looked up in its own path when it runs, not in this one now.
+set local check_function_bodies = off;
 do $$
 declare
     found record;

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 do $$
 declare
     part text;

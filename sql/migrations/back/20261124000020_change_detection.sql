@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 drop table if exists stats.detection_pass, stats.day_ledger, stats.exclusion_change;
 
 create or replace function stats.range_state(p_from date, p_to date)

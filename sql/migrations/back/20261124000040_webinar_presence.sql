@@ -1,9 +1,12 @@
+set local search_path = pg_catalog, pg_temp;
 drop view if exists stats.webinar_legacy_buckets, stats.webinar_presence;
 drop function if exists public.webinar_presence_ping(uuid);
 drop function if exists stats.record_presence(uuid, uuid, timestamptz);
 drop table if exists stats.webinar_stray_ping, stats.webinar_setting;
 
 -- What was found under these names comes back as it was: definition, owner and who may execute it.
+-- Its names are looked up in its own path when it runs, not in this one now.
+set local check_function_bodies = off;
 do $$
 declare
     found record;

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 drop policy if exists eventflow_capture_insert on public.event_access_logs;
 drop policy if exists eventflow_capture_select on public.event_access_logs;
 drop policy if exists eventflow_capture_link on public.event_access_logs;

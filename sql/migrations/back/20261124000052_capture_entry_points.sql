@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 drop function if exists public.capture_visit(jsonb);
 drop function if exists public.capture_entry(jsonb);
 drop function if exists stats.capture_events(jsonb);

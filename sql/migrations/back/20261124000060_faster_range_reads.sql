@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 alter table stats.bucket_daily
     alter column entity_type type text using entity_type::text,
     alter column link_status type text using link_status::text;

@@ -1,3 +1,4 @@
+set local search_path = pg_catalog, pg_temp;
 create unique index if not exists bucket_daily_key on stats.bucket_daily (
     grain, client_id, bucket_date, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign
 ) nulls not distinct;
