@@ -13,11 +13,11 @@ from eventflow_pipeline.defs.operations import (
     sweep_all_days_nightly,
     sweep_recent_days,
 )
-from eventflow_pipeline.defs.quality import CHECKS, verify_job
+from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
-from eventflow_pipeline.defs.verification import verify_days_nightly, verify_today_hourly
+from eventflow_pipeline.defs.verification import verified_days, verify_days_nightly, verify_job, verify_today_hourly
 from eventflow_pipeline.defs.webinar import (
     webinar_checks,
     webinar_days,
@@ -27,7 +27,7 @@ from eventflow_pipeline.defs.webinar import (
 )
 
 defs = dg.Definitions(
-    assets=[*SOURCE_ASSETS, daily_buckets, quality_daily, webinar_days],
+    assets=[*SOURCE_ASSETS, daily_buckets, quality_daily, verified_days, webinar_days],
     asset_checks=[*CHECKS, webinar_checks],
     jobs=[
         daily_buckets_job,

@@ -1,28 +1,49 @@
-"""Results of checks by day, recorded so that single days, ranges and backfills all show each day as it is."""
+"""Results of checks by day, recorded so that single days, ranges and backfills all show each day as it is, and the
+check as its worst day is.
+
+Dagster paints a check by whether any partition fails, and by the severity of whatever it evaluated last. So the last
+thing every run records of a check is how the check stands over all days, without a partition.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.dagster_private import latest_materializations, log_partition_check
+from eventflow_pipeline.defs.dagster_private import (
+    CheckContext,
+    FailingPartition,
+    failing_partitions,
+    forget_planned_checks,
+    latest_materializations,
+    log_check,
+    newest_materialization,
+)
+from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.days import DayRange, contiguous, today
+from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
 from eventflow_pipeline.domain.personal_data import redact
+from eventflow_pipeline.domain.quality import standing_severity
+from eventflow_pipeline.settings import Settings
+
+#: What a step found: for each check, each of the run's days.
+Results = Mapping[dg.AssetCheckKey, Mapping[date, "DayResult"]]
 
 _MOST_ROWS = 20
-_SEVERITY = {"warn": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
+_SEVERITY = {Severity.WARN: dg.AssetCheckSeverity.WARN, Severity.ERROR: dg.AssetCheckSeverity.ERROR}
 
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """Outcome of one check on one day: what is wrong (flat rows, none when it passes) and how bad (warn, error).
+    """Outcome of one check on one day: what is wrong (flat rows, none when it passes) and how bad .
 
     ``note`` explains a day that was not judged, such as a stale one. ``numbers`` are plotted.
     """
 
     wrong: Sequence[Mapping[str, Any]] = ()
-    severity: str = "error"
+    severity: Severity = Severity.ERROR
     note: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
 
@@ -43,7 +64,7 @@ class DayResult:
     def description(self) -> str:
         """One line: the note, or what is wrong first."""
         if self.passed:
-            return self.note
+            return self.note or "passes"
         first = ", ".join(f"{key} {value}" for key, value in self.shown[0].items() if value not in (None, ""))
         more = f" and {len(self.wrong) - 1} more" if len(self.wrong) > 1 else ""
         return f"{self.note + ': ' if self.note else ''}{first}{more}"
@@ -54,78 +75,201 @@ class DayResult:
         if self.note:
             shown["note"] = self.note
         if self.wrong:
-            shown["first"] = dg.MetadataValue.table(
-                [dg.TableRecord(row) for row in self.shown],
-                dg.TableSchema([dg.TableColumn(name) for name in self.wrong[0]]),
-            )
+            shown["first"] = _table(self.shown)
         return shown
 
 
-def run_days(context: dg.AssetCheckExecutionContext) -> list[date]:
-    """Business days of the run, oldest first."""
-    return [date.fromisoformat(key) for key in sorted(context.partition_keys)]
+def run_days(context: CheckContext, settings: Settings) -> list[date]:
+    """Business days of the run, oldest first.
+
+    Dagster's *Execute all* asks for no partition: then they are today and the look-back days, and the run is tagged
+    with them, so that whoever looks at it, re-executes it or is told of its failure knows which days it is about.
+    """
+    if context.has_partition_key or context.has_partition_key_range:
+        return [date.fromisoformat(key) for key in sorted(context.partition_keys)]
+    days = DayRange(max(settings.start_date, _recent_from(settings)), today(settings.zone))
+    tags = {RANGE_START: days.first.isoformat(), RANGE_END: days.last.isoformat()}
+    context.instance.add_run_tags(context.run.run_id, tags)
+    return list(days)
 
 
 def report(
-    context: dg.AssetCheckExecutionContext,
-    results: Mapping[dg.AssetCheckKey, Mapping[date, DayResult]],
-    recorded_days: int,
+    context: dg.AssetCheckExecutionContext, results: Results, settings: Settings
 ) -> Iterator[dg.AssetCheckResult]:
-    """Record every check's days and yield the results Dagster waits for.
+    """Record every check's days and yield the results Dagster waits for, in a step of checks.
 
-    In a run of one partition the result is the day's. In a range run each day is recorded by itself: every failing
-    one, and of the passing ones the newest ``recorded_days`` (an event each costs Dagster some 20 ms); the result
-    without a partition sums up. A day never materialized has nothing a check of it could be shown at.
+    The result of a run of one partition is the day's; of any other it has no partition and is how the check stands.
     """
-    targets_of: dict[dg.AssetKey, Mapping[str, int]] = {}
-    for check, days in results.items():
+    aged = _aged(results, settings)
+    standings = _standings(context, aged, settings)
+    if not (context.has_partition_key or context.has_partition_key_range):
+        forget_planned_checks(context)
+    for check, days in aged.items():
+        standing = standings[check]
         if context.has_partition_key:
-            (result,) = days.values()
-            yield _result(check, result.passed, result.severity, result.description, result.metadata())
-            continue
-        if check.asset_key not in targets_of:
-            keys = [day.isoformat() for day in days]
-            targets_of[check.asset_key] = latest_materializations(context.instance, check.asset_key, keys)
-        targets = targets_of[check.asset_key]
-        newest = set(sorted(days)[-recorded_days:])
-        failing = sorted(day for day, result in days.items() if not result.passed)
-        for day, result in days.items():
-            target = targets.get(day.isoformat())
-            if target is not None and (not result.passed or day in newest):
-                log_partition_check(
-                    context,
-                    check,
-                    day.isoformat(),
-                    target,
-                    passed=result.passed,
-                    severity=_SEVERITY[result.severity],
-                    description=result.description,
-                    metadata=result.metadata(),
-                )
-        worst = "error" if any(days[day].severity == "error" for day in failing) else "warn"
-        yield _result(
-            check,
-            not failing,
-            worst if failing else "error",
-            f"{len(failing)} of {len(days)} days fail" if failing else f"{len(days)} days pass",
-            {
-                "days": len(days),
-                "failing_days": len(failing),
-                "first_failing": [day.isoformat() for day in failing[:_MOST_ROWS]],
-                "not_judged": sum(bool(result.note) and result.passed for result in days.values()),
-                "passing_recorded_one_by_one": len(newest - set(failing)),
-            },
+            ((day, result),) = days.items()
+            yield dg.AssetCheckResult(
+                asset_key=check.asset_key,
+                check_name=check.name,
+                passed=result.passed,
+                severity=_SEVERITY[result.severity],
+                description=f"{day}: {result.description}",
+                metadata=result.metadata(),
+            )
+            standing.log(context)
+        else:
+            _log_days(context, check, days, standing, settings.checks_recorded_days)
+            yield dg.AssetCheckResult(
+                asset_key=check.asset_key,
+                check_name=check.name,
+                passed=standing.passed,
+                severity=_SEVERITY[standing.severity],
+                description=standing.description,
+                metadata=standing.metadata(),
+            )
+
+
+def record(context: dg.AssetExecutionContext, results: Results, settings: Settings) -> None:
+    """Record every check's days, and how each check stands, in a step that is none of checks."""
+    aged = _aged(results, settings)
+    standings = _standings(context, aged, settings)
+    for check, days in aged.items():
+        _log_days(context, check, days, standings[check], settings.checks_recorded_days)
+        standings[check].log(context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a check stands over all days: those the run looked at, and those that fail by what earlier runs recorded."""
+
+    check: dg.AssetCheckKey
+    looked_at: Sequence[date]
+    not_judged: int
+    #: Severity and what is wrong, of every day that fails.
+    failing: Mapping[date, tuple[Severity, str]]
+    #: Days of the run that an earlier run recorded as failing.
+    failed_before: frozenset[date]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failing
+
+    @property
+    def severity(self) -> Severity:
+        found = {severity for severity, _ in self.failing.values()}
+        return Severity.WARN if found == {Severity.WARN} else Severity.ERROR
+
+    @property
+    def description(self) -> str:
+        now = sum(day in self.failing for day in self.looked_at)
+        others = len(self.failing) - now
+        of = f"{len(self.looked_at)} day{'s' if len(self.looked_at) > 1 else ''}"
+        if now:
+            return f"fails on {now} of {of}" + (f" and on {others} others" if others else "")
+        return f"passes on {of}" + (f", fails on {others} others" if others else "")
+
+    def metadata(self) -> dict[str, Any]:
+        # As text: Dagster would draw numbers that depend on what was asked for as if they were measured.
+        shown: dict[str, Any] = {"looked_at": ", ".join(map(str, contiguous(self.looked_at)))}
+        if self.not_judged:
+            shown["not_judged"] = f"{self.not_judged} days"
+        if self.failing:
+            newest = sorted(self.failing, reverse=True)[:_MOST_ROWS]
+            rest = len(self.failing) - len(newest)
+            shown["fails"] = f"{len(self.failing)} days" + (f", the newest {_MOST_ROWS} are listed" if rest else "")
+            shown["failing_days"] = _table(
+                [
+                    {"day": day.isoformat(), "severity": s.value, "what": w}
+                    for day in newest
+                    for s, w in [self.failing[day]]
+                ]
+            )
+        return shown
+
+    def log(self, context: CheckContext) -> None:
+        log_check(
+            context,
+            self.check,
+            None,
+            newest_materialization(context.instance, self.check.asset_key),
+            passed=self.passed,
+            severity=_SEVERITY[self.severity],
+            description=self.description,
+            metadata=self.metadata(),
         )
 
 
-def _result(
-    check: dg.AssetCheckKey, passed: bool, severity: str, description: str, metadata: Mapping[str, Any]
-) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=check.asset_key,
-        check_name=check.name,
-        passed=passed,
-        severity=_SEVERITY[severity],
-        description=description or None,
-        metadata=metadata,
+def _aged(results: Results, settings: Settings) -> Results:
+    """The results as red or amber as they still are: what can no longer be put right is a warning."""
+    recent_from = _recent_from(settings)
+    return {
+        check: {
+            day: replace(result, severity=standing_severity(check.name, result.severity, day, recent_from))
+            for day, result in days.items()
+        }
+        for check, days in results.items()
+    }
+
+
+def _recent_from(settings: Settings) -> date:
+    return today(settings.zone) - timedelta(days=settings.lookback_days)
+
+
+def _standings(context: CheckContext, results: Results, settings: Settings) -> dict[dg.AssetCheckKey, _Standing]:
+    recent_from = _recent_from(settings)
+    recorded: dict[dg.AssetCheckKey, dict[date, FailingPartition]] = {check: {} for check in results}
+    for failing in failing_partitions(context.instance):
+        if failing.check in recorded and (day := date.fromisoformat(failing.partition)) >= settings.start_date:
+            recorded[failing.check][day] = failing
+    standings = {}
+    for check, days in results.items():
+        before = recorded[check]
+        failing_now = {day: (r.severity, r.description) for day, r in days.items() if not r.passed}
+        elsewhere = {
+            day: (
+                standing_severity(check.name, Severity(failing.severity.value.lower()), day, recent_from),
+                failing.description.removeprefix(f"{day}: "),
+            )
+            for day, failing in before.items()
+            if day not in days
+        }
+        standings[check] = _Standing(
+            check,
+            looked_at=sorted(days),
+            not_judged=sum(bool(r.note) and r.passed for r in days.values()),
+            failing={**elsewhere, **failing_now},
+            failed_before=frozenset(before),
+        )
+    return standings
+
+
+def _log_days(
+    context: CheckContext,
+    check: dg.AssetCheckKey,
+    days: Mapping[date, DayResult],
+    standing: _Standing,
+    recorded_days: int,
+) -> None:
+    """Record each day: every failing one, every one that failed before, and of the others the newest ``recorded_days``
+    (an event each costs Dagster some 20 ms)."""
+    targets = latest_materializations(context.instance, check.asset_key, [day.isoformat() for day in days])
+    newest = set(sorted(days)[-recorded_days:])
+    for day, result in days.items():
+        if result.passed and day not in newest and day not in standing.failed_before:
+            continue
+        log_check(
+            context,
+            check,
+            day.isoformat(),
+            targets.get(day.isoformat()),
+            passed=result.passed,
+            severity=_SEVERITY[result.severity],
+            description=f"{day}: {result.description}",
+            metadata=result.metadata(),
+        )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        [dg.TableRecord(dict(row)) for row in rows], dg.TableSchema([dg.TableColumn(name) for name in rows[0]])
     )

@@ -7,23 +7,41 @@ run leaves its check executions behind.
 In a range run (and in every backfill) it records one result of a check without a partition, and the user interface
 then shows every partition as skipped. An evaluation logged as an event with its partition, aimed at the partition's
 latest materialization, is counted as it should be; one aimed elsewhere is not counted at all.
+
+It paints a check red or amber by the severity of what was evaluated last, whatever the partition, where that was aimed
+at the asset's newest materialization; and red where it was not.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.scheduler.instigation import TickStatus
+from dagster._serdes import deserialize_value
 from sqlalchemy import Connection
 
 from eventflow_pipeline.warehouse.sql_files import statement
 
 #: Minor version of Dagster whose tables and calls are used here.
 VERIFIED_WITH = "1.13"
+
+#: Of a step that records results of checks: of a step of checks, or of an asset that has them evaluated.
+CheckContext = dg.AssetCheckExecutionContext | dg.AssetExecutionContext
+
+
+@dataclass(frozen=True, slots=True)
+class FailingPartition:
+    """A partition for which a check fails, by what was recorded last."""
+
+    check: dg.AssetCheckKey
+    partition: str
+    severity: dg.AssetCheckSeverity
+    description: str
 
 
 def superseded_runs(instance: dg.DagsterInstance, before: datetime, most: int) -> list[str]:
@@ -65,18 +83,29 @@ def latest_materializations(
     )
 
 
-def log_partition_check(
-    context: dg.AssetCheckExecutionContext,
+def newest_materialization(instance: dg.DagsterInstance, asset: dg.AssetKey) -> int | None:
+    """Event id of the asset's newest materialization of any partition; None when there is none."""
+    (record,) = instance.get_asset_records([asset]) or (None,)
+    return record.asset_entry.last_materialization_storage_id if record else None
+
+
+def log_check(
+    context: CheckContext,
     check: dg.AssetCheckKey,
-    partition: str,
-    materialization: int,
+    partition: str | None,
+    materialization: int | None,
     *,
     passed: bool,
     severity: dg.AssetCheckSeverity,
     description: str,
     metadata: Mapping[str, Any],
 ) -> None:
-    """Record the outcome of ``check`` for one partition of a range run."""
+    """Record an outcome of ``check`` for one partition, or (None) for all of them, as part of the run."""
+    target = None
+    if materialization is not None:
+        target = AssetCheckEvaluationTargetMaterializationData(
+            storage_id=materialization, run_id=context.run.run_id, timestamp=time.time()
+        )
     context.op_execution_context.log_event(
         dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # taken, though not announced
             asset_key=check.asset_key,
@@ -86,10 +115,50 @@ def log_partition_check(
             severity=severity,
             description=description,
             metadata=metadata,
-            target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-                storage_id=materialization, run_id=context.run.run_id, timestamp=time.time()
-            ),
+            target_materialization_data=target,
         )
+    )
+
+
+def failing_partitions(instance: dg.DagsterInstance) -> list[FailingPartition]:
+    """What the user interface counts as failing: the newest evaluation of a partition as it is materialized now."""
+    with _storage(instance) as connection:
+        rows = connection.execute(statement("checks/select_failing_partitions")).all()
+    found = []
+    for row in rows:
+        event = deserialize_value(row.evaluation_event, dg.EventLogEntry).get_dagster_event()
+        evaluation = event.asset_check_evaluation_data
+        found.append(
+            FailingPartition(
+                evaluation.asset_check_key, row.partition, evaluation.severity, evaluation.description or ""
+            )
+        )
+    return found
+
+
+def forget_planned_checks(context: CheckContext) -> None:
+    """Have the run's results without a partition stored after those of its days, as in runs of partitions.
+
+    Dagster notes an intended evaluation when it creates a run, and takes for the newest what has the highest id. Of a
+    run without partitions the intention has none either, and its result would stay before those of the days.
+    """
+    with _storage(context.instance) as connection:
+        connection.execute(statement("checks/delete_planned_checks"), {"run_id": context.run.run_id})
+
+
+def planned_in(context: CheckContext) -> tuple[Set[dg.AssetKey], Set[dg.AssetCheckKey]]:
+    """Assets that the steps of the run materialize, and the checks they evaluate."""
+    plan = context.instance.get_execution_plan_snapshot(context.run.execution_plan_snapshot_id or "")
+    outputs = [
+        output.properties
+        for step in plan.steps
+        if step.key in plan.step_keys_to_execute
+        for output in step.outputs
+        if output.properties
+    ]
+    return (
+        {of.asset_key for of in outputs if of.asset_key},
+        {of.asset_check_key for of in outputs if of.asset_check_key},
     )
 
 

@@ -5,15 +5,15 @@ rebuilt once, and reported all the same.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import date
 
 import dagster as dg
 from sqlalchemy import Engine
 
-from eventflow_pipeline.defs.check_results import DayResult, report, run_days
-from eventflow_pipeline.defs.indicators import quality_daily
+from eventflow_pipeline.defs.check_results import DayResult, Results, report, run_days
+from eventflow_pipeline.defs.dagster_private import CheckContext, planned_in
 from eventflow_pipeline.defs.marketing import QUALITY, RANGE_PARITY, bucket_key
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
@@ -28,7 +28,7 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.parity import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity_repair import repair
-from eventflow_pipeline.warehouse.quality import findings, indicators
+from eventflow_pipeline.warehouse.quality import findings, measure
 
 RAW_PARITY = "raw_parity"
 
@@ -90,13 +90,13 @@ _QUALITY_SPECS = [
 ]
 
 
-@dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
-def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-    """Compare the run's days with their facts, then the ranges that end on them; rebuild what differs.
+def parity(
+    context: CheckContext, warehouse: Warehouse, days: Sequence[date], checks: Set[dg.AssetCheckKey]
+) -> Iterator[Results]:
+    """Compare the days with their facts, then the ranges that end on them; rebuild what differs.
 
-    In this order and in one step, because a rebuilt day puts the ranges right that contain it.
+    In this order, because a rebuilt day puts the ranges right that contain it.
     """
-    days = run_days(context)
     span = DayRange(days[0], days[-1])
     engine, settings = warehouse.engine, warehouse.settings
     comparisons: Mapping[str, Callable[[], Comparison]] = {
@@ -104,33 +104,47 @@ def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) 
         RANGE_PARITY: lambda: _compare_ranges(engine, settings, span),
     }
     for name, compare in comparisons.items():
-        checks = sorted(key for key in context.selected_asset_check_keys if key.name == name)
-        if checks:
-            results = _compare_and_repair(context, warehouse, compare, checks)
-            yield from report(context, results, settings.checks_recorded_days)
+        if asked := sorted(key for key in checks if key.name == name):
+            yield _compare_and_repair(context, warehouse, compare, days, asked)
 
 
-@dg.multi_asset_check(name="check_quality", specs=_QUALITY_SPECS)
-def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-    """Judge the indicators of the run's days by the thresholds in force."""
-    days = run_days(context)
+def quality(
+    context: CheckContext, warehouse: Warehouse, days: Sequence[date], checks: Set[dg.AssetCheckKey]
+) -> Results:
+    """Judge the indicators of the days by the thresholds in force.
+
+    They are measured first, unless the run does so anyway: materialized on their own, buckets leave them as they were.
+    """
     span = DayRange(days[0], days[-1])
-    measured = {row["bucket_date"] for row in indicators(warehouse.engine, warehouse.settings, span)}
+    materialized, _ = planned_in(context)
+    if QUALITY not in materialized:
+        measure(warehouse.engine, warehouse.settings, span)
     found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
     for finding in findings(warehouse.engine, warehouse.settings, span):
         found[finding.check, finding.day].append(finding)
-    results = {
-        spec.key: {day: _quality_result(found[spec.name, day], measured=day in measured) for day in days}
-        for spec in _QUALITY_SPECS
-    }
-    yield from report(context, results, warehouse.settings.checks_recorded_days)
+    return {check: {day: _quality_result(found[check.name, day]) for day in days} for check in sorted(checks)}
 
 
-def _quality_result(wrong: Sequence[Finding], *, measured: bool) -> DayResult:
-    note = "" if measured else "its indicators were not measured: materialize stats/quality_daily"
+@dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
+def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """See ``parity``; one step, so that the facts are read once."""
+    days = run_days(context, warehouse.settings)
+    for results in parity(context, warehouse, days, context.selected_asset_check_keys):
+        yield from report(context, results, warehouse.settings)
+
+
+@dg.multi_asset_check(name="check_quality", specs=_QUALITY_SPECS, can_subset=True)
+def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    """See ``quality``."""
+    days = run_days(context, warehouse.settings)
+    results = quality(context, warehouse, days, context.selected_asset_check_keys)
+    yield from report(context, results, warehouse.settings)
+
+
+def _quality_result(wrong: Sequence[Finding]) -> DayResult:
     worst_first = sorted(wrong, key=lambda finding: finding.severity is not Severity.ERROR)
-    severity = worst_first[0].severity.value if worst_first else "warn"
-    return DayResult([f.row() for f in worst_first], severity, note)
+    severity = worst_first[0].severity if worst_first else Severity.ERROR
+    return DayResult([f.row() for f in worst_first], severity)
 
 
 def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:
@@ -141,11 +155,12 @@ def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Compa
 
 
 def _compare_and_repair(
-    context: dg.AssetCheckExecutionContext,
+    context: CheckContext,
     warehouse: Warehouse,
     compare: Callable[[], Comparison],
+    days: Sequence[date],
     checks: Sequence[dg.AssetCheckKey],
-) -> dict[dg.AssetCheckKey, dict[date, DayResult]]:
+) -> Results:
     """Compare, rebuild once what differs, compare again, and report what was found at first."""
     found = compare()
     note = ""
@@ -159,7 +174,7 @@ def _compare_and_repair(
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
     for difference in found.differences:
         wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
-    notes = dict.fromkeys(run_days(context), "inside windows that end on other days")
+    notes = dict.fromkeys(days, "inside windows that end on other days")
     notes |= dict.fromkeys(found.checked, "")
     notes |= dict.fromkeys(found.stale, "stale: facts moved since they were computed")
     notes |= dict.fromkeys(found.missing, "not computed")
@@ -169,7 +184,7 @@ def _compare_and_repair(
                 [d.row() for d in wrong[check.asset_key, day]],
                 note=note if wrong[check.asset_key, day] else notes[day],
             )
-            for day in run_days(context)
+            for day in days
         }
         for check in checks
     }
@@ -181,10 +196,5 @@ def _log_fields(difference: Difference) -> dict[str, object]:
 
 
 CHECKS = [parity_checks, quality_checks]
-
-verify_job = dg.define_asset_job(
-    "verify_days",
-    selection=dg.AssetSelection.assets(quality_daily) | dg.AssetSelection.checks(*CHECKS),
-    description="Measure the indicators of a day or range and run every check on it, without computing buckets again. "
-    "What differs from the facts is rebuilt and reported.",
-)
+PARITY_KEYS = frozenset(spec.key for spec in (*_RAW_SPECS, *_RANGE_SPECS))
+QUALITY_KEYS = frozenset(spec.key for spec in _QUALITY_SPECS)

@@ -11,6 +11,7 @@ from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.repair import FailedRange, RunningRange
+from eventflow_pipeline.oncall.dagster_failures import only_checks
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline.warehouse.locks import is_alive
 from eventflow_pipeline.warehouse.repairs import days_replaced_by
@@ -33,7 +34,8 @@ def range_tags(days: DayRange) -> dict[str, str]:
 
 def days_of(run: dg.DagsterRun) -> DayRange | None:
     """Days the run replaces; None when it is about something else."""
-    if run.job_name != JOB and not (run.asset_selection and run.asset_selection & set(ASSET_KEYS)):
+    replaces_days = run.asset_selection & set(ASSET_KEYS) if run.asset_selection else run.job_name == JOB
+    if not replaces_days or only_checks(run):
         return None
     first = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
     last = run.tags.get(RANGE_END) or first

@@ -1,14 +1,74 @@
-"""When days are verified without being computed: today every hour, the days before at night."""
+"""Verifying days without computing them: an asset that has every check evaluated, its job, and when it runs."""
+
+from collections import defaultdict
+from datetime import date
 
 import dagster as dg
 
-from eventflow_pipeline.defs.quality import verify_job
+from eventflow_pipeline.defs.check_results import Results, record, run_days
+from eventflow_pipeline.defs.dagster_private import planned_in
+from eventflow_pipeline.defs.indicators import GROUP, quality_daily
+from eventflow_pipeline.defs.marketing import ASSET_KEYS, QUALITY, daily_backfill_policy
+from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, parity, quality
+from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.runs import HISTORY, range_tags
+from eventflow_pipeline.defs.sources import OWNERS
 from eventflow_pipeline.domain.days import DayRange, local_date
 from eventflow_pipeline.domain.verification import nightly_ranges
 from eventflow_pipeline.settings import load_settings
 
 _SETTINGS = load_settings()
+
+
+# An asset and not steps of checks: a job of these is one that Dagster's dialog launches without a single check, as it
+# launches the job's assets and their own checks; and a job of ops is one run for each day.
+@dg.asset(
+    key="verified_days",
+    deps=[*ASSET_KEYS, QUALITY],
+    partitions_def=DAILY,
+    backfill_policy=daily_backfill_policy(),
+    group_name=GROUP,
+    kinds={"postgres"},
+    owners=OWNERS,
+    description="Days whose buckets and answers were compared with their facts, without computing them again: every "
+    "check of parity and quality is evaluated and shown at its own asset, and what differs is rebuilt once. "
+    "Materialize days to verify them.",
+)
+def verified_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+    """Evaluate every check of the run's days, but those that steps of the same run evaluate."""
+    settings = warehouse.settings
+    days = run_days(context, settings)
+    _, elsewhere = planned_in(context)
+    failing: dict[date, list[str]] = defaultdict(list)
+    for results in parity(context, warehouse, days, PARITY_KEYS - elsewhere):
+        record(context, results, settings)
+        _note(failing, results)
+    judged = quality(context, warehouse, days, QUALITY_KEYS - elsewhere)
+    record(context, judged, settings)
+    _note(failing, judged)
+    for day in days:
+        context.add_asset_metadata(
+            {"failing_checks": len(failing[day]), "fails": ", ".join(failing[day]) or "nothing"},
+            asset_key=context.asset_key,
+            partition_key=day.isoformat(),
+        )
+    return dg.MaterializeResult()
+
+
+def _note(failing: dict[date, list[str]], results: Results) -> None:
+    for check, days in results.items():
+        for day, result in days.items():
+            if not result.passed:
+                failing[day].append(f"{check.name} of {check.asset_key.path[-1]}")
+
+
+verify_job = dg.define_asset_job(
+    "verify_days",
+    selection=dg.AssetSelection.assets(quality_daily, verified_days),
+    description="Measure the indicators of a day or range and evaluate every check of it, without computing buckets "
+    "again. What differs from the facts is rebuilt and reported.",
+)
 
 
 @dg.schedule(

@@ -21,6 +21,7 @@ from eventflow_pipeline.defs.webinar_metadata import (
     numbers,
 )
 from eventflow_pipeline.domain.concurrency import tolerated_misses
+from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.engine import reason
@@ -169,13 +170,15 @@ _CHECKS = (
 )
 
 
-@dg.multi_asset_check(specs=_CHECKS, name="check_webinars")
+@dg.multi_asset_check(specs=_CHECKS, name="check_webinars", can_subset=True)
 def webinar_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-    """Every check of every day of the run, from one statement."""
-    days = run_days(context)
+    """The checks of every day of the run, from one statement."""
+    days = run_days(context, warehouse.settings)
     found = findings(warehouse.engine, DayRange(days[0], days[-1]))
-    results = {spec.key: {day: _CHECKED[spec.name](found[day]) for day in days} for spec in _CHECKS}
-    yield from report(context, results, warehouse.settings.checks_recorded_days)
+    results = {
+        key: {day: _CHECKED[key.name](found[day]) for day in days} for key in sorted(context.selected_asset_check_keys)
+    }
+    yield from report(context, results, warehouse.settings)
 
 
 def _completeness(found: RowMapping) -> DayResult:
@@ -183,7 +186,7 @@ def _completeness(found: RowMapping) -> DayResult:
     wrong = [{"minutes_missed": missed, "minutes_owed": owed}] if missed else []
     return DayResult(
         wrong,
-        "error" if missed > tolerated_misses(owed) else "warn",
+        Severity.ERROR if missed > tolerated_misses(owed) else Severity.WARN,
         numbers={"minutes_missed": missed, "minutes_owed": owed},
     )
 
@@ -191,7 +194,7 @@ def _completeness(found: RowMapping) -> DayResult:
 def _order(found: RowMapping) -> DayResult:
     ours, legacy = int(found["disordered"]), int(found["disordered_legacy"])
     wrong = [{"source": s, "buckets": n} for s, n in (("sampled", ours), ("legacy", legacy)) if n]
-    return DayResult(wrong, "error" if ours else "warn")
+    return DayResult(wrong, Severity.ERROR if ours else Severity.WARN)
 
 
 def _known_viewers(found: RowMapping) -> DayResult:

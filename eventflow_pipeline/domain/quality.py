@@ -72,6 +72,32 @@ CHECKS: Mapping[str, str] = {
     "clones": "campaign_daily",
     "silence": "client_daily",
 }
+#: Checks of what nobody can put right once its day is over: what was not captured, or without its session, link or UTM,
+#: stays so. The others fail for what can be put right: a dimension row, a copy to be excluded, a day to be rebuilt.
+LOST_FOR_GOOD = frozenset(
+    {
+        "cid_hygiene",
+        "completeness",
+        "cvr",
+        "deficit",
+        "linkage",
+        "sessionless",
+        "silence",
+        "unknown_entity",
+        "unknown_link",
+        "unknown_utm",
+        "unresolved_link",
+        "utm_fill",
+    }
+)
+
+
+def standing_severity(check: str, found: Severity, day: date, recent_from: date) -> Severity:
+    """How bad a failing day still is: an error is something somebody can act on.
+
+    On days before ``recent_from`` (the look-back's first) a check of what is lost for good is a warning.
+    """
+    return Severity.WARN if check in LOST_FOR_GOOD and day < recent_from else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ _CHECK_RUNBOOK = {
     "unknown_client": "visits-zero-or-low",
     "unknown_entity": "visits-zero-or-low",
 }
+#: The job as which runs that only evaluate checks are told of, whichever job they belong to.
+_CHECKS = "checks"
+#: What evaluates again what a failed run was to evaluate; of the others days are computed again.
+_VERIFYING = frozenset({_CHECKS, "verify_days"})
 _CLIENT = re.compile(r"client_id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: Checks of today that conditions of their own tell within the minute.
 _TOLD_LIVE = frozenset({"deficit", "silence"})
@@ -51,6 +55,11 @@ def run_days(tags: Mapping[str, str]) -> DayRange | None:
         return None
 
 
+def only_checks(run: dg.DagsterRun) -> bool:
+    """Whether the run evaluates checks and materializes nothing: *Execute all*, in Dagster."""
+    return bool(run.asset_check_selection) and not run.asset_selection
+
+
 def failed_runs(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
     """``run_failed`` per job: days (or whole runs) whose last run within a week failed and no later run made good."""
     since = now - _LOOK_BACK
@@ -62,12 +71,15 @@ def failed_runs(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
     failed_days: dict[str, dict[date | None, dg.RunRecord]] = defaultdict(dict)
     for record in reversed(records):  # oldest first: the last word on each day counts
         run = record.dagster_run
+        job = _CHECKS if only_checks(run) else run.job_name
         days: Iterable[date | None] = run_days(run.tags) or [None]
-        for day in days:
-            if run.status is dg.DagsterRunStatus.SUCCESS:
-                failed_days[run.job_name].pop(day, None)
-            elif run.tags.get("dagster/will_retry") != "true":
-                failed_days[run.job_name].setdefault(day, record)
+        if run.status is dg.DagsterRunStatus.SUCCESS:
+            # None: of a run that failed before it knew its days.
+            for day in [*days, None]:
+                failed_days[job].pop(day, None)
+        elif run.tags.get("dagster/will_retry") != "true":
+            for day in days:
+                failed_days[job].setdefault(day, record)
     return [_failed_run(job, failures) for job, failures in failed_days.items() if failures]
 
 
@@ -78,6 +90,7 @@ def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord]) -> Condi
     runs = {record.dagster_run.run_id for record in failures.values()}
     about = f" for {_ranges(ranges)}" if ranges else ""
     title = "assets materialized by hand or by a backfill" if job.startswith("__") else job
+    again = f"eventflow {'verify' if job in _VERIFYING else 'backfill'}"
     return Condition(
         name="run_failed",
         subject=job,
@@ -85,7 +98,7 @@ def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord]) -> Condi
         since=_utc(oldest),
         summary=f"{len(runs)} failed {'run' if len(runs) == 1 else 'runs'} of {title}{about}",
         runbook="job-failed",
-        command=f"eventflow backfill --from {ranges[0].first} --to {ranges[-1].last}" if ranges else "eventflow doctor",
+        command=f"{again} --from {ranges[0].first} --to {ranges[-1].last}" if ranges else "eventflow doctor",
         days=DayRange(ranges[0].first, ranges[-1].last) if ranges else None,
         numbers={"runs": len(runs), "days": sum(map(len, ranges)), "newest_run": newest.dagster_run.run_id},
     )

@@ -11,14 +11,17 @@ import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_state import AssetCheckState, bulk_update_asset_check_state
 
-from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
 from eventflow_pipeline.domain.quality import CHECKS
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import run_days
 
 CLIENT, C = UUID(int=1), UUID(int=0xC)
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 3))
+#: EVENTFLOW_LOOKBACK_DAYS by which every day of these tests is recent.
+SINCE_EVER = "10000"
 Run = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -179,8 +182,11 @@ def test_a_stale_day_passes_with_a_note(run: Run, facts: Database, each: Callabl
     assert evaluation.metadata["note"].value == "stale: facts moved since they were computed"
 
 
-def test_quality_findings_are_shown_on_their_day(run: Run, facts: Database, each: Callable[..., object]) -> None:
+def test_quality_findings_are_shown_on_their_day(
+    run: Run, facts: Database, each: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Warnings and errors by severity; the day after is not touched by it."""
+    monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", SINCE_EVER)
     facts.execute(
         "update event_access_logs set session_id = ' ' where accessed_at::date = '2024-01-02' and session_id < 's2'"
     )
@@ -196,7 +202,9 @@ def test_quality_findings_are_shown_on_their_day(run: Run, facts: Database, each
     assert not deficit.passed
     assert deficit.severity is dg.AssetCheckSeverity.ERROR
     assert "0 visits against 5 entries" in (deficit.description or "")
-    assert "sessionless" not in {e.check_name for e in result.get_asset_check_evaluations() if not e.passed}
+    assert "sessionless" not in {
+        e.check_name for e in result.get_asset_check_evaluations() if e.partition and not e.passed
+    }
 
 
 def test_passing_days_beyond_the_limit_are_summed_up(
@@ -208,3 +216,59 @@ def test_passing_days_beyond_the_limit_are_summed_up(
     shown = each("client_daily", "deficit")
     assert shown["FAILED"] == ["2024-01-01"]  # type: ignore[index]
     assert shown["SUCCEEDED"] == ["2024-01-03"]  # type: ignore[index]
+
+
+def _select(defs: dg.Definitions, *keys: dg.AssetCheckKey) -> dg.JobDefinition:
+    """The job that Dagster's *Execute all* launches."""
+    return defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=set(), asset_check_selection={*keys})
+
+
+@pytest.mark.parametrize("instance", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    "check", ["client_daily:raw_parity", "client_daily:linkage", "webinar_stats_daily:peak_within_known_viewers"]
+)
+def test_one_check_alone_without_a_partition_looks_at_the_look_back_days(
+    defs: dg.Definitions, instance: dg.DagsterInstance, database: Database, each: Callable[..., object], check: str
+) -> None:
+    asset, name = check.split(":")
+    before = today(database.settings.zone)
+    result = _select(defs, dg.AssetCheckKey(dg.AssetKey(["stats", asset]), name)).execute_in_process(instance=instance)
+    assert result.success
+    record = instance.get_run_record_by_id(result.run_id)
+    assert record
+    last = date.fromisoformat(record.dagster_run.tags[RANGE_END])
+    assert before <= last <= today(database.settings.zone)
+    days = DayRange(last - timedelta(days=3), last)
+    assert record.dagster_run.tags[RANGE_START] == days.first.isoformat()
+    assert {e.partition for e in result.get_asset_check_evaluations() if e.check_name == name} == {None, *_all(days)}
+    assert each(asset, name) == {"SUCCEEDED": _all(days)}
+
+
+def test_buckets_materialized_alone_are_judged_by_indicators_measured_anew(
+    defs: dg.Definitions, instance: dg.DagsterInstance, facts: Database, each: Callable[..., object]
+) -> None:
+    """What *Materialize* of a bucket table runs: its step's assets and their checks, without the indicators' asset."""
+    from eventflow_pipeline.defs.marketing import ASSET_KEYS
+
+    job = defs.resolve_implicit_global_asset_job_def()
+    alone = job.get_subset(asset_selection=set(ASSET_KEYS))
+    assert run_days(alone, instance, DAYS.first).success
+    assert each("client_daily", "deficit") == {"SUCCEEDED": [DAYS.first.isoformat()]}
+    facts.execute("delete from event_access_logs where accessed_at::date = :day", day=DAYS.first)
+    assert run_days(alone, instance, DAYS.first).success
+    assert each("client_daily", "deficit") == {"FAILED": [DAYS.first.isoformat()]}
+
+
+def test_what_can_no_longer_be_put_right_is_a_warning(
+    run: Run, facts: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost visits of a day that is over stay lost: red while the day is recent. A wrong bucket is red at any age."""
+    facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-01'")
+    assert run("daily_buckets", DAYS.first).success
+    for look_back, deficit in ((SINCE_EVER, "ERROR"), ("3", "WARN")):
+        monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", look_back)
+        facts.execute("update stats.campaign_daily set conversions = 9 where bucket_date = '2024-01-01'")
+        found = run("verify_days", DAYS.first).get_asset_check_evaluations()
+        failed = {(e.check_name, e.severity.value) for e in found if not e.passed and e.partition}
+        assert ("deficit", deficit) in failed
+        assert ("raw_parity", "ERROR") in failed

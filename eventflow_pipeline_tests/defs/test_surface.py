@@ -24,7 +24,7 @@ def _surface() -> dict[str, Any]:
                 "owners": list(spec.owners),
                 "partitions": repr(spec.partitions_def) if spec.partitions_def else None,
                 "description": spec.description,
-                "columns": [c.name for c in spec.metadata["dagster/column_schema"].columns],
+                "columns": [c.name for c in spec.metadata.get("dagster/column_schema", dg.TableSchema([])).columns],
                 "metadata": sorted(spec.metadata),
             }
             for spec in specs

@@ -71,7 +71,10 @@ def test_a_day_shows_its_numbers_and_its_curve(run: Run, database: Database, ins
     assert (daily["visits"], daily["conversions"], daily["unique_viewers"]) == (5, 2, 9)
 
 
-def test_checks_of_a_day(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
+def test_checks_of_a_day(
+    run: Run, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", "10000")
     write_broadcast(database)
     database.execute(
         "delete from webinar_live_presence where user_id in (select user_id from webinar_live_presence limit 5)"
@@ -82,7 +85,10 @@ def test_checks_of_a_day(run: Run, database: Database, instance: dg.DagsterInsta
     assert _evaluations(instance, "peak_within_known_viewers")["2026-03-02"] == (False, "ERROR")
 
 
-def test_few_missed_minutes_are_a_warning(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
+def test_few_missed_minutes_are_a_warning(
+    run: Run, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", "10000")
     write_broadcast(database)
     database.execute("insert into stats.webinar_sample values (:w, :m, 5, :m)", w=FIRST, m=START + 2 * MINUTE)
     assert run(DAY).success

@@ -11,10 +11,13 @@ import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
+from dagster._core.test_utils import create_run_for_test
 
 from eventflow_pipeline.defs.alerts import conditions_sensor, dagster_failures_sensor
+from eventflow_pipeline.defs.runs import days_of
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
 from eventflow_pipeline.warehouse.conditions import Source, due
 from eventflow_pipeline_tests.databases import Database
@@ -227,3 +230,26 @@ def test_failing_ticks(instance: dg.DagsterInstance) -> None:
         assert found.severity is (Severity.ERROR if number == 2 else Severity.WARN)
     tick(TickStatus.SKIPPED, now)
     assert failed_ticks(instance, _now()) == []
+
+
+def test_a_failed_run_of_checks_is_told_as_such_until_one_succeeds(instance: dg.DagsterInstance) -> None:
+    """*Execute all* is a run of a job that computes days, and neither its failure nor its success is about those."""
+    checked = frozenset({dg.AssetCheckKey(dg.AssetKey(["stats", "client_daily"]), "raw_parity")})
+    days = {RANGE_START: "2024-03-01", RANGE_END: "2024-03-03"}
+
+    def ended(status: dg.DagsterRunStatus, checks: frozenset[dg.AssetCheckKey] | None, **tags: str) -> dict[str, str]:
+        run = create_run_for_test(
+            instance, job_name="daily_buckets", status=status, tags=tags, asset_check_selection=checks
+        )
+        assert (days_of(run) is None) is (checks is not None), "it is in no heal's way"
+        return {condition.subject: condition.command for condition in failed_runs(instance, _now())}
+
+    failure, success = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
+    backfill = {"daily_buckets": "eventflow backfill --from 2024-03-01 --to 2024-03-03"}
+    assert ended(failure, None, **days) == backfill
+    # One that could not begin does not know its days.
+    assert ended(failure, checked) == {**backfill, "checks": "eventflow doctor"}
+    verify = {"checks": "eventflow verify --from 2024-03-01 --to 2024-03-03"}
+    assert ended(failure, checked, **days) == {**backfill, **verify}
+    assert ended(success, checked, **days) == backfill
+    assert ended(success, None, **days) == {}
