@@ -24,7 +24,10 @@ DAGSTER_DATABASE = "dagster"
 
 
 def packaged(name: str) -> Path:
-    """``dagster.yaml`` or ``workspace.yaml``: the checkout's, else the copy an installed wheel carries."""
+    """``workspace.yaml``: the checkout's, else the copy an installed wheel carries; ``dagster.yaml`` of the package.
+
+    In the checkout's root Dagster's own commands would take the latter for theirs, and ask for a database.
+    """
     checkout = PACKAGE.parent / name
     return checkout if checkout.exists() and (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / name
 
