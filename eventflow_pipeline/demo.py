@@ -25,7 +25,7 @@ from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.stack import DagsterStack, GraphqlError, backfill_status, free_port, launch_backfill
 from eventflow_pipeline.warehouse.capture import demo_campaign
 from eventflow_pipeline.warehouse.engine import admin_engine, connect, pipeline_engine
-from eventflow_pipeline.warehouse.migrations import create_source, migrate, stored_calendar
+from eventflow_pipeline.warehouse.migrations import migrate, stored_calendar
 from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days, server_time
 
 DEMO_DAYS = 45
@@ -99,7 +99,6 @@ def _prepare(settings: Settings) -> Settings:
             first = today(settings.zone) - timedelta(days=DEMO_DAYS - 1)
             os.environ["EVENTFLOW_START_DATE"] = first.isoformat()
     settings = load_settings()
-    create_source(engine)
     if loaded := sample_is_loaded(engine):
         console.print("    facts are there already (--fresh starts over)")
     else:

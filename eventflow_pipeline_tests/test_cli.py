@@ -10,8 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from eventflow_pipeline.stack import free_port
+from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
 from eventflow_pipeline_tests.databases import Database
 
@@ -48,7 +51,8 @@ def test_webinar_sample_takes_the_minute_once(eventflow: Eventflow, database: Da
 
 
 def test_sample_then_backfill(eventflow: Eventflow, database: Database) -> None:
-    filled = eventflow("sample", "--days", "8", "--visits-per-day", "60", "--json")
+    name = str(make_url(database.url).database)
+    filled = eventflow("sample", "--database", name, "--days", "8", "--visits-per-day", "60", "--json")
     assert filled.returncode == 0, filled.stderr
     assert json.loads(filled.stdout)["rows"]["event_access_logs"] > 300
     first = (TODAY - timedelta(days=2)).isoformat()
@@ -62,7 +66,18 @@ def test_sample_then_backfill(eventflow: Eventflow, database: Database) -> None:
         [],
     )
     assert database.summary("platform", TODAY - timedelta(days=1))[0]["hits"] > 0
-    refused(eventflow("sample", "--days", "8"), "already holds rows")
+    refused(eventflow("sample", "--database", name, "--days", "8"), "already holds rows", "--replace")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--replace",), ("--database", "production"), ("--database", "")])
+def test_sample_leaves_a_server_alone_that_nobody_named(
+    eventflow: Eventflow, empty_database: Database, arguments: tuple[str, ...]
+) -> None:
+    name = str(make_url(empty_database.url).database)
+    done = eventflow("sample", "--days", "8", *arguments, EVENTFLOW_DATABASE_URL=empty_database.url)
+    refused(done, f"the database {name}", f"--database {name}", "unset it")
+    with connect(empty_database.owner) as connection:
+        assert connection.execute(text("select to_regclass('public.clients')")).scalar() is None
 
 
 def test_backfill_names_failed_days_and_exits_with_1(eventflow: Eventflow, database: Database) -> None:

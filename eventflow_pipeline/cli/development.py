@@ -19,22 +19,32 @@ def sample(
     replace: Annotated[
         bool, typer.Option("--replace", help="Empty EventFlow's tables first. Development only.")
     ] = False,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of the database in EVENTFLOW_DATABASE_URL, to say that you mean it. Unset variable: not needed.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Fill EventFlow's own tables with sample facts (development only), creating them where they are missing.
 
     The rows look like the real thing and hold every trap the numbers must survive: zone boundaries, double
     mounts, dangling links, missing dimensions, late and back-dated rows, a test clone, an incident day.
-    Tables that already hold facts are refused unless --replace is given.
+    Tables that already hold rows are refused, before anything is changed, unless --replace is given; so is a server
+    that is not the project's own, unless --database names its database.
     """
     from eventflow_pipeline.local import environment
-    from eventflow_pipeline.sample.into_database import load_sample
+    from eventflow_pipeline.sample.into_database import load_sample, require_named
+    from eventflow_pipeline.settings import load_settings
     from eventflow_pipeline.warehouse.engine import admin_engine
-    from eventflow_pipeline.warehouse.migrations import create_source
 
+    is_ours = load_settings().database_url is None
     with environment() as settings:
         engine = admin_engine(settings)
-        create_source(engine)
+        if database is not None or not is_ours:
+            require_named(engine, database)
         counts = load_sample(
             engine,
             settings,

@@ -3,14 +3,31 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, table, text
 
 from eventflow_pipeline.domain.days import today
+from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.sample.generate import generate
 from eventflow_pipeline.sample.load import load
-from eventflow_pipeline.sample.options import SampleOptions
+from eventflow_pipeline.sample.options import SampleOptions, SampleRefused
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.migrations import create_source
+
+
+def require_named(engine: Engine, database: str | None) -> None:
+    """Refuse (UserError) unless ``database`` is the very name of the database ``engine`` connects to.
+
+    For a server that is not the project's own: sample facts in production would be billed.
+    """
+    with connect(engine) as connection:
+        name = connection.execute(text("select pg_catalog.current_database()")).scalar_one()
+    if database != name:
+        raise UserError(
+            f"EVENTFLOW_DATABASE_URL names the database {name}, which is not this project's own, and sample facts are "
+            f"for development: unset it to use a server of the project's own, or say --database {name} if you mean it."
+        )
 
 
 def load_sample(
@@ -18,17 +35,38 @@ def load_sample(
 ) -> dict[str, int]:
     """Generate a sample of ``days`` days up to this moment and load it; returns rows by table.
 
-    ``engine`` is the table owner's, ``sizes`` are fields of SampleOptions. Raises SampleRefused (a UserError).
+    Creates EventFlow's tables where there are none. Nothing is touched when one of them holds a row, unless
+    ``replace``. ``engine`` is the table owner's, ``sizes`` are fields of SampleOptions. Raises SampleRefused
+    (a UserError), and UserError where only some of the tables exist.
     """
     now = datetime.now(UTC)
     options = SampleOptions(until=today(settings.zone, now), days=days, time_zone=settings.zone, now=now, **sizes)
+    if not replace and (filled := _first_filled(engine)):
+        raise SampleRefused(
+            f"public.{filled} already holds rows, so nothing was changed: name an empty database, or give --replace, "
+            "which empties EventFlow's tables first."
+        )
+    sample = generate(options)
+    create_source(engine)
     with connect(engine) as connection:
         raw = connection.connection.driver_connection
         assert raw is not None
-        return load(raw, generate(options), replace=replace)
+        return load(raw, sample, replace=replace)
 
 
 def sample_is_loaded(engine: Engine) -> bool:
-    """Do the fact tables hold anything?"""
+    """Does any of EventFlow's tables hold a row?"""
+    return _first_filled(engine) is not None
+
+
+def _first_filled(engine: Engine) -> str | None:
+    """The first of EventFlow's tables that holds a row; a table that does not exist holds none."""
     with connect(engine) as connection:
-        return connection.execute(text("select from public.event_access_logs limit 1")).first() is not None
+        for source in SOURCE_TABLES:
+            known = {"name": f"public.{source.name}"}
+            if connection.execute(text("select pg_catalog.to_regclass(:name)"), known).scalar() is None:
+                continue
+            any_row = select(text("1")).select_from(table(source.name, schema="public")).limit(1)
+            if connection.execute(any_row).first() is not None:
+                return source.name
+    return None

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from eventflow_pipeline.domain.source_contract import first_problem
+from eventflow_pipeline.domain.source_contract import SOURCE_TABLES, first_problem
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.engine import connect, reason, repeatable_read
@@ -63,10 +63,23 @@ def _owner(engine: Engine) -> Iterator[Connection]:
 
 
 def create_source(engine: Engine) -> None:
-    """Create EventFlow's own tables (``sql/source``) where they are missing: development and tests only."""
+    """Create EventFlow's own tables (``sql/source``) where there are none: development and tests only.
+
+    All of them in one transaction; where they exist nothing is done at all. Raises UserError where some exist.
+    """
     with _owner(engine) as connection, migration_lock(connection):
-        for file in sorted((sql_root() / "source").glob("*.sql")):
-            _run(connection, f"source/{file.stem}")
+        found = _source_columns(connection).keys()
+        missing = [table.name for table in SOURCE_TABLES if table.name not in found]
+        if not missing:
+            return
+        if len(missing) < len(SOURCE_TABLES):
+            raise UserError(
+                f"EventFlow's tables are there but for public.{missing[0]}, so nothing was created: create it as "
+                "EventFlow's schema has it, or name an empty database."
+            )
+        with repeatable_read(connection):
+            for file in sorted((sql_root() / "source").glob("*.sql")):
+                _run(connection, f"source/{file.stem}")
 
 
 def migrate(engine: Engine, settings: Settings) -> MigrationReport:
@@ -81,7 +94,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
         if problem := first_problem(_source_columns(connection)):
             raise UserError(
                 f"Nothing was migrated because {problem}: create it as EventFlow's schema has it "
-                "(for development, `eventflow sample` creates the source tables)."
+                "(in an empty database for development `eventflow sample` creates all source tables)."
             )
         connection.execute(text("create schema if not exists stats"))
         before = _current(connection)

@@ -79,17 +79,18 @@ def million(databases: Databases) -> Iterator[Database]:
     create_source(database.owner)
     with psycopg.connect(database.url, autocommit=True) as connection:
         later = connection.execute(
-            "select indexrelid::regclass::text from pg_index where not indisunique and indrelid = any "
-            "('{event_access_logs,event_survey_entries}'::regclass[])"
+            "select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index "
+            "where not indisunique and indrelid = any ('{event_access_logs,event_survey_entries}'::regclass[])"
         ).fetchall()
-        connection.execute("drop index " + ", ".join(name for (name,) in later))
+        connection.execute("drop index " + ", ".join(name for name, _ in later))
         connection.execute(_FILL)
+        for _, definition in later:
+            connection.execute(definition)
         for setting in _DEFAULTS:
             connection.execute(
                 f"do $$ begin execute format('alter database \"{name}\" set {setting} = %L', "
                 f"(select boot_val from pg_settings where name = '{setting}')); end $$"
             )
-    create_source(database.owner)
     database.close()
     migrate(database.owner, database.settings)
     database.replace(*(DAY + timedelta(days=n) for n in range(-1, 2)))

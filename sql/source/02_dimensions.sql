@@ -1,13 +1,13 @@
 -- EventFlow's dimension tables, for development and tests only (in production they exist).
 -- Source: source-contract.md, "Dimensions". Every dimension is optional for any fact (C2).
-create table if not exists public.agencies (
+create table public.agencies (
     id uuid primary key default gen_random_uuid(),
     name text not null,
     status text not null default 'active',
     created_at timestamptz not null default now()
 );
 
-create table if not exists public.clients (
+create table public.clients (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid,
     name text not null,
@@ -15,21 +15,21 @@ create table if not exists public.clients (
     created_at timestamptz not null default now()
 );
 
-create table if not exists public.client_members (
+create table public.client_members (
     client_id uuid not null,
     user_id uuid not null,
     role text not null check (role in ('owner', 'admin', 'operator', 'analyst', 'member')),
     primary key (client_id, user_id)
 );
 
-create table if not exists public.agency_members (
+create table public.agency_members (
     agency_id uuid not null,
     user_id uuid not null,
     role text not null check (role in ('owner', 'admin', 'analyst')),
     primary key (agency_id, user_id)
 );
 
-create table if not exists public.event_survey_campaigns (
+create table public.event_survey_campaigns (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid,
     client_id uuid not null,
@@ -40,7 +40,7 @@ create table if not exists public.event_survey_campaigns (
     created_at timestamptz not null default now()
 );
 
-create table if not exists public.webinars (
+create table public.webinars (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid,
     client_id uuid not null,
@@ -53,7 +53,7 @@ create table if not exists public.webinars (
     created_at timestamptz not null default now()
 );
 
-create table if not exists public.campaign_link_meta (
+create table public.campaign_link_meta (
     id uuid primary key default gen_random_uuid(),
     agency_id uuid,
     client_id uuid not null,

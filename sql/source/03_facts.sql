@@ -1,6 +1,6 @@
 -- EventFlow's fact tables, for development and tests only (in production they exist).
 -- Source: source-contract.md, "Facts". No foreign key to a dimension: in development C2 must hold.
-create table if not exists public.event_access_logs (
+create table public.event_access_logs (
     id uuid primary key default gen_random_uuid(),
     campaign_id uuid,
     webinar_id uuid,
@@ -20,12 +20,12 @@ create table if not exists public.event_access_logs (
     created_at timestamptz not null default now(),
     constraint event_access_logs_target_check check (campaign_id is not null or webinar_id is not null)
 );
-create index if not exists event_access_logs_campaign_session_idx on public.event_access_logs (campaign_id, session_id);
-create index if not exists event_access_logs_campaign_accessed_idx on public.event_access_logs (campaign_id, accessed_at);
-create index if not exists event_access_logs_webinar_idx on public.event_access_logs (webinar_id) where webinar_id is not null;
-create index if not exists event_access_logs_entry_idx on public.event_access_logs (entry_id) where entry_id is not null;
+create index event_access_logs_campaign_session_idx on public.event_access_logs (campaign_id, session_id);
+create index event_access_logs_campaign_accessed_idx on public.event_access_logs (campaign_id, accessed_at);
+create index event_access_logs_webinar_idx on public.event_access_logs (webinar_id) where webinar_id is not null;
+create index event_access_logs_entry_idx on public.event_access_logs (entry_id) where entry_id is not null;
 
-create table if not exists public.event_survey_entries (
+create table public.event_survey_entries (
     id uuid primary key default gen_random_uuid(),
     campaign_id uuid not null,
     agency_id uuid,
@@ -51,7 +51,7 @@ create table if not exists public.event_survey_entries (
     unique (campaign_id, phone_norm)
 );
 
-create table if not exists public.webinar_live_presence (
+create table public.webinar_live_presence (
     webinar_id uuid not null,
     user_id uuid not null,
     joined_at timestamptz not null default now(),
@@ -63,7 +63,7 @@ create table if not exists public.webinar_live_presence (
     primary key (webinar_id, user_id)
 );
 
-create table if not exists public.webinar_access_logs (
+create table public.webinar_access_logs (
     id uuid primary key default gen_random_uuid(),
     webinar_id uuid not null,
     time_bucket timestamptz not null,
