@@ -14,7 +14,10 @@ from uuid import UUID
 import openpyxl
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from eventflow_pipeline import settlement_report
+from eventflow_pipeline.cli import app
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse import quality
 from eventflow_pipeline.warehouse.settlement import settle_client
@@ -146,7 +149,36 @@ def test_report_refuses_what_it_cannot_answer(eventflow: Eventflow, computed: Da
 
     assert "use .csv, .xlsx or .html" in refused(str(tmp_path / "x.pdf"))
     assert "cannot be written" in refused(str(tmp_path / "no such folder" / "x.csv"))
+    (tmp_path / "a file").touch()
+    assert "cannot be written" in refused(str(tmp_path / "a file" / "x.csv"))
     assert "is not computed" in refused(str(tmp_path / "x.csv"), "2024-03-04")
+
+
+def test_a_title_that_a_workbook_cannot_spell(eventflow: Eventflow, computed: Database, tmp_path: Path) -> None:
+    """The database stores noncharacters: the file used to be unreadable, and the command said it was done."""
+    computed.execute("update event_survey_campaigns set title = :title where id = :c", title="-50% \uffff", c=C)
+    span = ("--from", "2024-03-01", "--to", "2024-03-03")
+    done = eventflow("report", "--client", "client", *span, "--out", str(tmp_path / "r.xlsx"))
+    assert done.returncode == 0, done.stderr
+    rows = [
+        [cell.value for cell in row] for row in openpyxl.load_workbook(tmp_path / "r.xlsx")["Campaigns"].iter_rows()
+    ]
+    assert rows[1][rows[0].index("title")] == "-50% \ufffd"
+
+
+def test_a_report_that_does_not_read_back_fails_in_a_sentence(
+    computed: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTFLOW_DATABASE_URL", computed.url)
+    monkeypatch.setenv("EVENTFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("EVENTFLOW_START_DATE", computed.settings.start_date.isoformat())
+    monkeypatch.setattr(settlement_report, "_read_csv", lambda _: [["something else"]])
+    out = tmp_path / "r.csv"
+    span = ("--from", "2024-03-01", "--to", "2024-03-03")
+    done = CliRunner().invoke(app, ["report", "--client", "client", *span, "--out", str(out)])
+    assert done.exit_code == 1
+    assert "2 visits" not in done.output
+    assert not out.exists()
 
 
 def test_a_stale_day_makes_a_settlement_incomplete(computed: Database) -> None:

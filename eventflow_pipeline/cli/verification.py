@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name, parse_day
+from eventflow_pipeline.cli.app import Author, Json, answer, app, errors, login_name, parse_day
 
 First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
 _SHOWN = 200
@@ -94,11 +94,12 @@ def report(
     """Write what a settlement needs: totals, campaigns, links and days of a client, exact for the range.
 
     Beside the numbers stand how current they are (as_of, complete) and the quality of the data (linkage, UTM fill,
-    links). Days not computed are an error, not 0.
+    links). Days not computed are an error, not 0. The file is read back before it takes its place: exit status 1, and
+    nothing written, when it does not hold what it should.
     """
     from eventflow_pipeline.backfill import checked_range
     from eventflow_pipeline.local import environment
-    from eventflow_pipeline.settlement_report import write_report
+    from eventflow_pipeline.settlement_report import UnreadableReport, write_report
     from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
     from eventflow_pipeline.warehouse.migrations import require_calendar
     from eventflow_pipeline.warehouse.settlement import settle_client
@@ -109,8 +110,12 @@ def report(
         with connect(engine) as connection:
             require_calendar(connection, settings)
         settlement = settle_client(engine, client, days)
-        write_report(settlement, out, settings.zone)
         engine.dispose()
+        try:
+            write_report(settlement, out, settings.zone)
+        except UnreadableReport as problem:
+            errors.print(f"eventflow: {problem}", markup=False)
+            raise typer.Exit(1) from problem
     numbers = {name: settlement.totals[name] for name in ("visits", "conversions", "hits")}
     answer(
         as_json,
