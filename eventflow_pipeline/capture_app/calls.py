@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ from eventflow_pipeline.capture_app.entry_middleware import capture_request
 from eventflow_pipeline.capture_app.event_queue import EventQueue
 from eventflow_pipeline.capture_app.guards import Origins, Rate, read_body
 from eventflow_pipeline.capture_app.log_lines import LogLines
-from eventflow_pipeline.capture_app.tokens import verified_claims
+from eventflow_pipeline.capture_app.tokens import Tokens
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.capture_store import AWAY, CaptureStore
 
@@ -36,6 +35,8 @@ class Calls:
         self.rules = settings.capture_rules
         self._settings, self._store, self._queue, self._log = settings, store, queue, log
         self._origins, self._rate = Origins(settings.capture_origins), Rate(settings.capture_rate)
+        secret = settings.capture_jwt_secret
+        self._tokens = Tokens(secret.get_secret_value(), settings.capture_jwt_audience) if secret else None
         self._wait = {"visit": settings.capture_visit_wait_ms / 1000, "entry": settings.capture_entry_wait_ms / 1000}
 
     async def payload(self, request: Request) -> dict[str, Any] | Response:
@@ -82,11 +83,10 @@ class Calls:
     async def presence(self, request: Request) -> Response:
         """Answer ``POST /presence``: one ping of a viewer who shows a token, passed on and not queued (P3)."""
         payload = await self.payload(request)
-        secret = self._settings.capture_jwt_secret
-        if isinstance(payload, Response) or secret is None:
+        if isinstance(payload, Response) or self._tokens is None:
             return payload if isinstance(payload, Response) else refusal(self.rules, 200, "presence is not set up")
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        claims = verified_claims(token.strip(), secret.get_secret_value(), time.time())
+        claims = self._tokens.claims(token.strip())
         if scheme.lower() != "bearer" or claims is None:
             return refusal(self.rules, 401, "a valid token is needed")
         webinar_id = uuid_text(payload.get("webinar_id"))

@@ -1,8 +1,5 @@
 """The application over HTTP, with a real server and a real database."""
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import signal
@@ -23,6 +20,7 @@ from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.stack import free_port
 from eventflow_pipeline.warehouse.capture import link_entries
 from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
+from eventflow_pipeline_tests.capture.test_tokens import FUTURE, PAST, SECRET, token
 from eventflow_pipeline_tests.databases import Database, Databases
 
 C, K = str(uuid.uuid4()), str(uuid.uuid4())
@@ -200,29 +198,21 @@ def test_a_short_link_keeps_everything_and_makes_no_session(app: Serving, databa
         assert leads(f"/l/{K}/AB12CD34").startswith("/evil.example/x?")
 
 
-def _token(secret: str, **claims: Any) -> str:
-    def part(data: bytes) -> str:
-        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-    head = f"{part(json.dumps({'alg': 'HS256'}).encode())}.{part(json.dumps(claims).encode())}"
-    return f"{head}.{part(hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest())}"
-
-
 def test_a_presence_ping_is_passed_on_as_its_viewer(database: Database) -> None:
-    settings = capture_settings(database.settings, capture_jwt_secret=SecretStr("jwt-secret-of-tests"))
-    user, webinar, later = str(uuid.uuid4()), str(uuid.uuid4()), time.time() + 60
-    good = _token("jwt-secret-of-tests", sub=user, exp=later)
+    settings = capture_settings(database.settings, capture_jwt_secret=SecretStr(SECRET))
+    user, webinar = str(uuid.uuid4()), str(uuid.uuid4())
+    good = token(sub=user, exp=FUTURE)
     database.execute("insert into webinars (id, client_id, title) values (:w, :k, 'w')", w=webinar, k=K)
     with Serving(settings) as app, app.client() as browser:
 
-        def ping(token: str) -> dict[str, Any]:
-            headers = {"authorization": f"Bearer {token}"}
+        def ping(shown: str) -> dict[str, Any]:
+            headers = {"authorization": f"Bearer {shown}"}
             answer: dict[str, Any] = browser.post("/presence", json={"webinar_id": webinar}, headers=headers).json()
             return answer
 
         assert ping(good)["accepted"] is True
-        expired = _token("jwt-secret-of-tests", sub=user, exp=1)
-        for bad in ("x", "x.y.z", _token("another", sub=user, exp=later), expired):
+        another = token("another secret of the tests, 32 bytes", sub=user, exp=FUTURE)
+        for bad in ("x", "x.y.z", another, token(sub=user, exp=PAST)):
             assert ping(bad)["accepted"] is False
         seen = "select webinar_id::text, user_id::text from webinar_live_presence"
         assert _rows(database, seen) == [(webinar, user)]
