@@ -20,6 +20,7 @@ from eventflow_pipeline.defs.dagster_private import (
     latest_materializations,
     log_check,
     newest_materialization,
+    output_of,
 )
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous, today
@@ -93,49 +94,26 @@ def run_days(context: CheckContext, settings: Settings) -> list[date]:
     return list(days)
 
 
-def report(
-    context: dg.AssetCheckExecutionContext, results: Results, settings: Settings
-) -> Iterator[dg.AssetCheckResult]:
-    """Record every check's days and yield the results Dagster waits for, in a step of checks.
-
-    The result of a run of one partition is the day's; of any other it has no partition and is how the check stands.
-    """
-    aged = _aged(results, settings)
-    standings = _standings(context, aged, settings)
+def record(context: CheckContext, results: Results, settings: Settings) -> None:
+    """Record every check's days, and last how each check stands over all days."""
     if not (context.has_partition_key or context.has_partition_key_range):
         forget_planned_checks(context)
-    for check, days in aged.items():
-        standing = standings[check]
-        if context.has_partition_key:
-            ((day, result),) = days.items()
-            yield dg.AssetCheckResult(
-                asset_key=check.asset_key,
-                check_name=check.name,
-                passed=result.passed,
-                severity=_SEVERITY[result.severity],
-                description=f"{day}: {result.description}",
-                metadata=result.metadata(),
-            )
-            standing.log(context)
-        else:
-            _log_days(context, check, days, standing, settings.checks_recorded_days)
-            yield dg.AssetCheckResult(
-                asset_key=check.asset_key,
-                check_name=check.name,
-                passed=standing.passed,
-                severity=_SEVERITY[standing.severity],
-                description=standing.description,
-                metadata=standing.metadata(),
-            )
-
-
-def record(context: dg.AssetExecutionContext, results: Results, settings: Settings) -> None:
-    """Record every check's days, and how each check stands, in a step that is none of checks."""
     aged = _aged(results, settings)
     standings = _standings(context, aged, settings)
     for check, days in aged.items():
         _log_days(context, check, days, standings[check], settings.checks_recorded_days)
         standings[check].log(context)
+
+
+def report(context: dg.AssetCheckExecutionContext, results: Results, settings: Settings) -> Iterator[dg.Output[None]]:
+    """Record the results, and yield what Dagster waits for in a step of checks.
+
+    Not an AssetCheckResult: that has the partition of a run of one, and none in a run of more; and in a run without
+    partitions Dagster cannot tell which materialization it is about, and fails.
+    """
+    record(context, results, settings)
+    for check in results:
+        yield dg.Output(None, output_name=output_of(context, check))
 
 
 @dataclass(frozen=True, slots=True)

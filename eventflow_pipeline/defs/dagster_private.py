@@ -146,6 +146,11 @@ def forget_planned_checks(context: CheckContext) -> None:
         connection.execute(statement("checks/delete_planned_checks"), {"run_id": context.run.run_id})
 
 
+def output_of(context: dg.AssetCheckExecutionContext, check: dg.AssetCheckKey) -> str:
+    """Name of the output by which the step says that it has evaluated a check."""
+    return str(context.op_execution_context.assets_def.get_spec_for_check_key(check).get_python_identifier())
+
+
 def planned_in(context: CheckContext) -> tuple[Set[dg.AssetKey], Set[dg.AssetCheckKey]]:
     """Assets that the steps of the run materialize, and the checks they evaluate."""
     plan = context.instance.get_execution_plan_snapshot(context.run.execution_plan_snapshot_id or "")

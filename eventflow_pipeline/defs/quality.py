@@ -126,7 +126,7 @@ def quality(
 
 
 @dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
-def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
     """See ``parity``; one step, so that the facts are read once."""
     days = run_days(context, warehouse.settings)
     for results in parity(context, warehouse, days, context.selected_asset_check_keys):
@@ -134,7 +134,7 @@ def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) 
 
 
 @dg.multi_asset_check(name="check_quality", specs=_QUALITY_SPECS, can_subset=True)
-def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
     """See ``quality``."""
     days = run_days(context, warehouse.settings)
     results = quality(context, warehouse, days, context.selected_asset_check_keys)

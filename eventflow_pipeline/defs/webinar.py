@@ -171,7 +171,7 @@ _CHECKS = (
 
 
 @dg.multi_asset_check(specs=_CHECKS, name="check_webinars", can_subset=True)
-def webinar_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+def webinar_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
     """The checks of every day of the run, from one statement."""
     days = run_days(context, warehouse.settings)
     found = findings(warehouse.engine, DayRange(days[0], days[-1]))

@@ -228,10 +228,16 @@ def _select(defs: dg.Definitions, *keys: dg.AssetCheckKey) -> dg.JobDefinition:
     "check", ["client_daily:raw_parity", "client_daily:linkage", "webinar_stats_daily:peak_within_known_viewers"]
 )
 def test_one_check_alone_without_a_partition_looks_at_the_look_back_days(
-    defs: dg.Definitions, instance: dg.DagsterInstance, database: Database, each: Callable[..., object], check: str
+    run: Run,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    database: Database,
+    each: Callable[..., object],
+    check: str,
 ) -> None:
     asset, name = check.split(":")
     before = today(database.settings.zone)
+    assert run("webinar_stats" if asset.startswith("webinar") else "daily_buckets", before).success
     result = _select(defs, dg.AssetCheckKey(dg.AssetKey(["stats", asset]), name)).execute_in_process(instance=instance)
     assert result.success
     record = instance.get_run_record_by_id(result.run_id)
