@@ -10,7 +10,16 @@ from eventflow_pipeline.capture.arrival import touched
 from eventflow_pipeline.capture.cookies import CLOCK_SKEW, Remembered, remember, session_cookie
 from eventflow_pipeline.capture.request import CaptureRequest
 from eventflow_pipeline.capture.rules import CaptureRules, SetCookie
-from eventflow_pipeline.capture.text import clean, looks_personal, origin, summarize_user_agent, surface, uuid_text
+from eventflow_pipeline.capture.text import (
+    LOOKED_AT,
+    clean,
+    looks_personal,
+    origin,
+    session_text,
+    summarize_user_agent,
+    surface,
+    uuid_text,
+)
 from eventflow_pipeline.capture.touch import Attribution, Touch
 
 #: The form's own columns: handed on as they are, stored in the entry alone, never logged (S7).
@@ -128,15 +137,15 @@ def event_id(value: object, fresh: str) -> str:
     """The fact's id: a UUID as it is, other text by its MD5, so that a repeat is the same; ``fresh`` for nothing."""
     if (identifier := uuid_text(value)) is not None:
         return identifier
-    text = clean(value)
+    text = session_text(value)
     if text is None:
         return fresh
     return uuid_text(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()) or fresh
 
 
 def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembered) -> _Session:
-    supplied = clean(payload.get("session_id"))
-    if supplied and looks_personal(supplied) != "email":
+    supplied = session_text(payload.get("session_id"))
+    if supplied and looks_personal(clean(payload["session_id"], LOOKED_AT) or "") != "email":
         return _Session(supplied, "payload")
     if known.session_id:
         return _Session(known.session_id, "cookie")
@@ -181,7 +190,7 @@ def _present(fact: Mapping[str, Any]) -> dict[str, Any]:
 
 def _form_values(payload: Mapping[str, Any], form: object) -> list[str]:
     places = [payload, form] if isinstance(form, Mapping) else [payload]
-    found = [text for place in places for name in _IDENTIFYING if (text := clean(place.get(name)))]
+    found = [text for place in places for name in _IDENTIFYING if (text := clean(place.get(name), LOOKED_AT))]
     return [text for text in found if len(text) > 1]
 
 

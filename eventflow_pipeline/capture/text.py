@@ -1,14 +1,23 @@
-"""Text from outside: normalized (N1), capped, and refused where it looks personal (S7)."""
+"""Text from outside: normalized (N1), never longer than what is kept, and refused where it looks personal (S7)."""
 
 import re
 import unicodedata
 from urllib.parse import unquote_plus, urlsplit
 
+from eventflow_pipeline.domain.normalization import (
+    BLANKS,
+    LONGEST,
+    normalize_cid,
+    normalize_session,
+    normalize_text,
+    normalize_utm,
+)
 from eventflow_pipeline.domain.personal_data import EMAIL, PHONE
 
-#: Longest UTM value, cid or session id that is kept, in characters: what EventFlow's current writer does.
-CAP = 200
-_BLANKS = " \t\n\r\f\v\u00a0\u3000"
+#: How much of a value is looked at for personal data: more than is ever kept of it.
+LOOKED_AT = 1_000
+#: Longest name of a host, in characters.
+_LONGEST_HOST = 253
 _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
@@ -34,17 +43,37 @@ _NAME_FIELD = re.compile(
 _PERSONAL = (("email", _EMAIL), ("phone", _PHONE), ("phone", _PHONE_OF_ALERTS), ("name", _NAME_FIELD))
 
 
-def clean(value: object, cap: int = CAP) -> str | None:
-    """Normalized text (N1), at most ``cap`` characters, without what Postgres cannot store; None when nothing is left.
-
-    Numbers read as their digits; anything else that is not text counts as not supplied.
-    """
+def _text(value: object) -> str:
+    """Text of a payload without what Postgres cannot store. Numbers read as their digits; all else is not supplied."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
+        return ""
     if isinstance(value, int) and abs(value) >= 10**40:  # no id; Python refuses to print the largest
-        return None
-    text = _UNSTORABLE.sub("", str(value)[: 4 * cap]).strip(_BLANKS)[:cap].strip(_BLANKS)
-    return text or None
+        return ""
+    return _UNSTORABLE.sub("", str(value))
+
+
+def clean(value: object, cap: int = LONGEST) -> str | None:
+    """Normalized text (N1), its first ``cap`` characters; None when nothing is left."""
+    text = normalize_text(_text(value)[: 4 * cap]) or ""
+    return text[:cap].strip(BLANKS) or None
+
+
+def session_text(value: object) -> str | None:
+    """A session id or another id that is text (N1)."""
+    return normalize_session(_text(value))
+
+
+def utm_text(value: object) -> str | None:
+    """A UTM value (N1)."""
+    return normalize_utm(_text(value))
+
+
+def cid_text(value: object) -> str | None:
+    """A cid (N1). One that is too long to match is kept long enough not to, and no longer."""
+    code = normalize_cid(_text(value))
+    if code is None or len(code) <= LONGEST:
+        return code
+    return f"{(normalize_text(_text(value)) or '')[:LONGEST]}…"
 
 
 def uuid_text(value: object) -> str | None:
@@ -78,12 +107,12 @@ def origin(value: object) -> str | None:
         return None
     try:
         parts = urlsplit(text)
-        host = parts.hostname
+        host = (parts.hostname or "")[:_LONGEST_HOST]
     except ValueError:
         return None
     if not host or not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme) or looks_personal(host):
         return None
-    return f"{parts.scheme}://{host[:CAP]}"
+    return f"{parts.scheme}://{host}"
 
 
 def surface(value: object) -> str | None:
@@ -96,7 +125,7 @@ def surface(value: object) -> str | None:
             text = urlsplit(text).path or "/"
         except ValueError:
             return None
-    text = re.split(r"[?#;]", text, maxsplit=1)[0][:CAP]
+    text = re.split(r"[?#;]", text, maxsplit=1)[0][:LONGEST]
     return None if not text or looks_personal(text) else text
 
 

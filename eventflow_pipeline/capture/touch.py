@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from eventflow_pipeline.capture.text import clean, looks_personal, uuid_text
+from eventflow_pipeline.capture.text import LOOKED_AT, cid_text, clean, looks_personal, utm_text, uuid_text
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
@@ -33,12 +33,13 @@ class Attribution:
         values: dict[str, str | None] = {}
         secrets = {value.casefold() for value in personal}
         for name in (*UTM, "cid"):
-            text = clean(supplied.get(name))
+            value = (cid_text if name == "cid" else utm_text)(supplied.get(name))
+            text = value and (clean(supplied[name], LOOKED_AT) or value)
             kind = text and (looks_personal(text) or ("form" if text.casefold() in secrets else None))
             if kind:
                 rejected.append(f"{name}:{kind}")
-            elif text:
-                values[name] = text.upper() if name == "cid" else text.lower()
+            elif value:
+                values[name] = value
         link = next((found for name in link_names if (found := clean(supplied.get(name)))), None)
         if link and (identifier := uuid_text(link)) is None:
             rejected.append("link_id:malformed")

@@ -6,11 +6,10 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
+from eventflow_pipeline.domain.normalization import normalize_text
 from eventflow_pipeline.sample.names import USER_AGENTS
 from eventflow_pipeline.sample.randomness import random_uuid, session_token
 from eventflow_pipeline.sample.rows import Campaign, Entry, Visit
-
-_N1_SPACE = " \t\n\r\f\v\u00a0\u3000"
 
 
 class Touch(NamedTuple):
@@ -30,7 +29,7 @@ NOTHING = Touch()
 
 def is_blank(text: str | None) -> bool:
     """True when N1 makes ``text`` NULL: not supplied."""
-    return text is None or not text.strip(_N1_SPACE)
+    return text is None or normalize_text(text) is None
 
 
 class Facts:

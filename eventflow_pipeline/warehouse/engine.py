@@ -81,7 +81,12 @@ def _engine(settings: Settings) -> Engine:
         hide_parameters=True,  # an error must not carry session ids or other values into logs and events
         pool_size=settings.parallel_days + 2,
         max_overflow=16,
-        connect_args={"application_name": APPLICATION, "prepare_threshold": None, "connect_timeout": 10},
+        connect_args={
+            "application_name": APPLICATION,
+            "prepare_threshold": None,
+            "connect_timeout": 10,
+            "client_encoding": "utf8",  # whatever the server's or the environment's
+        },
     )
     event.listen(engine, "handle_error", _without_values)
     return engine

@@ -88,9 +88,21 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
     Checks the source columns first, so nothing is half-written. Stores the calendar on the first run.
 
     Raises:
-        UserError: a source column is missing or of another type, or the calendar differs from the settings.
+        UserError: the server cannot normalize text (N1), a source column is missing or of another type, or the
+            calendar differs from the settings.
     """
     with _owner(engine) as connection, migration_lock(connection):
+        unicode = connection.execute(statement("calendar/select_unicode_support")).one()
+        if not unicode.is_utf8:
+            raise UserError(
+                "Nothing was migrated because the database is not in UTF8, which text in one Unicode form needs (N1): "
+                "create it with encoding UTF8."
+            )
+        if not unicode.maps_case:
+            raise UserError(
+                "Nothing was migrated because the server has neither pg_unicode_fast nor und-x-icu, collations that "
+                "map the case of Unicode text (N1): use Postgres 18 or later, or one built with ICU."
+            )
         if problem := first_problem(_source_columns(connection)):
             raise UserError(
                 f"Nothing was migrated because {problem}: create it as EventFlow's schema has it "

@@ -8,13 +8,7 @@ from uuid import UUID
 from eventflow_pipeline.domain.days import local_date
 from eventflow_pipeline.sample import Sample
 from eventflow_pipeline.sample.rows import Campaign, Client, Entry, Link, Visit
-
-SPACE = " \t\n\r\f\v\u00a0\u3000"
-
-
-def normal(text: str | None) -> str | None:
-    """N1 without the change of case."""
-    return None if text is None else text.strip(SPACE) or None
+from eventflow_pipeline_tests.warehouse.independent_count import lower, matchable, upper
 
 
 class Reader:
@@ -28,7 +22,7 @@ class Reader:
         self.links = {row.id: row for row in sample.links}
         self.campaigns = {row.id: row for row in sample.campaigns}
         self.webinars = {row.id: row for row in sample.webinars}
-        self.link_by_cid = {(row.client_id, row.cid): row for row in sample.links if row.cid}
+        self.link_by_cid = {(row.client_id, matchable(row.cid)): row for row in sample.links if row.cid}
 
     def facts(self, ids: Iterable[UUID]) -> list[Visit | Entry]:
         return [self.visits.get(id) or self.entries[id] for id in ids]
@@ -55,9 +49,7 @@ class Reader:
         return webinar.client_id if webinar else None
 
     def cid(self, fact: Visit | Entry) -> str | None:
-        raw = fact.cid if isinstance(fact, Visit) else (fact.registration_data or {}).get("cid")
-        text = normal(raw)
-        return text.upper() if text else None
+        return upper(fact.cid if isinstance(fact, Visit) else (fact.registration_data or {}).get("cid"))
 
     def link(self, fact: Visit | Entry) -> tuple[str, UUID | None]:
         """A1, A2: (link_status, link id)."""
@@ -68,7 +60,7 @@ class Reader:
             return ("resolved" if good else "unresolved", fact.marketing_campaign_link_id)
         if cid is None:
             return ("unknown", None)
-        row = self.link_by_cid.get((client, cid)) if client else None
+        row = self.link_by_cid.get((client, cid)) if client and matchable(cid) else None
         return ("resolved", row.id) if row else ("unresolved", None)
 
     def utm(self, fact: Visit | Entry) -> tuple[str | None, ...]:
@@ -82,8 +74,7 @@ class Reader:
 
     @staticmethod
     def utm_of(row: Visit | Entry | Link) -> tuple[str | None, ...]:
-        texts = (normal(text) for text in (row.utm_source, row.utm_medium, row.utm_campaign))
-        return tuple(text.lower() if text else None for text in texts)
+        return lower(row.utm_source), lower(row.utm_medium), lower(row.utm_campaign)
 
     def day_of_client(self, client: Client, day: date) -> tuple[int, int]:
         """(hits, entries) of a client on a local date."""

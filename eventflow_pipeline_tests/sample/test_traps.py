@@ -8,8 +8,9 @@ import pytest
 
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.sample import TRAPS
-from eventflow_pipeline_tests.sample.reader import Reader, normal
+from eventflow_pipeline_tests.sample.reader import Reader
 from eventflow_pipeline_tests.sample.samples import OPTIONS, reader
+from eventflow_pipeline_tests.warehouse.independent_count import normal
 
 MS = timedelta(milliseconds=1)
 

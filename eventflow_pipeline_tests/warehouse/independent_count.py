@@ -4,6 +4,8 @@ It shares no code with the SQL and none with the package: zones come from zonein
 instant (T1), never from bounds. Tests change a ``World`` and the database alike and compare.
 """
 
+import hashlib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,20 +34,32 @@ Measures = tuple[int, int, int, int]
 
 
 def normal(text: str | None) -> str | None:
-    """N1 without the change of case."""
-    return (text or "").strip(" \t\n\r\f\v\u00a0\u3000") or None
+    """N1 without case and length."""
+    blanks = " \t\n\r\f\v\u00a0\u00ad\u200b\u2060\u3000\ufeff"
+    return unicodedata.normalize("NFC", text or "").strip(blanks) or None
+
+
+def key(text: str | None) -> str | None:
+    """N1 of a session id: what is longer than 200 code points is told apart by a digest."""
+    whole = normal(text) or ""
+    digest = hashlib.md5(whole.encode()).hexdigest()
+    return (whole if len(whole) <= 200 else f"{whole[:160]}…{digest}") or None
 
 
 def lower(text: str | None) -> str | None:
     """N1 of a UTM value."""
-    stripped = normal(text)
-    return stripped.lower() if stripped else None
+    return key((normal(text) or "").lower())
 
 
 def upper(text: str | None) -> str | None:
     """N1 of a cid."""
-    stripped = normal(text)
-    return stripped.upper() if stripped else None
+    return (normal(text) or "").upper() or None
+
+
+def matchable(cid: str | None) -> str | None:
+    """A cid as what a link may be found by; a longer one matches nothing."""
+    code = upper(cid)
+    return code if code and len(code) <= 200 else None
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ class World:
             if row["campaign_id"] not in self.excluded:
                 keys = self._keys(row, client, entity, row["cid"])
                 at = row["accessed_at"]
-                days[at.astimezone(zone).date()].append(Counted(keys, normal(row["session_id"]), None, at))
+                days[at.astimezone(zone).date()].append(Counted(keys, key(row["session_id"]), None, at))
         for id, row in self.entries.items():
             if row["campaign_id"] not in self.excluded:
                 keys = self._keys(row, row["client_id"], ("campaign", row["campaign_id"]), row["cid"])
@@ -96,9 +110,9 @@ class World:
         found = None
         if client and supplied:
             found = next((i for i, x in self.links.items() if i == supplied and x["client_id"] == client), None)
-        elif client and code:
+        elif client and matchable(cid):
             found = next(
-                (i for i, x in self.links.items() if x["client_id"] == client and upper(x["cid"]) == code), None
+                (i for i, x in self.links.items() if x["client_id"] == client and matchable(x["cid"]) == code), None
             )
         status = "resolved" if found else "unresolved" if supplied or code else "unknown"
         utm = [lower(row[name]) for name in UTM]

@@ -1,6 +1,7 @@
 """Random facts and dimension rows of a universe so small that sessions, links and members keep meeting again."""
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -18,13 +19,17 @@ CAMPAIGN, FOREIGN, ROWLESS = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xC3)
 WEBINAR, WEBINAR_ROWLESS = UUID(int=0xD1), UUID(int=0xD2)
 LINK, TWIN, PLAIN, DANGLING = UUID(int=0x11), UUID(int=0x12), UUID(int=0x13), UUID(int=0x19)
 
+#: Texts that are longer than a key can be and differ only at their end, and one word in two Unicode forms (N1).
+_LONG, _LONGER = "\U00020000" * 201, "\U00020000" * 9_000
+_WORD, _DECOMPOSED = "봄세일", unicodedata.normalize("NFD", "봄세일") + "\u200b"
 _NO_UTM = {"utm_source": None, "utm_medium": None, "utm_campaign": None}
 #: What each link's row may become; None: it is deleted. TWIN has LINK's cid, in the other client.
 LINK_ROWS: Mapping[UUID, Sequence[dict[str, Any] | None]] = {
     LINK: (
         {"client_id": CLIENT, "cid": "AAAA1111", **_NO_UTM, "utm_source": " Naver", "utm_medium": "CPC"},
         {"client_id": CLIENT, "cid": "AAAA1111", **_NO_UTM, "utm_campaign": "Straße ΟΔΟΣ"},
-        {"client_id": OTHER, "cid": "BBBB2222", **_NO_UTM},
+        {"client_id": OTHER, "cid": "BBBB2222", **_NO_UTM, "utm_source": _LONGER, "utm_medium": _LONG},
+        {"client_id": CLIENT, "cid": _LONG, **_NO_UTM, "utm_source": "no cid of this length leads here"},
         None,
     ),
     TWIN: ({"client_id": OTHER, "cid": "AAAA1111", **_NO_UTM, "utm_source": "kakao"}, None),
@@ -38,17 +43,17 @@ WEBINAR_ROWS = {WEBINAR: (CLIENT, OTHER, None), WEBINAR_ROWLESS: (None,)}
 PLAIN_VISIT: Mapping[str, Any] = {
     "campaign_id": CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None, **_NO_UTM,
 }  # fmt: skip
-_SESSIONS = ("s1", "s2", "s3", " s1\u3000", "s4", "\t", "")
+_SESSIONS = ("s1", "s2", "s3", " s1\u3000", "s4", "\t", "", _LONG, _LONGER)
 _UTM = st.fixed_dictionaries(
     {
         "utm_source": st.sampled_from([None, None, "naver", " NAVER ", "kakao"]),
-        "utm_medium": st.sampled_from([None, None, "cpc", "\u3000"]),
-        "utm_campaign": st.sampled_from([None, None, "ΟΔΟΣ"]),
+        "utm_medium": st.sampled_from([None, None, "cpc", "\u3000", _LONG, _LONGER]),
+        "utm_campaign": st.sampled_from([None, None, "ΟΔΟΣ", _WORD, _DECOMPOSED]),
     }
 )
 _LINKING = st.fixed_dictionaries(
     {
-        "cid": st.sampled_from([None, None, " aaaa1111 ", "BBBB2222", "nosuch", " "]),
+        "cid": st.sampled_from([None, None, " aaaa1111 ", "BBBB2222", "nosuch", " ", _LONG]),
         "marketing_campaign_link_id": st.sampled_from([None, None, None, LINK, TWIN, PLAIN, DANGLING]),
     }
 )

@@ -6,23 +6,36 @@
 -- They run as eventflow_capture. An event's id is its fact's id, so a repeat is absorbed by the primary key.
 set local search_path = pg_catalog, pg_temp;
 
+create or replace function stats.capture_raw(p_value jsonb) returns text
+language sql immutable parallel safe
+return case when jsonb_typeof(p_value) in ('string', 'number') then p_value #>> '{}' end;
+comment on function stats.capture_raw(jsonb) is 'Text or number of a payload as it came; else NULL.';
+
 create or replace function stats.capture_text(p_value jsonb) returns text
 language sql immutable parallel safe
-return case when jsonb_typeof(p_value) in ('string', 'number')
-            then nullif(btrim(left(btrim(left(p_value #>> '{}', 1000), E' \t\n\r\f\x0b\u00A0\u3000'), 200), E' \t\n\r\f\x0b\u00A0\u3000'), '') end;
-comment on function stats.capture_text(jsonb) is 'N1: text or number of a payload, blanks stripped, at most 200 characters; else NULL.';
-
-create or replace function stats.capture_utm(p_value jsonb) returns text
-language sql immutable parallel safe
-return case when stats.capture_text(p_value) ~ '[^[:space:]@][@\uFF20][^[:space:]@]'
-              or stats.capture_text(p_value) ~ '(^|[^0-9])(\+?82[ .-]?10|01[016789])[ ._-]?[0-9]{3,4}[ ._-]?[0-9]{4}([^0-9]|$)'
-            then null else stats.normalize_utm(stats.capture_text(p_value)) end;
-comment on function stats.capture_utm(jsonb) is 'A UTM value (N1); NULL where it looks like an e-mail address or a phone number (S7).';
+return stats.normalize_session(stats.capture_raw(p_value));
+comment on function stats.capture_text(jsonb) is 'N1: text or number of a payload, normalized like a session id; else NULL.';
 
 create or replace function stats.capture_plain(p_value jsonb) returns text
 language sql immutable parallel safe
-return case when stats.capture_utm(p_value) is not null then stats.capture_text(p_value) end;
-comment on function stats.capture_plain(jsonb) is 'Text of a payload in its own case; NULL where it looks personal (S7).';
+return case when left(stats.capture_raw(p_value), 1000) ~ '[^[:space:]@][@\uFF20][^[:space:]@]'
+              or left(stats.capture_raw(p_value), 1000) ~ '(^|[^0-9])(\+?82[ .-]?10|01[016789])[ ._-]?[0-9]{3,4}[ ._-]?[0-9]{4}([^0-9]|$)'
+            then null else stats.capture_raw(p_value) end;
+comment on function stats.capture_plain(jsonb) is
+    'Text of a payload as it came; NULL where what may be kept of it looks like an e-mail address or a phone number (S7).';
+
+create or replace function stats.capture_utm(p_value jsonb) returns text
+language sql immutable parallel safe
+return stats.normalize_utm(stats.capture_plain(p_value));
+comment on function stats.capture_utm(jsonb) is 'A UTM value (N1); NULL where it looks personal (S7).';
+
+create or replace function stats.capture_cid(p_value jsonb) returns text
+language sql immutable parallel safe
+return case when stats.normalize_cid(stats.capture_plain(p_value)) = '(too long)'
+            -- Kept long enough to match nothing, and no longer.
+            then left(stats.normalize_text(stats.capture_plain(p_value)), 200) || E'\u2026'
+            else stats.normalize_cid(stats.capture_plain(p_value)) end;
+comment on function stats.capture_cid(jsonb) is 'A cid (N1); NULL where it looks personal (S7).';
 
 create or replace function stats.capture_uuid(p_value jsonb) returns uuid
 language sql immutable parallel safe
@@ -85,19 +98,19 @@ comment on function stats.capture_ignored(text, jsonb, timestamptz) is
 
 create or replace function stats.capture_origin(p_value jsonb) returns text
 language sql immutable parallel safe
-return (select lower(m[1]) || left(lower(m[2]), 200)
+return (select lower(m[1]) || left(lower(m[2]), 253)
         from regexp_match(left(p_value #>> '{}', 2000), '^([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#:@]+)') m);
 comment on function stats.capture_origin(jsonb) is 'Of a referrer only scheme and host (S7).';
 
 create or replace function stats.capture_session(p_event jsonb) returns text
 language sql immutable parallel safe
-return case when stats.capture_text(p_event -> 'session_id') ~ '[^[:space:]@]@[^[:space:]@]' then null
+return case when left(stats.capture_raw(p_event -> 'session_id'), 1000) ~ '[^[:space:]@]@[^[:space:]@]' then null
             else stats.capture_text(p_event -> 'session_id') end;
 comment on function stats.capture_session(jsonb) is 'Session of an event (N1); an e-mail address is none (S7).';
 
 create or replace function stats.capture_surface(p_event jsonb) returns text
 language sql immutable parallel safe
-return substring(stats.capture_plain(p_event -> 'surface') from '^[^?#;]+');
+return left(substring(stats.normalize_text(stats.capture_plain(p_event -> 'surface')) from '^[^?#;]+'), 200);
 comment on function stats.capture_surface(jsonb) is 'Page or route of an event, without query and fragment.';
 
 create or replace function stats.capture_touch(p_value jsonb) returns jsonb
@@ -109,7 +122,7 @@ return case when jsonb_typeof(p_value) = 'object' then nullif(jsonb_strip_nulls(
     'utm_campaign', stats.capture_utm(p_value -> 'utm_campaign'),
     'utm_term', stats.capture_utm(p_value -> 'utm_term'),
     'utm_content', stats.capture_utm(p_value -> 'utm_content'),
-    'cid', upper(stats.capture_utm(p_value -> 'cid')),
+    'cid', stats.capture_cid(p_value -> 'cid'),
     'link_id', stats.capture_uuid(p_value -> 'link_id'),
     'referrer', stats.capture_origin(p_value -> 'referrer'))), '{}') end;
 comment on function stats.capture_touch(jsonb) is 'A touch of a payload, its known fields only.';
@@ -135,7 +148,7 @@ return jsonb_strip_nulls(stats.capture_attribution(p_event) || jsonb_build_objec
     'webinar_id', case when stats.capture_uuid(p_event -> 'campaign_id') is null then stats.capture_uuid(p_event -> 'webinar_id') end,
     -- NOT NULL in the table; blank counts as sessionless (M2), which is what it is.
     'session_id', coalesce(stats.capture_session(p_event), ''),
-    'cid', upper(stats.capture_utm(p_event -> 'cid')),
+    'cid', stats.capture_cid(p_event -> 'cid'),
     'referrer', stats.capture_origin(p_event -> 'referrer'),
     -- Summarized by the caller, such as chrome/mobile; a raw one is hashed (S7).
     'user_agent', case when stats.capture_text(p_event -> 'user_agent') ~ '^[a-z]{1,20}(/[a-z]{1,20})?$'
@@ -149,8 +162,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     campaign uuid := stats.capture_uuid(p_event -> 'campaign_id');
-    cid text := upper(stats.capture_utm(coalesce(
-        case when stats.capture_text(p_event -> 'cid') is not null then p_event -> 'cid' end, p_event #> '{registration_data,cid}')));
+    cid text := stats.capture_cid(coalesce(
+        case when stats.capture_text(p_event -> 'cid') is not null then p_event -> 'cid' end, p_event #> '{registration_data,cid}'));
     form jsonb := nullif(p_event -> 'registration_data', 'null');
     client uuid;
     agency uuid;
@@ -345,7 +358,8 @@ declare
     owned text;
 begin
     foreach owned in array array[
-        'capture_text(jsonb)', 'capture_utm(jsonb)', 'capture_uuid(jsonb)', 'capture_event_id(jsonb)',
+        'capture_raw(jsonb)', 'capture_text(jsonb)', 'capture_utm(jsonb)', 'capture_cid(jsonb)', 'capture_uuid(jsonb)',
+        'capture_event_id(jsonb)',
         'capture_instant(jsonb)', 'capture_time(jsonb, timestamptz)', 'capture_ignored(text, jsonb, timestamptz)',
         'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
         'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
@@ -363,5 +377,6 @@ $$;
 revoke create on schema stats from eventflow_capture;
 revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
 grant execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) to eventflow_capture;
-grant execute on function stats.normalize_text(text), stats.normalize_utm(text), stats.normalize_cid(text) to eventflow_capture;
+grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_utm(text),
+    stats.normalize_cid(text) to eventflow_capture;
 select stats.grant_readers();

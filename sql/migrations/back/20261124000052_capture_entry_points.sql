@@ -13,13 +13,16 @@ drop function if exists stats.capture_attribution(jsonb);
 drop function if exists stats.capture_touch(jsonb);
 drop function if exists stats.capture_surface(jsonb);
 drop function if exists stats.capture_session(jsonb);
-drop function if exists stats.capture_plain(jsonb);
 drop function if exists stats.capture_origin(jsonb);
 drop function if exists stats.capture_ignored(text, jsonb, timestamptz);
 drop function if exists stats.capture_time(jsonb, timestamptz);
 drop function if exists stats.capture_instant(jsonb);
 drop function if exists stats.capture_event_id(jsonb);
 drop function if exists stats.capture_uuid(jsonb);
+drop function if exists stats.capture_cid(jsonb);
 drop function if exists stats.capture_utm(jsonb);
+drop function if exists stats.capture_plain(jsonb);
 drop function if exists stats.capture_text(jsonb);
-revoke execute on function stats.normalize_text(text), stats.normalize_utm(text), stats.normalize_cid(text) from eventflow_capture;
+drop function if exists stats.capture_raw(jsonb);
+revoke execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_utm(text),
+    stats.normalize_cid(text) from eventflow_capture;
