@@ -30,9 +30,9 @@ def arrive(rules: CaptureRules, request: CaptureRequest) -> Arrival:
         return Arrival(known.session_id, known.first, known.last, (), {**log, "session_from": "prefetch"})
     session_id = known.session_id or request.new_session_id
     carried, rejected = Attribution.read(_first_of_each(request), rules.link_parameters)
-    first, last, cookies = touched(
-        rules, request, request.path, known.first, known.last, carried, origin(request.referrer)
-    )
+    # Most page requests carry nothing: where they come from is nobody's business then.
+    referrer = origin(request.referrer) if carried else None
+    first, last, cookies = touched(rules, request, request.path, known.first, known.last, carried, referrer)
     log |= {
         "session_from": "cookie" if known.session_id else "new",
         "arrival": bool(carried),
