@@ -24,10 +24,7 @@ DAGSTER_DATABASE = "dagster"
 
 
 def packaged(name: str) -> Path:
-    """``workspace.yaml``: the checkout's, else the copy an installed wheel carries; ``dagster.yaml`` of the package.
-
-    In the checkout's root Dagster's own commands would take the latter for theirs, and ask for a database.
-    """
+    """``dagster.yaml`` or ``workspace.yaml``: the checkout's, else the copy an installed wheel carries."""
     checkout = PACKAGE.parent / name
     return checkout if checkout.exists() and (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / name
 
