@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from contextlib import suppress
 from typing import Any
 
 from eventflow_pipeline.logs import logger
@@ -39,8 +40,14 @@ class LogLines:
             level, event, fields = line
             try:
                 getattr(log, level)(event, **fields)
-                if self._dropped and self._lines.empty():
-                    dropped, self._dropped = self._dropped, 0
-                    log.warning("log_lines_dropped", count=dropped)
+                if self._lines.empty():
+                    self._count(log)
             except (OSError, ValueError):
                 continue  # stdout is gone: nothing can be said, and nothing must break
+        with suppress(OSError, ValueError):
+            self._count(log)
+
+    def _count(self, log: Any) -> None:
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            log.warning("log_lines_dropped", count=dropped)
