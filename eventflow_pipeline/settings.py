@@ -123,6 +123,7 @@ class Settings(BaseSettings):
         120, ge=0, description="How long a condition must be gone before its end is told."
     )
     runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    rules_url: str = Field("docs/rules.md", description="Where assets say the rules are; of an address, with #anchor.")
     stale_warn_minutes: int = Field(10, ge=1, description="A day stale, or no detection pass, this long: a warning.")
     stale_error_minutes: int = Field(30, ge=1, description="... and this long: an error.")
     daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")

@@ -11,6 +11,7 @@ import dagster as dg
 from eventflow_pipeline.defs.marketing import QUALITY, bucket_key, daily_backfill_policy
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.grains import BY_NAME
@@ -28,7 +29,10 @@ _COLUMNS: dict[str, str] = {
     "entries": "Entries (M3).",
     "linked_entries": "Entries linked to a visit (Q2).",
 }
-
+_DESCRIPTION = (
+    "Data-quality indicators (Q1-Q7) of each business day, for everything and per client, as counts; rates are derived "
+    "when read. Here the platform's are plotted; `get_data_quality(client, from, to)` gives a client's."
+)
 _TYPES = {"bucket_date": "date", "scope": "text", "client_id": "uuid"}
 
 
@@ -79,9 +83,9 @@ def _numbers(row: Indicators) -> dict[str, Any]:
     group_name=GROUP,
     kinds={"postgres", "sql"},
     owners=OWNERS,
-    description="Data-quality indicators (Q1-Q7) of each business day, for everything and per client, as counts; rates "
-    "are derived when read. Here the platform's are plotted; `get_data_quality(client, from, to)` gives a client's.",
+    description=_DESCRIPTION,
     metadata={
+        **rules_metadata(_DESCRIPTION),
         "dagster/table_name": "stats.quality_daily",
         "dagster/column_schema": dg.TableSchema(
             [

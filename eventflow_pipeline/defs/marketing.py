@@ -8,6 +8,7 @@ import dagster as dg
 
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.defs.table_metadata import (
@@ -55,7 +56,7 @@ def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata:
         key,
         deps=deps,
         description=description,
-        metadata=metadata,
+        metadata={**metadata, **rules_metadata(description)},
         group_name=GROUP,
         kinds={"postgres", "sql"},
         owners=OWNERS,

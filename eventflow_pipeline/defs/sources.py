@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
 
 OWNERS = ["team:eventflow"]
@@ -38,6 +39,7 @@ SOURCE_ASSETS = [
         kinds={"postgres", "table"},
         owners=OWNERS,
         metadata={
+            **rules_metadata(_DESCRIPTIONS[table.name]),
             "dagster/table_name": f"public.{table.name}",
             "dagster/column_schema": dg.TableSchema(
                 columns=[

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping
 from eventflow_pipeline.defs.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.runs import range_tags
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.defs.webinar_metadata import (
@@ -41,7 +42,7 @@ def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata:
         key,
         deps=deps,
         description=description,
-        metadata=metadata,
+        metadata={**metadata, **rules_metadata(description)},
         group_name=GROUP,
         kinds={"postgres", "sql"},
         owners=OWNERS,
