@@ -75,7 +75,7 @@ def test_what_is_not_defined_is_noticed(text: str, undefined: set[str]) -> None:
 
 
 def test_every_path_and_test_it_names_is_there() -> None:
-    named = set(re.findall(r"`([\w./-]+/[\w./-]*)(?:::(\w+))?`", TEXT))
+    named = set(re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:yaml|md))(?:::(\w+))?`", TEXT))
     assert len(named) > 100
     missing = {path for path, _ in named if not (ROOT / path).exists()}
     assert missing == set()
