@@ -2,6 +2,7 @@
 
 The fields are documented in docs/logs.md. Never an e-mail, a phone number, a name, a session id or a form value (S7):
 fields that would hold one are redacted, and so is what looks like one in any text. Writing never raises (F2).
+Our own lines (structlog) and those of Python's logging meet in one formatter.
 """
 
 import json
@@ -51,95 +52,31 @@ def clean(value: Any) -> Any:
     return redact(str(value))
 
 
-def _write(line: str) -> None:
-    with suppress(OSError, ValueError):  # a full disk or a closed pipe must not touch the main flow (F2)
-        stream = _stream()
-        stream.write(line + "\n")
-        stream.flush()
+def _described(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A record of Python's logging, Dagster's included, in the fields of our own lines."""
+    record: logging.LogRecord = event["_record"]
+    meta: Mapping[str, Any] = getattr(record, "dagster_meta", None) or {}
+    tags: Mapping[str, str] = meta.get("job_tags") or {}
+    happened = meta.get("dagster_event")
+    fields = {
+        "event": happened.event_type_value.lower() if happened else "log",
+        "message": meta.get("orig_message") or event["event"],
+        "reason": _reason(record.exc_info[1] if record.exc_info else None, happened),
+        "partition": tags.get(PARTITION)
+        or "..".join(filter(None, (tags.get(RANGE_START), tags.get(RANGE_END))))
+        or None,
+        "run_id": meta.get("run_id"),
+        "job": meta.get("job_name"),
+        "step": meta.get("step_key"),
+        "logger": record.name,
+    }
+    known = {key: value for key, value in fields.items() if value is not None}
+    return {**known, "_record": record, "_from_structlog": False}
 
 
-class _Lines:
-    """What structlog hands its finished lines to."""
-
-    def msg(self, line: str) -> None:
-        _write(line)
-
-    debug = info = warning = error = critical = exception = log = msg
-
-
-def _without_personal_data(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return dict(clean(event))
-
-
-def _quiet_in_commands(_logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    if _answers_on_stdout and method in ("debug", "info"):
-        raise structlog.DropEvent
-    return event
-
-
-def logger(**bound: Any) -> structlog.typing.FilteringBoundLogger:
-    """A logger whose every line carries ``bound``; ``logger().info("event_name", reason=..., client_id=...)``."""
-    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        _Lines(),
-        processors=[
-            _quiet_in_commands,
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_personal_data,
-            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
-        ],
-    )
-    return log.bind(**bound)
-
-
-class JsonFormatter(logging.Formatter):
-    """A record of Python's logging, Dagster's included, as one line of the same schema."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, without the line break."""
-        meta: Mapping[str, Any] = getattr(record, "dagster_meta", None) or {}
-        tags: Mapping[str, str] = meta.get("job_tags") or {}
-        happened = meta.get("dagster_event")
-        fields = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "event": happened.event_type_value.lower() if happened else "log",
-            "message": meta.get("orig_message") or record.getMessage(),
-            "reason": _reason(record, happened),
-            "partition": tags.get(PARTITION)
-            or "..".join(filter(None, (tags.get(RANGE_START), tags.get(RANGE_END))))
-            or None,
-            "run_id": meta.get("run_id"),
-            "job": meta.get("job_name"),
-            "step": meta.get("step_key"),
-            "logger": record.name,
-        }
-        return json.dumps(clean({key: value for key, value in fields.items() if value is not None}), ensure_ascii=False)
-
-
-class JsonHandler(logging.Handler):
-    """Writes records as JSON lines where this process logs; named in dagster.yaml for runs and ticks."""
-
-    def __init__(self, level: int | str = logging.NOTSET) -> None:
-        super().__init__(level)
-        self.setFormatter(JsonFormatter())
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; in a command only warnings and errors."""
-        if _answers_on_stdout and record.levelno < logging.WARNING:
-            return
-        try:
-            _write(self.format(record))
-        except Exception:  # F2: a record that cannot be rendered is worth a line, never a failed run
-            _write(json.dumps({"level": "error", "event": "log_unreadable", "logger": record.name}))
-
-
-def _reason(record: logging.LogRecord, happened: Any) -> str | None:
-    """Type and first line of the error a record carries."""
-    if record.exc_info and record.exc_info[1] is not None:
-        problem = record.exc_info[1]
+def _reason(problem: BaseException | None, happened: Any = None) -> str | None:
+    """Type and first line of an error, or the first line of the one a Dagster event carries."""
+    if problem is not None:
         lines = str(problem).strip().splitlines()
         return f"{type(problem).__name__}: {lines[0] if lines else ''}"
     error = getattr(getattr(happened, "event_specific_data", None), "error", None)
@@ -147,3 +84,69 @@ def _reason(record: logging.LogRecord, happened: Any) -> str | None:
         error = error.cause
     lines = error.message.strip().splitlines() if error is not None else []
     return lines[0] if lines else None
+
+
+def _explained(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An error handed over as ``exc_info`` becomes the reason: a traceback quotes what nobody may read."""
+    given = event.pop("exc_info", None)
+    if given:
+        problem = given if isinstance(given, BaseException) else (given if given is not True else sys.exc_info())[1]
+        event.setdefault("reason", _reason(problem))
+    return event
+
+
+def _finished(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """When it was said, how loudly, and nothing personal."""
+    record: logging.LogRecord = event.pop("_record")
+    del event["_from_structlog"]
+    said = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
+    return {"timestamp": said, **clean(event), "level": record.levelname.lower()}
+
+
+#: Every line of this project, whoever said it, comes out of here: one schema, one redaction.
+FORMATTER = structlog.stdlib.ProcessorFormatter(
+    foreign_pre_chain=[_described],
+    processors=[_finished, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)],
+)
+
+
+class JsonHandler(logging.Handler):
+    """Writes records as JSON lines where this process logs; named in dagster.yaml for runs and ticks."""
+
+    def __init__(self, level: int | str = logging.NOTSET) -> None:
+        super().__init__(level)
+        self.setFormatter(FORMATTER)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; in a command only warnings and errors."""
+        if _answers_on_stdout and record.levelno < logging.WARNING:
+            return
+        try:
+            line = self.format(record)
+        except Exception:  # F2: a record that cannot be rendered is worth a line, never a failed run
+            line = json.dumps({"level": "error", "event": "log_unreadable", "logger": record.name})
+        with suppress(OSError, ValueError):  # a full disk or a closed pipe must not touch the main flow (F2)
+            stream = _stream()
+            stream.write(line + "\n")
+            stream.flush()
+
+
+#: Not one of logging's own tree: nobody's logging configuration reaches it.
+_LINES = logging.Logger("eventflow")
+_LINES.addHandler(JsonHandler())
+
+
+def logger(lines: logging.Logger = _LINES, /, **bound: Any) -> structlog.typing.FilteringBoundLogger:
+    """A logger whose every line carries ``bound``; ``logger().info("event_name", reason=..., client_id=...)``.
+
+    ``lines`` takes them to a ``JsonHandler`` by another way than at once.
+    """
+    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        lines,
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            _explained,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+    )
+    return log.bind(**bound)

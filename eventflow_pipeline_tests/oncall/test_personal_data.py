@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from eventflow_pipeline.defs.check_results import DayResult
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
-from eventflow_pipeline.logs import JsonFormatter, JsonHandler, logger
+from eventflow_pipeline.logs import FORMATTER, JsonHandler, logger
 from eventflow_pipeline.oncall.alerts import tell
 from eventflow_pipeline.oncall.doctor import examine
 from eventflow_pipeline.warehouse.conditions import look
@@ -27,6 +27,7 @@ from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 NAME, EMAIL, PHONE = "Hong Gildong", "gildong.hong@mail.example", "010-9876-5432"
 SECRETS = (NAME, EMAIL, PHONE, "01098765432", "gildong", "9876")
 NOW = datetime.now(UTC)
+TODAY = NOW.date()
 
 
 def _clean(what: str) -> None:
@@ -46,15 +47,45 @@ def test_log_fields(field: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_tracebacks_and_python_logging() -> None:
-    handler = JsonHandler()
-    handler.setFormatter(JsonFormatter())
     try:
         raise ValueError(f"cannot register {EMAIL}\nDETAIL: {NAME}")
     except ValueError as problem:
         record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed for %s", (PHONE,), (ValueError, problem, None))
-    line = json.loads(JsonFormatter().format(record))
+    line = json.loads(FORMATTER.format(record))
     assert line["reason"] == "ValueError: cannot register [redacted]"
     _clean(json.dumps(line))
+
+
+class _Unreadable:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_one_schema_whoever_says_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Our own lines and Python's: the same fields, the same time format, an error cut to what may be read."""
+    python = logging.Logger("library")
+    python.addHandler(JsonHandler())
+    try:
+        raise ValueError(f"cannot register {EMAIL}\nDETAIL: {NAME}")
+    except ValueError as problem:
+        python.exception("failed for %s", PHONE)
+        logger().exception("failed", number=1.5, day=TODAY)
+        logger().error("failed", exc_info=problem)
+        logger().warning("failed", reason="ours", exc_info=(ValueError, problem, None))
+    logger().error("unreadable", what=_Unreadable())
+    python.error("unreadable %s", _Unreadable())
+    out = capsys.readouterr().out
+    _clean(out)
+    said, *ours, unreadable, unreadable_too = (json.loads(line) for line in out.splitlines())
+    assert [line["reason"] for line in (said, *ours)] == ["ValueError: cannot register [redacted]"] * 3 + ["ours"]
+    assert said.keys() == {"timestamp", "level", "event", "message", "reason", "logger"}
+    assert ours[0].keys() == {"timestamp", "level", "event", "reason", "number", "day"}
+    assert (ours[0]["number"], ours[0]["day"]) == (1.5, TODAY.isoformat())
+    assert [line["level"] for line in ours] == ["error", "error", "warning"]
+    for line in (said, *ours):
+        assert datetime.fromisoformat(line["timestamp"]).utcoffset() == timedelta()
+        assert len(line["timestamp"]) == len("2026-11-24T07:00:00.123456+00:00")
+    assert unreadable["event"] == unreadable_too["event"] == "log_unreadable"
 
 
 @pytest.mark.parametrize(
