@@ -1,53 +1,75 @@
 """Structured log lines that cost the request nothing (F2): a thread writes them; a full backlog drops and counts."""
 
+import logging
 import queue
 import threading
-from contextlib import suppress
+from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
-from eventflow_pipeline.logs import logger
+from eventflow_pipeline.logs import JsonHandler, logger
 
-_BACKLOG = 10_000
+BACKLOG = 10_000
+_CLOSE_SECONDS = 2
+
+
+class _Backlog(QueueHandler):
+    """Hands records over as they are, to be rendered by the thread; what does not fit is dropped and counted."""
+
+    def __init__(self) -> None:
+        # Bounded here and not by the queue: what ends the thread must always find room.
+        self.waiting: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+        self.dropped = 0
+        super().__init__(self.waiting)
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if self.waiting.qsize() >= BACKLOG:
+            self.dropped += 1
+        else:
+            self.waiting.put(record)
+
+
+class _Writer(QueueListener):
+    """Writes what the backlog holds, and how much it did not, as soon as it is through."""
+
+    def __init__(self, backlog: _Backlog) -> None:
+        super().__init__(backlog.waiting, JsonHandler())
+        self._backlog = backlog
+
+    def handle(self, record: logging.LogRecord) -> None:
+        super().handle(record)
+        if self._backlog.waiting.empty():
+            self._say_dropped()
+
+    def stop(self) -> None:
+        super().stop()
+        self._say_dropped()
+
+    def _say_dropped(self) -> None:
+        if self._backlog.dropped:
+            dropped, self._backlog.dropped = self._backlog.dropped, 0
+            logger(component="capture").warning("log_lines_dropped", count=dropped)
 
 
 class LogLines:
     """``write(event, ...)`` never blocks and never raises; ``close`` writes what is left."""
 
     def __init__(self) -> None:
-        self._lines: queue.Queue[tuple[str, str, dict[str, Any]] | None] = queue.Queue(_BACKLOG)
-        self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name="log-lines", daemon=True)
-        self._thread.start()
+        backlog = _Backlog()
+        lines = logging.Logger("eventflow.capture")
+        lines.addHandler(backlog)
+        self._log = logger(lines, component="capture")
+        self._writer = _Writer(backlog)
+        self._writer.start()
 
     def write(self, level: str, event: str, **fields: Any) -> None:
         """Hand one line over; ``level`` is info, warning or error."""
-        try:
-            self._lines.put_nowait((level, event, fields))
-        except queue.Full:
-            self._dropped += 1
+        getattr(self._log, level)(event, **fields)
 
     def close(self) -> None:
         """Write what is left, for at most two seconds."""
-        try:
-            self._lines.put(None, timeout=1)
-        except queue.Full:
-            return
-        self._thread.join(2)
-
-    def _run(self) -> None:
-        log = logger(component="capture")
-        while (line := self._lines.get()) is not None:
-            level, event, fields = line
-            try:
-                getattr(log, level)(event, **fields)
-                if self._lines.empty():
-                    self._count(log)
-            except (OSError, ValueError):
-                continue  # stdout is gone: nothing can be said, and nothing must break
-        with suppress(OSError, ValueError):
-            self._count(log)
-
-    def _count(self, log: Any) -> None:
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            log.warning("log_lines_dropped", count=dropped)
+        stopping = threading.Thread(target=self._writer.stop, name="log-lines-stop", daemon=True)
+        stopping.start()
+        stopping.join(_CLOSE_SECONDS)
