@@ -93,7 +93,7 @@ def materialize(
         dg.DagsterInstance.get() as instance,
         day_progress(engine, span, started, expected=len(days), enabled=show_progress),
     ):
-        for part in sorted((p for r in ranges for p in _parts(r, settings.days_per_run)), reverse=True):
+        for part in sorted((p for r in ranges for p in r.chunks(settings.days_per_run)), reverse=True):
             result = job.execute_in_process(
                 instance=instance,
                 tags={**tags, **range_tags(part)},
@@ -104,13 +104,6 @@ def materialize(
     computed = computed_days(engine, span)
     done = {day for day in days if day in computed and computed[day] >= started}
     return BackfillReport(tuple(sorted(done)), tuple(day for day in sorted(days) if day not in done), tuple(runs))
-
-
-def _parts(days: DayRange, size: int | None) -> list[DayRange]:
-    everything = list(days)
-    step = size or len(everything)
-    parts = [everything[n : n + step] for n in range(0, len(everything), step)]
-    return [DayRange(part[0], part[-1]) for part in parts]
 
 
 @contextmanager

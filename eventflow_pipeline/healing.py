@@ -36,7 +36,7 @@ def run_heal(
     dry_run: bool = False,
     show_progress: bool = True,
 ) -> HealReport:
-    """One full pass over all days, then one Dagster run per contiguous range of changed days.
+    """One full pass over all days, then Dagster runs for the contiguous ranges of changed days.
 
     ``accept`` also applies what the guard against mass loss holds; ``reason`` and ``author`` go into the ledger.
     """

@@ -33,8 +33,8 @@ def packaged(name: str) -> Path:
 def environment(*, dagster: bool = False) -> Iterator[Settings]:
     """Settings with every address filled in; the embedded server runs meanwhile where one is unset.
 
-    With ``dagster`` also ``DAGSTER_POSTGRES_URL`` and ``DAGSTER_HOME`` are set. A calendar setting nobody made
-    follows the database, so that commands agree with what was built. Raises UserError.
+    With ``dagster`` also ``DAGSTER_POSTGRES_URL``, ``DAGSTER_HOME`` and Dagster's size of batches are set. A calendar
+    setting nobody made follows the database, so that commands agree with what was built. Raises UserError.
     """
     settings = load_settings()
     server: EmbeddedServer | None = None
@@ -47,6 +47,8 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
         if server and needs_dagster:
             os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
         if dagster:
+            # Events of a range are handed to the storage 200 at a time.
+            os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "200")
             _require_dagster_database()
             _ensure_dagster_home(settings.home)
         _follow_stored_calendar(settings)

@@ -39,8 +39,10 @@ class Settings(BaseSettings):
     start_date: date = Field(date(2025, 1, 1), description="First daily partition, a local date.")
     home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
     parallel_days: int = Field(2, ge=1, le=32, description="Days a run replaces at once, one connection each.")
-    days_per_run: int | None = Field(
-        None, ge=1, description="Days of a backfill that go into one run. Unset: the whole range."
+    days_per_run: int = Field(
+        90,
+        ge=1,
+        description="Most days that go into one run, of backfills as of heals: longer ranges are several runs.",
     )
     statement_timeout_seconds: int = Field(600, ge=1, description="Longest a single statement may take.")
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")

@@ -23,8 +23,6 @@ _JSON_LINES = ("--log-format", "json")
 _READY_SECONDS = 90
 _STOP_SECONDS = 15
 _ENVIRONMENT = {
-    # Events of a range are written 200 at a time; one by one a year of days takes minutes.
-    "DAGSTER_EVENT_BATCH_SIZE": "200",
     # The hourly sweep compares months of facts while its schedule is evaluated.
     "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "300",
     "PYTHONWARNINGS": "ignore",

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.marketing import QUALITY, bucket_key, daily_backfill_policy
-from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.marketing import QUALITY, bucket_key
+from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.sources import OWNERS, source_key
@@ -79,7 +79,7 @@ def _numbers(row: Indicators) -> dict[str, Any]:
         *(source_key(t) for t in ("event_access_logs", "event_survey_entries", "event_survey_campaigns")),
     ],
     partitions_def=DAILY,
-    backfill_policy=daily_backfill_policy(),
+    backfill_policy=DAYS_PER_RUN,
     group_name=GROUP,
     kinds={"postgres", "sql"},
     owners=OWNERS,

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.run_tags import request_of
@@ -19,7 +19,6 @@ from eventflow_pipeline.defs.table_metadata import (
     session_days_metadata,
 )
 from eventflow_pipeline.domain.grains import GRAINS, Grain
-from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.bridge_pruning import prune_bridge
 from eventflow_pipeline.warehouse.day_replacement import DayTotals
 from eventflow_pipeline.warehouse.definition import DEFINITION_VERSION
@@ -96,12 +95,6 @@ _HOURS = _spec(
 )
 
 
-def daily_backfill_policy() -> dg.BackfillPolicy:
-    """EVENTFLOW_DAYS_PER_RUN days a run; every daily asset must have the same."""
-    days = load_settings().days_per_run
-    return dg.BackfillPolicy.multi_run(days) if days else dg.BackfillPolicy.single_run()
-
-
 def _day_metadata(totals: DayTotals) -> dict[str, Any]:
     """Numbers of one day that every asset of the step shows; Dagster plots them by partition."""
     numbers: dict[str, Any] = {
@@ -133,7 +126,7 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 @dg.multi_asset(
     name="replace_days",
     specs=[_BRIDGE, *_BUCKETS.values(), _HOURS],
-    backfill_policy=daily_backfill_policy(),
+    backfill_policy=DAYS_PER_RUN,
     pool="facts",
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:

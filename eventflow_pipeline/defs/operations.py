@@ -58,6 +58,7 @@ def _plan(
         recent_from=today(settings.zone, now) - timedelta(days=settings.lookback_days),
         retry=timedelta(seconds=settings.heal_retry_seconds),
         attempts=settings.heal_attempts,
+        days_per_run=settings.days_per_run,
     )
     running = running_ranges(instance, engine, [day.day for day in changed])
     return plan_repairs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
@@ -89,7 +90,8 @@ def _found(detection: Detection) -> str:
     minimum_interval_seconds=_SETTINGS.detection_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
-    "from; ask for one run per contiguous range of changed days, and for none when nothing changed.",
+    "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
+    "changed.",
 )
 def heal_changed_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One look: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""

@@ -1,4 +1,4 @@
-"""The one partitions definition every daily asset shares."""
+"""What every daily asset shares: its partitions, and how many of them a run of a backfill has."""
 
 import dagster as dg
 
@@ -17,3 +17,5 @@ def daily_partitions() -> dg.DailyPartitionsDefinition:
 
 
 DAILY = daily_partitions()
+#: One policy for all of them, or Dagster gives assets that depend on each other runs of their own.
+DAYS_PER_RUN = dg.BackfillPolicy.multi_run(load_settings().days_per_run)

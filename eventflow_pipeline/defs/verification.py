@@ -8,8 +8,8 @@ import dagster as dg
 from eventflow_pipeline.defs.check_results import Results, record, run_days
 from eventflow_pipeline.defs.dagster_private import planned_in
 from eventflow_pipeline.defs.indicators import GROUP, quality_daily
-from eventflow_pipeline.defs.marketing import ASSET_KEYS, QUALITY, daily_backfill_policy
-from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.marketing import ASSET_KEYS, QUALITY
+from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, parity, quality
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.runs import HISTORY, range_tags
@@ -27,7 +27,7 @@ _SETTINGS = load_settings()
     key="verified_days",
     deps=[*ASSET_KEYS, QUALITY],
     partitions_def=DAILY,
-    backfill_policy=daily_backfill_policy(),
+    backfill_policy=DAYS_PER_RUN,
     group_name=GROUP,
     kinds={"postgres"},
     owners=OWNERS,

@@ -8,7 +8,7 @@ import dagster as dg
 from sqlalchemy import RowMapping
 
 from eventflow_pipeline.defs.check_results import DayResult, report, run_days
-from eventflow_pipeline.defs.partitions import DAILY
+from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.runs import range_tags
@@ -75,7 +75,7 @@ _DAILY = _spec(
 @dg.multi_asset(
     name="replace_webinar_days",
     specs=[_FIVE_MINUTES, _DAILY],
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=DAYS_PER_RUN,
     pool="facts",
 )
 def webinar_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:

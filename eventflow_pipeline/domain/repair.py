@@ -1,4 +1,5 @@
-"""Which runs to ask for when days have changed: one per contiguous range, none twice, a failing one ever later."""
+"""Which runs to ask for when days have changed: one per contiguous range, or several when it is long; none twice, a
+failing one ever later."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,11 +44,13 @@ class FailedRange:
 class RepairLimits:
     """``recent_from``: days from here on are never kept waiting behind somebody's queued backfill. ``retry``: pause
     after a first failure, doubled by each further one. ``attempts``: failures within a day after which a range is
-    left alone until older failures are a day old. ``most``: automatic runs in work or waiting at once."""
+    left alone until older failures are a day old. ``days_per_run``: most days of a run. ``most``: automatic runs in
+    work or waiting at once."""
 
     recent_from: date
     retry: timedelta
     attempts: int
+    days_per_run: int
     most: int = 10
 
 
@@ -90,7 +93,7 @@ def plan_repairs(
             kept.setdefault(f"{len(failures)} runs failed, not again until {until}", []).append(day.day)
             continue
         due[day.day] = f"{day.since.isoformat()}/{len(failures)}"
-    ranges = contiguous(due)[::-1]
+    ranges = [part for days in contiguous(due) for part in days.chunks(limits.days_per_run)][::-1]
     room = max(0, limits.most - sum(run.automatic for run in running))
     if later := ranges[room:]:
         kept[f"{limits.most} automatic runs are enough at once"] = [day for days in later for day in days]

@@ -102,5 +102,33 @@ def test_reexecuting_from_failure_runs_only_what_is_left(
     assert reasons == [{"reason": "backfill: EF-9"}]
 
 
+@pytest.mark.slow
+def test_a_long_range_is_several_runs_each_of_every_asset(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """What *Materialize all*, All, Launch asks for."""
+    monkeypatch.setenv("EVENTFLOW_DAYS_PER_RUN", "2")
+    interface: Interface = request.getfixturevalue("interface")
+    defs: dg.Definitions = request.getfixturevalue("defs")
+    graph = defs.resolve_asset_graph()
+    everything = {key for key in graph.materializable_asset_keys if graph.get(key).is_partitioned}
+    backfill = interface.launch(
+        LAUNCH_BACKFILL,
+        {
+            "assetSelection": [{"path": list(key.path)} for key in sorted(everything)],
+            "partitionNames": [f"2024-03-0{day}" for day in range(1, 6)],
+            "title": "everything",
+        },
+    )
+    status, runs = interface.finish(backfill)
+    assert status == "COMPLETED_SUCCESS"
+    assert sorted(map(_range, runs)) == [
+        ("2024-03-01", "2024-03-02"),
+        ("2024-03-03", "2024-03-04"),
+        ("2024-03-05", "2024-03-05"),
+    ]
+    assert all(run.asset_selection == everything for run in runs)
+
+
 def _range(run: dg.DagsterRun) -> tuple[str, str]:
     return run.tags["dagster/asset_partition_range_start"], run.tags["dagster/asset_partition_range_end"]

@@ -2,6 +2,7 @@
 
 import inspect
 import multiprocessing
+import os
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -25,6 +27,7 @@ from sqlalchemy.exc import OperationalError
 from eventflow_pipeline.dagster_storage import BatchedEventLogStorage
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
+from eventflow_pipeline.local import environment
 from eventflow_pipeline_tests.databases import Database, Databases
 from eventflow_pipeline_tests.defs.dagster_events import OTHER, RUN, dependent, entry, every_kind, materialized
 from eventflow_pipeline_tests.defs.jobs import run_days
@@ -401,3 +404,25 @@ def test_private_parts_of_dagster_are_as_they_were_read() -> None:
         "evaluation_event_timestamp", "evaluation_event_storage_id", "materialization_event_storage_id",
         "create_timestamp",
     }  # fmt: skip
+
+
+def test_commands_hand_events_on_in_batches(
+    database: Database, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless somebody chose otherwise: also with a storage of Dagster's own, which else writes them one by one."""
+    storage = databases.create()
+    for name, value in {
+        "EVENTFLOW_DATABASE_URL": database.url,
+        "DAGSTER_POSTGRES_URL": databases.url(storage),
+        "DAGSTER_HOME": str(tmp_path),
+        "EVENTFLOW_TIMEZONE": "Asia/Seoul",
+        "EVENTFLOW_START_DATE": "2024-01-01",
+        "DAGSTER_EVENT_BATCH_SIZE": "7",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with environment(dagster=True):
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == "7"
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE")
+    with environment(dagster=True):
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == "200"
+    databases.drop(storage)

@@ -6,7 +6,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.repair import ChangedDay, FailedRange, RepairLimits, RunningRange, plan_repairs
 
 NOW = datetime(2024, 3, 20, 3, tzinfo=UTC)
-LIMITS = RepairLimits(recent_from=date(2024, 3, 17), retry=timedelta(minutes=1), attempts=4)
+LIMITS = RepairLimits(recent_from=date(2024, 3, 17), retry=timedelta(minutes=1), attempts=4, days_per_run=90)
 
 
 def _day(day: int, **known: object) -> ChangedDay:
@@ -24,6 +24,23 @@ def _asked(*changed: ChangedDay, running: tuple[RunningRange, ...] = (), failed:
 def test_one_run_for_each_contiguous_range_newest_first() -> None:
     assert _asked(_day(3), _day(20), _day(4), _day(19), _day(8)) == [_range(19, 20), _range(8, 8), _range(3, 4)]
     assert _asked() == []
+
+
+def test_a_long_range_is_several_runs_of_which_only_so_many_are_asked_for_at_once() -> None:
+    """As a rule for every day does that somebody adds: newest days first, and none in one run with 1,100 others."""
+    first = date(2021, 3, 17)
+    changed = [ChangedDay(first + timedelta(days=n), NOW) for n in range(1100)]
+    plan = plan_repairs(changed, [], [], NOW, LIMITS)
+    asked = [repair.days for repair in plan.repairs]
+    assert asked == sorted(asked, reverse=True)
+    assert max(map(len, asked)) == 90
+    assert asked[0].last == changed[-1].day
+    assert len(asked) == LIMITS.most
+    running = [RunningRange(str(n), days, waiting=True, automatic=True) for n, days in enumerate(asked)]
+    assert plan_repairs(changed, running, [], NOW, LIMITS).repairs == ()
+    later = plan_repairs(changed, running[:2], [], NOW, LIMITS).repairs
+    assert len(later) == LIMITS.most - 2
+    assert later[0].days.last == asked[2].last, "what the two that are left will compute is not asked for again"
 
 
 def test_a_day_that_a_run_will_still_compute_is_not_asked_for_again() -> None:
