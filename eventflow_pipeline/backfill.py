@@ -18,8 +18,7 @@ from rich.progress import (
 )
 from sqlalchemy import Engine
 
-from eventflow_pipeline.domain.days import DayRange, today
-from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.migrations import require_calendar
@@ -33,22 +32,6 @@ class BackfillReport:
     done: tuple[date, ...]
     failed: tuple[date, ...]
     runs: tuple[str, ...]
-
-
-def checked_range(settings: Settings, first: date, last: date | None) -> DayRange:
-    """The inclusive range ``first..last`` (default: today), which must lie between first partition and today.
-
-    Raises UserError naming what is wrong and the nearest valid date.
-    """
-    newest = today(settings.zone)
-    last = last or newest
-    if first > last:
-        raise UserError(f"The range {first}..{last} is reversed: give the earlier date to --from.")
-    if first < settings.start_date:
-        raise UserError(f"{first} is before the first partition: begin at {settings.start_date} or later.")
-    if last > newest:
-        raise UserError(f"{last} is in the future: end at {newest} (today in {settings.timezone}) or earlier.")
-    return DayRange(first, last)
 
 
 def run_backfill(

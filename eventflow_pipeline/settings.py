@@ -36,7 +36,9 @@ class Settings(BaseSettings):
         None, description="Facts and buckets: any Postgres 15 or later. Unset: a server of the project's own."
     )
     timezone: str = Field("Asia/Seoul", description="Zone of the business day (T1), an IANA name.")
-    start_date: date = Field(date(2025, 1, 1), description="First daily partition, a local date.")
+    start_date: date = Field(
+        date(2025, 1, 1), ge=date(1970, 1, 1), le=date(2999, 12, 31), description="First daily partition, a local date."
+    )
     home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
     parallel_days: int = Field(2, ge=1, le=32, description="Days a run replaces at once, one connection each.")
     days_per_run: int = Field(

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from eventflow_pipeline.cli.app import asked_range
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.stack import free_port
 from eventflow_pipeline.warehouse.engine import connect
 from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
@@ -225,3 +228,36 @@ def test_settings_shows_what_is_in_force_and_no_secret(eventflow: Eventflow) -> 
 def test_the_page_of_settings_is_what_the_command_prints(eventflow: Eventflow) -> None:
     page = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
     assert eventflow("settings", "--markdown").stdout == page.read_text(), "eventflow settings --markdown"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sentence"),
+    [
+        ("0001-01-01", None, "0001-01-01 is before the first partition: give 2010-01-01 or later."),
+        ("2010-01-01", "9999-12-31", f"9999-12-31 is in the future: give {TODAY} (today in Asia/Seoul) or earlier."),
+        ("2020-01-02", "2020-01-01", "The range 2020-01-02..2020-01-01 is reversed: give the earlier date to --from."),
+        ("2010-01-01", "2020-01-09", "The range 2010-01-01..2020-01-09 has 3,661 days: ask for at most 3,660 at once."),
+        ("-infinity", None, "--from '-infinity' is not a date: write it as YYYY-MM-DD."),
+        ("294276-01-01", None, "--from '294276-01-01' is not a date: write it as YYYY-MM-DD."),
+    ],
+)
+def test_a_range_that_nobody_can_mean_is_refused(first: str, last: str | None, sentence: str) -> None:
+    settings = Settings(start_date=date(2010, 1, 1))
+    with pytest.raises(UserError) as refusal:
+        asked_range(settings, first, last)
+    assert str(refusal.value) == sentence
+
+
+def test_every_command_with_dates_refuses_them_in_one_sentence(
+    eventflow: Eventflow, database: Database, tmp_path: Path
+) -> None:
+    long = ("--from", "2010-01-01", "--to", "2025-01-01")
+    out = str(tmp_path / "r.csv")
+    for command in (("verify",), ("backfill",), ("report", "--client", "unknown", "--out", out)):
+        done = eventflow(*command, *long, EVENTFLOW_START_DATE="2010-01-01")
+        refused(done, "has 5,480 days: ask for at most 3,660 at once.")
+    for day, named in (("0001-01-01", "before the first partition"), ("9999-12-31", "is in the future")):
+        refused(eventflow("explain", "--client", "unknown", "--date", day), named)
+    name = str(make_url(database.url).database)
+    refused(eventflow("sample", "--database", name, "--days", "999999999"), "at most 3,660 days")
+    refused(eventflow("migrate", EVENTFLOW_START_DATE="0001-01-01"), "EVENTFLOW_START_DATE")

@@ -3,13 +3,17 @@
 import getpass
 import json
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 from rich.console import Console
 
+from eventflow_pipeline.domain.days import LONGEST_RANGE, DayRange, today
 from eventflow_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from eventflow_pipeline.settings import Settings
 
 #: In the order ``--help`` lists them: looking around, building, every day, being on call, the rest.
 _ORDER = (
@@ -40,12 +44,32 @@ Author = Annotated[
 ]
 
 
-def parse_day(option: str, value: str) -> date:
-    """The local date given to ``option``. Raises UserError when it is none."""
+def asked_day(settings: "Settings", option: str, value: str) -> date:
+    """The local date given to ``option``, which must lie between the first partition and today.
+
+    Raises UserError naming what is wrong and the nearest valid date.
+    """
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError as problem:
         raise UserError(f"{option} {value!r} is not a date: write it as YYYY-MM-DD.") from problem
+    if day < settings.start_date:
+        raise UserError(f"{day} is before the first partition: give {settings.start_date} or later.")
+    if day > (newest := today(settings.zone)):
+        raise UserError(f"{day} is in the future: give {newest} (today in {settings.timezone}) or earlier.")
+    return day
+
+
+def asked_range(settings: "Settings", first: str, last: str | None) -> DayRange:
+    """The inclusive range given to ``--from`` and ``--to`` (default: today). Raises UserError as ``asked_day``."""
+    begin = asked_day(settings, "--from", first)
+    end = asked_day(settings, "--to", last) if last else today(settings.zone)
+    if begin > end:
+        raise UserError(f"The range {begin}..{end} is reversed: give the earlier date to --from.")
+    days = DayRange(begin, end)
+    if len(days) > LONGEST_RANGE:
+        raise UserError(f"The range {days} has {len(days):,} days: ask for at most {LONGEST_RANGE:,} at once.")
+    return days
 
 
 def answer(as_json: bool, data: dict[str, Any], text: str) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app, parse_day
+from eventflow_pipeline.cli.app import Json, answer, app, asked_range
 
 
 @app.command()
@@ -28,9 +28,9 @@ def backfill(
     from eventflow_pipeline.local import environment
 
     with environment(dagster=True) as settings:
-        from eventflow_pipeline.backfill import checked_range, run_backfill
+        from eventflow_pipeline.backfill import run_backfill
 
-        days = checked_range(settings, parse_day("--from", first), parse_day("--to", last) if last else None)
+        days = asked_range(settings, first, last)
         report = run_backfill(settings, days, ticket=ticket, show_progress=not as_json)
     answer(
         as_json,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app, parse_day
+from eventflow_pipeline.cli.app import Json, answer, app, asked_day
 from eventflow_pipeline.errors import UserError
 
 
@@ -86,7 +86,7 @@ def explain(
     with environment() as settings:
         engine = pipeline_engine(settings)
         chosen = _uuid("--campaign", campaign) if campaign else None
-        found = explain_day(engine, settings, client, parse_day("--date", day), chosen)
+        found = explain_day(engine, settings, client, asked_day(settings, "--date", day), chosen)
         engine.dispose()
     if as_json:
         answer(True, found.as_json(), "")

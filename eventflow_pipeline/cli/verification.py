@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Author, Json, answer, app, errors, login_name, parse_day
+from eventflow_pipeline.cli.app import Author, Json, answer, app, asked_range, errors, login_name
 
 First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
 _SHOWN = 200
@@ -29,7 +29,6 @@ def verify(
     named as stale, days never computed as missing; neither is wrong. Nothing is written without --repair. Exit
     status 1 when anything differs, also when it was repaired.
     """
-    from eventflow_pipeline.backfill import checked_range
     from eventflow_pipeline.local import environment
     from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
     from eventflow_pipeline.warehouse.explanations import find_client
@@ -39,7 +38,7 @@ def verify(
     from eventflow_pipeline.warehouse.parity_repair import repair as rebuild
 
     with environment() as settings:
-        days = checked_range(settings, parse_day("--from", first), parse_day("--to", last) if last else None)
+        days = asked_range(settings, first, last)
         engine = pipeline_engine(settings)
         with connect(engine) as connection:
             require_calendar(connection, settings)
@@ -97,7 +96,6 @@ def report(
     links). Days not computed are an error, not 0. The file is read back before it takes its place: exit status 1, and
     nothing written, when it does not hold what it should.
     """
-    from eventflow_pipeline.backfill import checked_range
     from eventflow_pipeline.local import environment
     from eventflow_pipeline.settlement_report import UnreadableReport, write_report
     from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
@@ -105,7 +103,7 @@ def report(
     from eventflow_pipeline.warehouse.settlement import settle_client
 
     with environment() as settings:
-        days = checked_range(settings, parse_day("--from", first), parse_day("--to", last))
+        days = asked_range(settings, first, last)
         engine = pipeline_engine(settings)
         with connect(engine) as connection:
             require_calendar(connection, settings)

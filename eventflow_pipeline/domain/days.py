@@ -7,6 +7,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _TICK = timedelta(microseconds=1)
+#: Most days that are asked for at once; stats.require_bounds says the same.
+LONGEST_RANGE = 3_660
 
 
 def local_date(instant: datetime, zone: ZoneInfo) -> date:

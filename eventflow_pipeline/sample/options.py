@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from eventflow_pipeline.domain.days import LONGEST_RANGE
 from eventflow_pipeline.errors import UserError
 
 #: Smallest value of each count with which every trap still has a place of its own.
@@ -40,6 +41,8 @@ class SampleOptions:
         for name, smallest in SMALLEST.items():
             if getattr(self, name) < smallest:
                 raise SampleRefused(f"A sample needs {name} of at least {smallest}: raise it.")
+        if self.days > LONGEST_RANGE:
+            raise SampleRefused(f"A sample has at most {LONGEST_RANGE:,} days: ask for fewer.")
         if self.campaigns < 2 * self.clients:
             raise SampleRefused(f"{self.clients} clients need at least {2 * self.clients} campaigns: add some.")
         if self.now is not None and self.now.utcoffset() is None:

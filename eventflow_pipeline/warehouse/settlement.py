@@ -70,7 +70,7 @@ def _rows(connection: Connection, name: str, asked: Mapping[str, Any]) -> list[R
 
 
 def _explained(refused: DBAPIError) -> Exception:
-    """A refusal of the reads (ST001 to ST006) as the sentence a user is meant to read; anything else as it is."""
+    """A refusal of the reads (ST001 to ST009) as the sentence a user is meant to read; anything else as it is."""
     diagnosis = getattr(refused.orig, "diag", None)
     if diagnosis is None or not str(diagnosis.sqlstate).startswith("ST"):
         return refused

@@ -80,17 +80,43 @@ $$;
 comment on function stats.range_rows(text, date, date, uuid, uuid[]) is
     'What range_summary returns, without any check: days not computed count nothing, and p_readable (NULL: all) is believed. For functions that have checked.';
 
-create or replace function stats.require_dates(p_from date, p_to date) returns void
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+create or replace function stats.today() returns date
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select (now() at time zone c.time_zone)::date from stats.calendar c $$;
+comment on function stats.today() is 'The current business day (T1).';
+
+create or replace function stats.require_bounds(p_from date, p_to date) returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
-declare
-    longest integer;
 begin
     if p_from is null or p_to is null or p_from > p_to or not isfinite(p_from) or not isfinite(p_to) then
         raise exception using errcode = 'ST002',
             message = format('the range %s..%s is reversed or has no end', p_from, p_to),
             hint = 'Give two inclusive local dates, the earlier one first.';
     end if;
+    if p_from < '0001-01-01' or p_to > '9999-12-31' then
+        raise exception using errcode = 'ST009',
+            message = format('the range %s..%s leaves the calendar', p_from, p_to),
+            hint = 'Give dates of the years 1 to 9999.';
+    end if;
+    -- As many days as anybody reports on; what is asked costs work and memory by the day.
+    if p_to - p_from >= 3660 then
+        raise exception using errcode = 'ST008',
+            message = format('the range %s..%s is longer than 3,660 days', p_from, p_to),
+            hint = 'Ask for at most 3,660 days at once.';
+    end if;
+end
+$$;
+comment on function stats.require_bounds(date, date) is
+    'Raises ST002 (reversed range, or without an end), ST009 (a date outside the years 1 to 9999) or ST008 (more than 3,660 days); otherwise returns. Before anything is counted or listed by the day.';
+
+create or replace function stats.require_dates(p_from date, p_to date) returns void
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    longest integer;
+begin
+    perform stats.require_bounds(p_from, p_to);
     select c.bridge_days into longest from stats.calendar c;
     if p_to - p_from >= longest then
         raise exception using errcode = 'ST005',
@@ -100,18 +126,19 @@ begin
 end
 $$;
 comment on function stats.require_dates(date, date) is
-    'Raises ST002 (reversed range) or ST005 (longer than a pruned bridge allows, M6); otherwise returns.';
+    'Raises ST002, ST008, ST009 (see require_bounds) or ST005 (longer than a pruned bridge allows, M6); otherwise returns.';
 
 create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     first_partition date := (select c.first_partition from stats.calendar c);
+    today date := stats.today();
     missing date;
 begin
     if not exists (select from stats.grain g where g.name = p_grain) or p_grain is null then
         raise exception using errcode = 'ST001',
-            message = format('there is no grain %L', p_grain),
+            message = format('there is no grain %L', left(p_grain, 100)),
             hint = (select 'Use one of ' || string_agg(g.name, ', ' order by g.position) || '.' from stats.grain g);
     end if;
     perform stats.require_dates(p_from, p_to);
@@ -120,21 +147,36 @@ begin
             message = format('the range %s..%s begins before the first partition %s', p_from, p_to, first_partition),
             hint = 'Ask from the first partition on, or rebuild with an earlier EVENTFLOW_START_DATE.';
     end if;
-    select days.day::date into missing
-    from generate_series(p_from, p_to, interval '1 day') as days (day)
-    left join stats.partition_state s on s.bucket_date = days.day::date
-    where s.bucket_date is null or not p_grain = any (s.grains)
-    order by days.day
-    limit 1;
-    if missing is not null then
+    -- Counting is what every reader waits for; which day is missing is looked for only where one is.
+    if (select count(*) from stats.partition_state s
+        where s.bucket_date between p_from and p_to and p_grain = any (s.grains)) <= p_to - p_from
+    then
+        -- The first day, or the first after a computed one, that is not computed itself.
+        select min(d.day) into missing
+        from (
+            select p_from as day
+            union all
+            select s.bucket_date + 1
+            from stats.partition_state s
+            where s.bucket_date between p_from and p_to - 1 and p_grain = any (s.grains)
+        ) d
+        where not exists (
+            select from stats.partition_state n where n.bucket_date = d.day and p_grain = any (n.grains)
+        );
         raise exception using errcode = 'ST004',
             message = format('the day %s is not computed for the grain %s', missing, p_grain),
-            hint = format('Materialize it: eventflow backfill --from %s --to %s', missing, p_to);
+            hint = case
+                when missing > today then format('It has not come yet: end the range at %s.', today)
+                when p_to > today then format(
+                    'Materialize what there is, eventflow backfill --from %s --to %s, and end the range at %s.',
+                    missing, today, today)
+                else format('Materialize it: eventflow backfill --from %s --to %s', missing, p_to)
+            end;
     end if;
 end
 $$;
 comment on function stats.require_range(text, date, date) is
-    'Raises ST001 (unknown grain), ST002 (reversed range), ST003 (before the first partition), ST005 (longer than a pruned bridge allows) or ST004 (a day not computed for the grain); otherwise returns.';
+    'Raises ST001 (unknown grain), ST002, ST008, ST009, ST005 (see require_dates), ST003 (before the first partition) or ST004 (a day not computed for the grain, such as one that has not come yet); otherwise returns.';
 
 create or replace function stats.require_grain_reader(p_grain text, p_client_id uuid, p_readable uuid[]) returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -176,7 +218,7 @@ begin
 end
 $$;
 comment on function stats.range_summary(text, date, date, uuid) is
-    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST005 (see require_range), ST006 (a client of a grain that has none). [readers]';
+    'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST005, ST008, ST009 (see require_range), ST006 (a client of a grain that has none). [readers]';
 
 create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
@@ -233,13 +275,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- Days still to come are not missing.
     select min(s.computed_at),
-           count(s.bucket_date) = count(days.day) and p_from >= (select c.first_partition from stats.calendar c)
-    from generate_series(
-        p_from,
-        least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)),
-        interval '1 day'
-    ) as days (day)
-    left join stats.partition_state s on s.bucket_date = days.day::date
+           count(s.computed_at) = case when p_from <= min(b.last_day) then min(b.last_day) - p_from + 1 else 0 end
+           and p_from >= min(b.first_partition)
+    from (select c.first_partition, least(p_to, stats.today()) as last_day from stats.calendar c) b
+    left join stats.partition_state s
+        on p_from >= b.first_partition and s.bucket_date between p_from and b.last_day
 $$;
 comment on function stats.range_state(date, date) is
     'as_of: the oldest time a day of the range was computed; complete: every day of it up to today is computed.';
@@ -249,7 +289,8 @@ declare
     checked text;
 begin
     foreach checked in array array[
-        'range_rows(text, date, date, uuid, uuid[])', 'require_dates(date, date)', 'require_range(text, date, date)',
+        'today()', 'range_rows(text, date, date, uuid, uuid[])', 'require_bounds(date, date)', 'require_dates(date, date)',
+        'require_range(text, date, date)',
         'require_grain_reader(text, uuid, uuid[])', 'range_summary(text, date, date, uuid)',
         'daily_series(text, date, date, uuid)', 'range_state(date, date)'
     ] loop

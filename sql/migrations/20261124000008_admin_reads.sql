@@ -39,7 +39,7 @@ end
 $$;
 
 create or replace function stats.screen_range(p_client_id uuid, p_from_date date, p_to_date date)
-returns table (readable uuid[], as_of timestamptz, complete boolean)
+returns table (readable uuid[], as_of timestamptz, complete boolean, first_day date, last_day date)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -50,11 +50,18 @@ begin
     end if;
     perform stats.require_dates(p_from_date, p_to_date);
     select s.as_of, s.complete into as_of, complete from stats.range_state(p_from_date, p_to_date) s;
+    -- What there can be numbers of: a screen asks for "this month" or for all there is.
+    select d.first_day, d.last_day into first_day, last_day
+    from (
+        select greatest(p_from_date, c.first_partition) as first_day, least(p_to_date, stats.today()) as last_day
+        from stats.calendar c
+    ) d
+    where d.first_day <= d.last_day;
     return next;
 end
 $$;
 comment on function stats.screen_range(uuid, date, date) is
-    'Checks a screen''s caller and range; gives as_of and complete. A day not computed makes a screen incomplete, not an error. Raises 42501, ST002 or ST005.';
+    'Checks a screen''s caller and range; gives as_of, complete, and the days it covers: from the first partition at the earliest to today at the latest, NULL when that leaves none. A day not computed makes a screen incomplete, not an error; so does a beginning before the first partition. Raises 42501, ST002, ST005, ST008 or ST009.';
 
 create or replace function stats.screen_days(p_from_date date, p_to_date date)
 returns table (day date, computed boolean)
@@ -81,6 +88,8 @@ declare
     answer jsonb;
 begin
     select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
+    p_from_date := screen.first_day;
+    p_to_date := screen.last_day;
     select jsonb_build_object(
         'total_conversions', coalesce(sum(t.conversions), 0),
         'total_visits', coalesce(sum(t.visits), 0),
@@ -131,11 +140,12 @@ begin
             group by l.link_status
         ) r on r.link_status = status.name
     );
-    return answer || jsonb_build_object('as_of', screen.as_of, 'complete', screen.complete);
+    return answer || jsonb_build_object(
+        'from', p_from_date, 'to', p_to_date, 'as_of', screen.as_of, 'complete', screen.complete);
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date) is
-    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
+    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -145,6 +155,8 @@ declare
     screen record;
 begin
     select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
+    p_from_date := screen.first_day;
+    p_to_date := screen.last_day;
     return (
         with calendar_day as materialized (
             select c.day, c.computed from stats.screen_days(p_from_date, p_to_date) c
@@ -183,14 +195,15 @@ begin
                 'hits', i.hits, 'visits', i.visits, 'conversions', i.conversions,
                 'cvr', stats.share(i.conversions, i.visits),
                 'daily', (
-                    select jsonb_agg(jsonb_build_object(
+                    select coalesce(jsonb_agg(jsonb_build_object(
                         'date', c.day,
                         'visits', case when c.computed then coalesce(d.measured -> c.day::text -> 0, '0') end,
                         'conversions', case when c.computed then coalesce(d.measured -> c.day::text -> 1, '0') end
-                    ) order by c.day)
+                    ) order by c.day), '[]')
                     from calendar_day c
                 )
             ) order by i.visits desc, i.conversions desc, i.name, i.link_id, i.entity_id), '[]'),
+            'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
             'complete', screen.complete
         )
@@ -202,14 +215,14 @@ begin
 end
 $$;
 comment on function public.get_link_stats(uuid, date, date) is
-    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002, ST005. [readers]';
+    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
 create or replace function stats.screen_totals(p_client_id uuid, p_from_date date, p_to_date date, p_readable uuid[]) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'from', p_from_date, 'to', p_to_date,
-        'complete', (select s.complete from stats.range_state(p_from_date, p_to_date) s),
+        'complete', (select coalesce(s.complete, false) from stats.range_state(p_from_date, p_to_date) s),
         'hits', coalesce(sum(t.hits), 0), 'visits', coalesce(sum(t.visits), 0),
         'sessionless_hits', coalesce(sum(t.sessionless_hits), 0), 'conversions', coalesce(sum(t.conversions), 0),
         'cvr', stats.share(sum(t.conversions), sum(t.visits))
@@ -228,6 +241,8 @@ declare
     screen record;
 begin
     select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
+    p_from_date := screen.first_day;
+    p_to_date := screen.last_day;
     return (
         with entity as materialized (
             select r.*, coalesce(c.title, w.title) as title
@@ -254,7 +269,8 @@ begin
             group by b.bucket_date
         )
         select jsonb_build_object(
-            'totals', stats.screen_totals(p_client_id, p_from_date, p_to_date, screen.readable),
+            'totals', stats.screen_totals(p_client_id, p_from_date, p_to_date, screen.readable)
+                || jsonb_build_object('complete', screen.complete),
             'previous_period', stats.screen_totals(
                 p_client_id, p_from_date - (p_to_date - p_from_date + 1), p_from_date - 1, screen.readable),
             'campaigns', coalesce((select l.items from entity_list l where not l.is_webinar), '[]'),
@@ -266,15 +282,16 @@ begin
                   and (screen.readable is null or l.client_id = any (screen.readable))
             ),
             'series', (
-                select jsonb_agg(jsonb_build_object(
+                select coalesce(jsonb_agg(jsonb_build_object(
                     'date', c.day, 'hits', case when c.computed then coalesce(d.hits, 0) end,
                     'visits', case when c.computed then coalesce(d.visits, 0) end,
                     'conversions', case when c.computed then coalesce(d.conversions, 0) end,
                     'cvr', stats.share(d.conversions, d.visits)
-                ) order by c.day)
+                ) order by c.day), '[]')
                 from stats.screen_days(p_from_date, p_to_date) c
                 left join day d on d.bucket_date = c.day
             ),
+            'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
             'complete', screen.complete
         )
@@ -282,7 +299,7 @@ begin
 end
 $$;
 comment on function public.get_client_overview(uuid, date, date) is
-    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005. [readers]';
+    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
 create or replace function public.get_campaign_visits_raw(
     p_campaign_id uuid, p_from_date date, p_to_date date,
@@ -302,9 +319,16 @@ begin
             hint = 'Ask for a campaign of a client you are a member of.';
     end if;
     perform stats.require_dates(p_from_date, p_to_date);
-    select min(s.window_start) as window_start, max(s.window_end) as window_end into bounds
-    from stats.partition_state s
-    where s.bucket_date between p_from_date and p_to_date;
+    select greatest(p_from_date, c.first_partition) as first_day, least(p_to_date, stats.today()) as last_day,
+           min(s.window_start) as window_start, max(s.window_end) as window_end
+    into bounds
+    from stats.calendar c
+    left join stats.partition_state s on s.bucket_date between p_from_date and least(p_to_date, stats.today())
+    group by c.first_partition;
+    if bounds.first_day > bounds.last_day then
+        bounds.first_day := null;
+        bounds.last_day := null;
+    end if;
     return (
         with page as (
             select v.id, v.accessed_at, v.session_id, v.utm_source, v.utm_medium, v.utm_campaign, v.cid, v.link_id,
@@ -332,14 +356,15 @@ begin
                 select jsonb_build_object('after_accessed_at', l.accessed_at, 'after_id', l.id)
                 from numbered l
                 where l.n = page_size and exists (select from numbered m where m.n > page_size)
-            )
+            ),
+            'from', bounds.first_day, 'to', bounds.last_day
         )
         from numbered n
     );
 end
 $$;
 comment on function public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer) is
-    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002, ST005. [readers]';
+    'eventflow_pipeline: the drill-down, the one read of facts: visit hits of a campaign on computed local days, oldest first, at most p_limit (1 to 1000), without personal data; pass next.after_* for the following page. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
 do $$
 declare

@@ -69,15 +69,16 @@ as $$
         -- A pass over days somebody named says nothing of the others.
         select max(d.started_at) as started_at from stats.detection_pass d where d.scope <> 'named'
     ),
-    -- Days still to come are not missing.
+    -- Days still to come are not missing. Days are counted, not listed: whatever the range.
+    bound as (
+        select p_from >= c.first_partition as begins_in_time, greatest(p_from, c.first_partition) as first_day,
+               least(p_to, stats.today()) as last_day
+        from stats.calendar c
+    ),
     day as (
         select s.computed_at, s.facts_at, s.stale_since is not null or s.computed_at is null as is_stale
-        from generate_series(
-            p_from,
-            least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)),
-            interval '1 day'
-        ) as days (day)
-        left join stats.partition_state s on s.bucket_date = days.day::date
+        from bound b
+        join stats.partition_state s on s.bucket_date between b.first_day and b.last_day
     )
     select coalesce(
                min(d.computed_at) filter (where d.is_stale),
@@ -85,7 +86,11 @@ as $$
                least(min(p.started_at), min(d.facts_at) filter (where d.facts_at < p.started_at and d.computed_at > p.started_at)),
                min(d.computed_at)
            ),
-           coalesce(bool_and(not d.is_stale), true) and p_from >= (select c.first_partition from stats.calendar c)
+           coalesce(bool_and(not d.is_stale), true) and (
+               select b.begins_in_time and count(d.is_stale) = case when b.first_day <= b.last_day
+                                                                    then b.last_day - b.first_day + 1 else 0 end
+               from bound b
+           )
     from pass p
     left join day d on true
 $$;

@@ -80,6 +80,8 @@ declare
     screen record;
 begin
     select * into screen from stats.screen_range(p_client_id, p_from_date, p_to_date);
+    p_from_date := screen.first_day;
+    p_to_date := screen.last_day;
     return (
         with measured as (
             select q.*
@@ -89,7 +91,7 @@ begin
                        else q.scope = 'client' and q.client_id = p_client_id end
         )
         select jsonb_build_object(
-            'days', jsonb_agg(jsonb_build_object(
+            'days', coalesce(jsonb_agg(jsonb_build_object(
                 'date', days.day::date,
                 'measured_at', q.measured_at,
                 'visits', q.visits, 'hits', q.hits, 'entries', q.entries,
@@ -124,15 +126,14 @@ begin
                 'suspected_clones', q.suspected_clones,
                 'excluded_hits', q.excluded_hits, 'excluded_entries', q.excluded_entries,
                 'out_of_range_hits', q.out_of_range_hits, 'out_of_range_entries', q.out_of_range_entries
-            ) order by days.day),
+            ) order by days.day), '[]'),
+            'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
             -- Measured at all, also where the client has no facts; days still to come are not missing.
             'complete', screen.complete and (
                 select count(*) from stats.quality_daily m
                 where m.scope = 'platform' and m.bucket_date between p_from_date and p_to_date
-            ) >= (
-                select least(p_to_date, (now() at time zone c.time_zone)::date) - p_from_date + 1 from stats.calendar c
-            )
+            ) >= coalesce(p_to_date - p_from_date + 1, 0)
         )
         from generate_series(p_from_date, p_to_date, interval '1 day') as days (day)
         left join measured q on q.bucket_date = days.day::date
@@ -140,6 +141,6 @@ begin
 end
 $$;
 comment on function public.get_data_quality(uuid, date, date) is
-    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). p_client_id NULL: all clients, for those who see all. Raises 42501, ST002. [readers]';
+    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). p_client_id NULL: all clients, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 revoke execute on function public.get_data_quality(uuid, date, date) from public;
 select stats.grant_readers();

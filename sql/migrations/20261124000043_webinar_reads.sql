@@ -20,13 +20,9 @@ begin
         raise exception using errcode = '42501', message = 'you may not see this webinar',
             hint = 'Ask for a webinar of a client you are a member of.';
     end if;
-    if p_from is null or p_to is null or p_from > p_to then
-        raise exception using errcode = 'ST002',
-            message = format('the range %s..%s is reversed or has no end', p_from, p_to),
-            hint = 'Give two inclusive local dates, the earlier one first.';
-    end if;
+    perform stats.require_bounds(p_from, p_to);
     if step is null then
-        raise exception using errcode = 'ST007', message = format('there is no interval %L', p_interval),
+        raise exception using errcode = 'ST007', message = format('there is no interval %L', left(p_interval, 100)),
             hint = 'Use 5m, 15m or 1h.';
     end if;
     -- Days still to come are not missing.
@@ -35,10 +31,17 @@ begin
                and p_from >= (select c.first_partition from stats.calendar c) as complete
     into state
     from generate_series(
-        p_from, least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)), interval '1 day'
+        p_from, least(p_to, stats.today()), interval '1 day'
     ) as days (day)
     left join stats.webinar_day_state s on s.bucket_date = days.day::date
     left join stats.partition_state p on p.bucket_date = days.day::date;
+    -- What there can be numbers of, as for the other screens (stats.screen_range).
+    select d.first_day, d.last_day into p_from, p_to
+    from (
+        select greatest(p_from, c.first_partition) as first_day, least(p_to, stats.today()) as last_day
+        from stats.calendar c
+    ) d
+    where d.first_day <= d.last_day;
     return (
         with bucket as materialized (
             select b.bucket_start, date_bin(step, b.bucket_start, timestamptz '2000-01-01 00:00+00') as starts, b.source,
@@ -101,6 +104,6 @@ begin
 end
 $$;
 comment on function public.get_webinar_stats(uuid, date, date, text) is
-    'eventflow_pipeline: concurrency of a webinar over inclusive local dates (T3) in intervals of 5m, 15m or 1h, with its peak, and its days with visits and conversions (W3). Each interval has one source, sampled or legacy. Visits are of single days: do not add them up. Raises 42501, ST002, ST007 (unknown interval). [readers]';
+    'eventflow_pipeline: concurrency of a webinar over inclusive local dates (T3) in intervals of 5m, 15m or 1h, with its peak, and its days with visits and conversions (W3). Each interval has one source, sampled or legacy. Visits are of single days: do not add them up. from, to: the days covered, from the first partition to today. Raises 42501, ST002, ST008, ST009, ST007 (unknown interval). [readers]';
 revoke execute on function public.get_webinar_stats(uuid, date, date, text) from public;
 select stats.grant_readers();

@@ -136,41 +136,6 @@ begin
 end
 $$;
 
-create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-as $$
-declare
-    first_partition date := (select c.first_partition from stats.calendar c);
-    missing date;
-begin
-    if not exists (select from stats.grain g where g.name = p_grain) or p_grain is null then
-        raise exception using errcode = 'ST001',
-            message = format('there is no grain %L', p_grain),
-            hint = (select 'Use one of ' || string_agg(g.name, ', ' order by g.position) || '.' from stats.grain g);
-    end if;
-    perform stats.require_dates(p_from, p_to);
-    if first_partition is null or p_from < first_partition then
-        raise exception using errcode = 'ST003',
-            message = format('the range %s..%s begins before the first partition %s', p_from, p_to, first_partition),
-            hint = 'Ask from the first partition on, or rebuild with an earlier EVENTFLOW_START_DATE.';
-    end if;
-    -- Counting is what every reader waits for; which day is missing is looked for only where one is.
-    if (select count(*) from stats.partition_state s
-        where s.bucket_date between p_from and p_to and p_grain = any (s.grains)) <= p_to - p_from
-    then
-        select days.day::date into missing
-        from generate_series(p_from, p_to, interval '1 day') as days (day)
-        left join stats.partition_state s on s.bucket_date = days.day::date
-        where s.bucket_date is null or not p_grain = any (s.grains)
-        order by days.day
-        limit 1;
-        raise exception using errcode = 'ST004',
-            message = format('the day %s is not computed for the grain %s', missing, p_grain),
-            hint = format('Materialize it: eventflow backfill --from %s --to %s', missing, p_to);
-    end if;
-end
-$$;
-
 create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
     bucket_date date, client_id uuid, entity_type text, entity_id uuid, link_id uuid, link_status text,

@@ -7,13 +7,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- Days still to come are not missing.
     select min(s.computed_at),
-           count(s.bucket_date) = count(days.day) and p_from >= (select c.first_partition from stats.calendar c)
-    from generate_series(
-        p_from,
-        least(p_to, (select (now() at time zone c.time_zone)::date from stats.calendar c)),
-        interval '1 day'
-    ) as days (day)
-    left join stats.partition_state s on s.bucket_date = days.day::date
+           count(s.computed_at) = case when p_from <= min(b.last_day) then min(b.last_day) - p_from + 1 else 0 end
+           and p_from >= min(b.first_partition)
+    from (select c.first_partition, least(p_to, stats.today()) as last_day from stats.calendar c) b
+    left join stats.partition_state s
+        on p_from >= b.first_partition and s.bucket_date between p_from and b.last_day
 $$;
 comment on function stats.range_state(date, date) is
     'as_of: the oldest time a day of the range was computed; complete: every day of it up to today is computed.';
