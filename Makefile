@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+SQL_CHECKED := $(VENV)/.sql_checked
+# A migration's functions are strings to a linter.
+SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*')
 
 .PHONY: demo test bench install check format lock clean
 
@@ -42,13 +45,18 @@ $(DEVELOPMENT): requirements-dev.lock requirements.lock pyproject.toml
 DG = mkdir -p $(VENV)/dagster && echo 'telemetry: {enabled: false}' >$(VENV)/dagster/dagster.yaml && \
 	DAGSTER_HOME=$(CURDIR)/$(VENV)/dagster VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg
 
-# Lint, format, types, the direction of dependencies, and whether Dagster can load the definitions.
-check: install
+# Lint (Python and SQL), format, types, the direction of dependencies, and whether Dagster can load the definitions.
+check: install $(SQL_CHECKED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(DG) check defs >$(VENV)/dg.log 2>&1 || { cat $(VENV)/dg.log >&2; exit 1; }
+
+# Again only after SQL has changed. The warning it would print is about its own processes.
+$(SQL_CHECKED): $(SQL) $(DEVELOPMENT)
+	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar $(SQL)
+	@touch $@
 
 format: install
 	@$(BIN)/ruff check --fix .

@@ -1,5 +1,5 @@
 -- The members of every grain that the facts have. (Not a statement of its own: the beginning of those that count them.)
-attribution as materialized (
+attribution as materialized ( -- noqa: PRS
     select distinct on (attribution_no)
         attribution_no, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign
     from raw_fact

@@ -1,6 +1,6 @@
 -- How long each known stream has been quiet and is used to be. (Not a statement of its own: the end of those that define
 -- known, period and fact.)
-mark as (
+mark as ( -- noqa: PRS
     select f.no, f.client_id, f.stream, f.happened_at from fact f where f.no > 0
     union all
     -- Both ends of the period, from the stream's first day on.
