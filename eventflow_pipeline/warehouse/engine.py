@@ -52,9 +52,14 @@ def pipeline_engine(settings: Settings) -> Engine:
     def _become_pipeline(raw: psycopg.Connection, _record: object) -> None:
         try:
             raw.execute(f"set role {PIPELINE_ROLE}".encode())
+        except psycopg.errors.InsufficientPrivilege as problem:
+            raise UserError(
+                f"The user of EVENTFLOW_DATABASE_URL may not step down to the role {PIPELINE_ROLE}: connect as who ran "
+                f"`eventflow migrate`, or have them run `grant {PIPELINE_ROLE} to` that user."
+            ) from problem
         except psycopg.Error as problem:
             raise UserError(
-                f"The database has no usable role {PIPELINE_ROLE}: run `eventflow migrate` as the tables' owner."
+                f"The role {PIPELINE_ROLE} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
             ) from problem
         for name, value in (
             # What somebody with rights on `public` named like a function of the server must not run here.

@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -18,6 +19,7 @@ from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.engine import connect, reason, repeatable_read
 from eventflow_pipeline.warehouse.locks import migration_lock
+from eventflow_pipeline.warehouse.preconditions import first_in_the_way, first_unmet, source_tables
 from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text, statement
 
 _REVISIONS = Path(__file__).parent / "revisions"
@@ -68,7 +70,7 @@ def create_source(engine: Engine) -> None:
     All of them in one transaction; where they exist nothing is done at all. Raises UserError where some exist.
     """
     with _owner(engine) as connection, migration_lock(connection):
-        found = _source_columns(connection).keys()
+        found = source_tables(connection)
         missing = [table.name for table in SOURCE_TABLES if table.name not in found]
         if not missing:
             return
@@ -85,40 +87,28 @@ def create_source(engine: Engine) -> None:
 def migrate(engine: Engine, settings: Settings) -> MigrationReport:
     """Bring schema ``stats`` to the newest version; safe to repeat, and to run twice at once.
 
-    Checks the source columns first, so nothing is half-written. Stores the calendar on the first run.
+    Checks first whatever could stop one of its steps, so nothing is half-written. Stores the calendar on the first run.
 
     Raises:
-        UserError: the server cannot normalize text (N1), a source column is missing or of another type, or the
+        UserError: something a step needs is not there (source columns, ownership, roles, N1's collations), or the
             calendar differs from the settings.
     """
     with _owner(engine) as connection, migration_lock(connection):
-        unicode = connection.execute(statement("calendar/select_unicode_support")).one()
-        if not unicode.is_utf8:
-            raise UserError(
-                "Nothing was migrated because the database is not in UTF8, which text in one Unicode form needs (N1): "
-                "create it with encoding UTF8."
-            )
-        if not unicode.maps_case:
-            raise UserError(
-                "Nothing was migrated because the server has neither pg_unicode_fast nor und-x-icu, collations that "
-                "map the case of Unicode text (N1): use Postgres 18 or later, or one built with ICU."
-            )
+        # Ownership first: who has no right on a table does not see its columns either.
+        if unmet := first_unmet(connection):
+            raise UserError(f"Nothing was migrated because {unmet}.")
         if problem := first_problem(_source_columns(connection)):
             raise UserError(
                 f"Nothing was migrated because {problem}: create it as EventFlow's schema has it "
                 "(in an empty database for development `eventflow sample` creates all source tables)."
             )
+        if pending(connection) and (unmet := first_in_the_way(connection)):
+            raise UserError(f"Nothing was migrated because {unmet}.")
         connection.execute(text("create schema if not exists stats"))
         before = _current(connection)
         if stored_calendar(connection):
             require_calendar(connection, settings)
-        try:
-            _alembic(engine, command.upgrade, "head")
-        except DBAPIError as refused:
-            raise UserError(
-                f"The migration stopped and rolled its step back ({reason(refused)}): run `eventflow migrate` as "
-                "the owner of EventFlow's tables, who may create roles."
-            ) from refused
+        _alembic(engine, command.upgrade, "head")
         connection.execute(text("select stats.refresh_source_views(), stats.grant_readers()"))
         connection.execute(statement("webinar/update_setting"), {"presence_min_seconds": settings.presence_min_seconds})
         connection.execute(
@@ -196,7 +186,18 @@ def _alembic(engine: Engine, action: Callable[[Config, str], None], version: str
         config = Config()
         config.set_main_option("script_location", str(_REVISIONS))
         config.attributes["connection"] = connection
-        action(config, version)
+        try:
+            action(config, version)
+        except DBAPIError as stopped:
+            connection.rollback()
+            raise UserError(
+                f"Migrating stopped after version {_current(connection) or 'base'} and undid the step it was at "
+                f"({reason(stopped)}): put that right and run the command again, it goes on from there."
+            ) from stopped
+        except CommandError as unknown:
+            raise UserError(
+                f"There is no way back to {version!r}: name base or an applied version, such as {_current(connection)}."
+            ) from unknown
 
 
 def _script() -> ScriptDirectory:

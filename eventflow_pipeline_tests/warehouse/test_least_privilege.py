@@ -1,15 +1,11 @@
 """The pipeline's role sees the allowed columns through views and nothing else (source-contract.md)."""
 
-import psycopg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
 from eventflow_pipeline.warehouse.engine import PIPELINE_ROLE, connect
-from eventflow_pipeline.warehouse.migrations import create_source, migrate
 from eventflow_pipeline_tests.databases import Database
 
 FORBIDDEN = {
@@ -83,33 +79,3 @@ def test_row_level_security_is_on_for_everything_this_project_owns(database: Dat
         "and not relrowsecurity and relname <> 'schema_migration'"
     )
     assert unprotected == []
-
-
-def test_migrating_and_running_as_an_ordinary_owner(database: Database, empty_database: Database) -> None:
-    """As on Supabase: the tables' owner is no superuser, may create roles, and steps down to the pipeline's role.
-
-    ``database`` only makes sure that the role, which belongs to the whole server, exists.
-    """
-    create_source(empty_database.owner)
-    name = make_url(empty_database.url).database
-    for command in (
-        "create role ordinary_owner login createrole",
-        f'grant create, connect, temporary on database "{name}" to ordinary_owner',
-        "grant eventflow_pipeline to ordinary_owner with admin option",
-        "grant eventflow_capture to ordinary_owner with admin option",
-        "grant usage, create on schema public to ordinary_owner",
-        *(f"alter table public.{t.name} owner to ordinary_owner" for t in SOURCE_TABLES),
-    ):
-        empty_database.execute(command)
-    url = make_url(empty_database.url).set(username="ordinary_owner").render_as_string(hide_password=False)
-    ordinary = Database(empty_database.settings.model_copy(update={"database_url": SecretStr(url)}))
-    try:
-        assert migrate(ordinary.owner, ordinary.settings).applied
-        ordinary.execute("insert into clients (id, name) values (gen_random_uuid(), 'c')")
-        assert len(ordinary.rows("select * from stats.clients")) == 1
-        with psycopg.connect(url) as connection:
-            connection.execute("set role eventflow_pipeline")
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute("select from public.clients")
-    finally:
-        ordinary.close()

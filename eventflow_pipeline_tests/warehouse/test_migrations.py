@@ -19,6 +19,7 @@ from eventflow_pipeline.warehouse.migrations import (
     rebuild,
     stored_calendar,
 )
+from eventflow_pipeline.warehouse.preconditions import PUBLIC_FUNCTIONS
 from eventflow_pipeline.warehouse.revisions import versions
 from eventflow_pipeline.warehouse.sql_files import sql_root
 from eventflow_pipeline_tests.databases import Database
@@ -183,3 +184,121 @@ def test_an_index_that_failed_half_way_is_built_anew(database: Database) -> None
     assert database.rows(valid, name=f"public.{index}") == [{"indisvalid": False, "indisunique": True}]
     migrate(database.owner, database.settings)
     assert database.rows(valid, name=f"public.{index}") == [{"indisvalid": True, "indisunique": False}]
+
+
+_PUBLIC = """
+    select p.oid::regprocedure::text, pg_get_functiondef(p.oid), pg_get_userbyid(p.proowner),
+           obj_description(p.oid, 'pg_proc'),
+           (select string_agg(a.grantee::text || a.privilege_type, ' ' order by a.grantee)
+            from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a)
+    from pg_proc p where p.pronamespace = 'public'::regnamespace order by 1
+"""
+
+
+def _public_functions(database: Database) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.url) as connection:
+        return connection.execute(_PUBLIC).fetchall()
+
+
+def test_what_is_made_outside_the_schema_is_what_is_listed(database: Database) -> None:
+    made = "select to_regprocedure(p) from unnest(%s::text[]) p order by 1"
+    with psycopg.connect(database.url) as connection:
+        listed = connection.execute(made, [list(PUBLIC_FUNCTIONS)]).fetchall()
+        ours = connection.execute(
+            "select oid::regprocedure from pg_proc where pronamespace = 'public'::regnamespace order by 1"
+        ).fetchall()
+        indexes = connection.execute(
+            "select count(*) from pg_class where relname like '%\\_stats\\_idx' and relkind = 'i' "
+            "and relnamespace = 'public'::regnamespace"
+        ).fetchone()
+        policies = connection.execute(
+            "select count(*) from pg_policies where schemaname = 'public' and policyname like 'eventflow\\_capture%'"
+        ).fetchone()
+    assert (listed, indexes, policies) == (ours, (4,), (5,)), "README, Running it for real, says what there is"
+
+
+def test_functions_under_our_names_come_back_as_they_were(empty_database: Database) -> None:
+    """Their names are looked up when they run, in the caller's path; a body that did so is kept as it is."""
+    create_source(empty_database.owner)
+    for signature in PUBLIC_FUNCTIONS:
+        empty_database.execute(
+            f"create function {signature} returns bigint language sql stable as 'select count(*) from clients'"
+        )
+        empty_database.execute(f"comment on function {signature} is 'Theirs: it''s {signature}'")
+    for command in (
+        f"revoke execute on function {PUBLIC_FUNCTIONS[0]} from public",
+        f"grant execute on function {PUBLIC_FUNCTIONS[0]} to authenticated",
+        f"comment on function {PUBLIC_FUNCTIONS[1]} is null",
+        # Other arguments: another function.
+        "create function public.get_link_stats(uuid) returns text language sql as $$ select 'theirs' $$",
+        "create view public.uses_it as select public.get_link_stats(null::uuid)",
+    ):
+        empty_database.execute(command)
+    before = _public_functions(empty_database)
+    migrate(empty_database.owner, empty_database.settings)
+    migrated = _public_functions(empty_database)
+    assert {row[0] for row in before} == {row[0] for row in migrated}
+    assert set(before) & set(migrated) == {row for row in before if row[0] == "get_link_stats(uuid)"}
+    migrate_back(empty_database.owner, "base")
+    assert _public_functions(empty_database) == before
+
+
+@pytest.mark.parametrize(
+    ("found", "cause", "remedy"),
+    [
+        ("create schema stats create table stats.theirs ()", "table stats.theirs", "rename that schema"),
+        (
+            "create function public.get_link_stats(uuid, date, date) returns text language sql return 'x'; "
+            "create view public.uses_it as select public.get_link_stats(null, null, null)",
+            "rule _RETURN on view public.uses_it uses it",
+            "drop that, migrate, and create it again",
+        ),
+        (
+            "drop table public.webinar_live_presence; create table public.webinar_live_presence (webinar_id uuid, "
+            "user_id uuid, joined_at timestamptz, last_seen_at timestamptz, created_at timestamptz, "
+            "updated_at timestamptz) partition by hash (webinar_id)",
+            "public.webinar_live_presence is partitioned",
+            "make it a plain table",
+        ),
+    ],
+)
+def test_what_would_stop_a_later_step_is_said_before_the_first(
+    empty_database: Database, found: str, cause: str, remedy: str
+) -> None:
+    create_source(empty_database.owner)
+    for command in found.split("; "):
+        empty_database.execute(command)
+    before = _objects(empty_database)
+    with pytest.raises(UserError, match="Nothing was migrated because ") as refused:
+        migrate(empty_database.owner, empty_database.settings)
+    assert cause in str(refused.value)
+    assert remedy in str(refused.value)
+    assert _objects(empty_database) == before
+
+
+def test_a_step_that_stops_says_where_and_why(database: Database) -> None:
+    database.execute("create view public.uses_it as select public.get_data_quality(null, null, null)")
+    with pytest.raises(
+        UserError,
+        match=r"stopped after version 20261124000030 and .*depend.*: put that right and run the command again",
+    ):
+        migrate_back(database.owner, "20261124000020")
+    database.execute("drop view public.uses_it")
+    migrate_back(database.owner, "20261124000020")
+
+
+@pytest.mark.parametrize("version", ["nonsense", "20261124000099"])
+def test_a_way_back_to_nowhere_is_refused(database: Database, version: str) -> None:
+    with pytest.raises(
+        UserError, match=f"There is no way back to .{version}.: name base or an applied version, such as 2026"
+    ):
+        migrate_back(database.owner, version)
+
+
+def test_an_invalid_index_of_somebody_else_is_left_alone(database: Database) -> None:
+    """Being built concurrently it is invalid for as long as that takes, whatever its name."""
+    migrate_back(database.owner, "20261124000009")
+    database.execute("create index theirs_stats_idx on public.clients (name)")
+    database.execute("update pg_index set indisvalid = false where indexrelid = 'public.theirs_stats_idx'::regclass")
+    migrate(database.owner, database.settings)
+    assert database.rows("select to_regclass('public.theirs_stats_idx') is not null as kept") == [{"kept": True}]

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from eventflow_pipeline.warehouse.migrations import create_source, migrate, migrate_back
+from eventflow_pipeline.warehouse.migrations import migrate
 from eventflow_pipeline_tests.databases import Database
 
 WEBINAR, VIEWER, OTHER = UUID(int=0xA), UUID(int=0xB1), UUID(int=0xB2)
@@ -129,19 +129,3 @@ def test_the_pipeline_does_not_see_who_is_present(database: Database) -> None:
     for table in ("public.webinar_live_presence", "stats.webinar_stray_ping"):
         with pytest.raises(Exception, match="permission denied"):
             database.rows(f"select * from {table}")
-
-
-def test_functions_found_under_our_names_come_back(empty_database: Database) -> None:
-    create_source(empty_database.owner)
-    empty_database.execute(
-        "create function public.webinar_presence_ping(p_webinar_id uuid) returns void language sql as 'select'"
-    )
-    found = "select pg_get_functiondef('public.webinar_presence_ping(uuid)'::regprocedure) as definition"
-    with psycopg.connect(empty_database.url) as connection:
-        original = connection.execute(found.encode()).fetchone()
-    migrate(empty_database.owner, empty_database.settings)
-    with psycopg.connect(empty_database.url) as connection:
-        assert connection.execute(found.encode()).fetchone() != original
-    migrate_back(empty_database.owner, "20261124000012")
-    with psycopg.connect(empty_database.url) as connection:
-        assert connection.execute(found.encode()).fetchone() == original

@@ -16,11 +16,14 @@ exception when duplicate_object or unique_violation then
 end
 $$;
 
--- Whoever migrates also runs the pipeline, so it must be able to step down to the role.
+-- Whoever migrates also runs the pipeline, so it must be able to step down to the role. Being its member is not enough
+-- since Postgres 16: who creates a role may grant it, to itself as well, and gets no other right on it by creating it.
 do $$
+declare
+    since_16 constant boolean := current_setting('server_version_num')::integer >= 160000;
 begin
-    if not pg_has_role(current_user, 'eventflow_pipeline', 'member') then
-        execute format('grant eventflow_pipeline to %I', current_user);
+    if not pg_has_role(current_user, 'eventflow_pipeline', case when since_16 then 'set' else 'member' end) then
+        execute 'grant eventflow_pipeline to current_user' || case when since_16 then ' with inherit true, set true' else '' end;
     end if;
 end
 $$;

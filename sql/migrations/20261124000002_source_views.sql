@@ -117,6 +117,26 @@ as $$
     end
 $$;
 
+create or replace function stats.hand_view_over(p_view text, p_table text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    new_owner regrole := (select c.relowner from pg_class c where c.oid = format('public.%I', p_table)::regclass);
+    lacks_create boolean := not has_schema_privilege(new_owner, 'stats', 'create');
+begin
+    -- To take it over, it needs CREATE for a moment.
+    if lacks_create then
+        execute format('grant create on schema stats to %s', new_owner);
+    end if;
+    execute format('alter view stats.%I owner to %s', p_view, new_owner);
+    if lacks_create then
+        execute format('revoke create on schema stats from %s', new_owner);
+    end if;
+end
+$$;
+comment on function stats.hand_view_over(text, text) is
+    'Makes the owner of a table of EventFlow the owner of a view over it: row-level security then does not hide rows, and a superuser''s view would have far more rights than it needs.';
+
 create or replace function stats.refresh_source_views() returns void
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
@@ -176,10 +196,7 @@ begin
         ) as definition (view_name, table_name, query, description)
     loop
         execute format('create or replace view stats.%I as %s', source.view_name, source.query);
-        -- A superuser's view would see through row-level security too, but with far more rights than it needs.
-        execute format('alter view stats.%I owner to %s', source.view_name, (
-            select c.relowner::regrole::text from pg_class c
-            where c.oid = format('public.%I', source.table_name)::regclass));
+        perform stats.hand_view_over(source.view_name, source.table_name);
         execute format('comment on view stats.%I is %L', source.view_name, source.description);
         execute format('revoke all on stats.%I from public', source.view_name);
         execute format('grant select on stats.%I to eventflow_pipeline', source.view_name);
@@ -190,5 +207,6 @@ comment on function stats.refresh_source_views() is
     'Creates the views over facts and dimensions for the columns that exist now. Run by the tables'' owner.';
 revoke execute on function stats.refresh_source_views() from public;
 revoke execute on function stats.source_column(text, text, text) from public;
+revoke execute on function stats.hand_view_over(text, text) from public;
 
 select stats.refresh_source_views();

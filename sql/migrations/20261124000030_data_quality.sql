@@ -72,6 +72,7 @@ create policy pipeline_all on stats.threshold_override to eventflow_pipeline usi
 create policy all_read on stats.threshold_override for select using ((select stats.caller_sees_all()));
 grant select, insert, update, delete on stats.quality_daily, stats.threshold_override to eventflow_pipeline;
 
+select stats.set_aside('public.get_data_quality(uuid, date, date)');
 create or replace function public.get_data_quality(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'

@@ -1,29 +1,7 @@
 -- Webinar presence: the ping of live pages (P3) and the views through which presence and legacy buckets are read.
--- A function that exists under the ping's name is set aside and comes back with the way back.
 set local search_path = pg_catalog, pg_temp;
 
-do $$
-declare
-    found record;
-begin
-    for found in
-        select p.oid::regprocedure::text as signature, pg_get_functiondef(p.oid) as definition,
-               pg_get_userbyid(p.proowner) as owner,
-               coalesce((select array_agg(case when a.grantee = 0 then 'public' else pg_get_userbyid(a.grantee) end)
-                         from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-                         where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner), '{}') as grantees
-        from pg_proc p
-        where p.pronamespace = 'public'::regnamespace
-          and p.proname in ('webinar_presence_ping', 'get_webinar_stats')
-          and coalesce(obj_description(p.oid, 'pg_proc'), '') not like 'eventflow_pipeline:%'
-    loop
-        insert into stats.replaced_function (signature, definition, owner, grantees)
-        values (found.signature, found.definition, found.owner, found.grantees)
-        on conflict (signature) do nothing;
-        execute format('drop function %s', found.signature);
-    end loop;
-end
-$$;
+select stats.set_aside('public.webinar_presence_ping(uuid)');
 
 create table if not exists stats.webinar_setting (
     only_row boolean primary key default true check (only_row),
@@ -139,13 +117,13 @@ declare
     shown record;
 begin
     for shown in
-        select v.view_name, c.relowner::regrole::text as owner
+        select v.view_name, v.table_name, c.relowner::regrole::text as owner
         from (values ('webinar_presence', 'webinar_live_presence'), ('webinar_legacy_buckets', 'webinar_access_logs'))
             as v (view_name, table_name)
         join pg_class c on c.oid = format('public.%I', v.table_name)::regclass
     loop
         execute format('grant select on stats.webinar_stray_ping to %s', shown.owner);
-        execute format('alter view stats.%I owner to %s', shown.view_name, shown.owner);
+        perform stats.hand_view_over(shown.view_name, shown.table_name);
         execute format('revoke all on stats.%I from public', shown.view_name);
         execute format('grant select on stats.%I to eventflow_pipeline', shown.view_name);
     end loop;

@@ -1,6 +1,7 @@
 -- Reading a webinar's concurrency, from buckets alone (W2, W3).
 set local search_path = pg_catalog, pg_temp;
 
+select stats.set_aside('public.get_webinar_stats(uuid, date, date, text)');
 create or replace function public.get_webinar_stats(
     p_webinar_id uuid, p_from date, p_to date, p_interval text default '5m'
 ) returns jsonb

@@ -15,9 +15,13 @@ $$;
 
 -- Whoever migrates owns the functions first and hands them to the role, and later steps down to it to serve.
 do $$
+declare
+    since_16 constant boolean := current_setting('server_version_num')::integer >= 160000;
 begin
-    if not pg_has_role(current_user, 'eventflow_capture', 'usage') then
-        execute format('grant eventflow_capture to %I', current_user);
+    if not pg_has_role(current_user, 'eventflow_capture', 'usage')
+        or not pg_has_role(current_user, 'eventflow_capture', case when since_16 then 'set' else 'member' end)
+    then
+        execute 'grant eventflow_capture to current_user' || case when since_16 then ' with inherit true, set true' else '' end;
     end if;
 end
 $$;

@@ -337,6 +337,8 @@ $$;
 comment on function stats.capture_events(jsonb) is
     'Many events [{"fact": "visit" | "entry", "event": {...}}] in one transaction; the answers in the same order.';
 
+select stats.set_aside('public.capture_visit(jsonb)'), stats.set_aside('public.capture_entry(jsonb)');
+
 create or replace function public.capture_visit(p_event jsonb) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'

@@ -5,8 +5,7 @@ do $$
 begin
     execute format('create or replace view stats.campaign_paths as select t.id, %s as public_path from public.event_survey_campaigns t',
                    stats.source_column('event_survey_campaigns', 'public_path', 'text'));
-    execute format('alter view stats.campaign_paths owner to %s',
-                   (select c.relowner::regrole::text from pg_class c where c.oid = 'public.event_survey_campaigns'::regclass));
+    perform stats.hand_view_over('campaign_paths', 'event_survey_campaigns');
 end
 $$;
 comment on view stats.campaign_paths is 'Public path of each campaign, for short links.';

@@ -41,7 +41,8 @@ def _run(name: str) -> None:
     if "concurrently" not in body.lower():
         op.get_bind().exec_driver_sql(body, execution_options={"no_parameters": True})
         return
+    index = f"{name.partition('_index_')[2]}_stats_idx"
     with op.get_context().autocommit_block():
-        for index in op.get_bind().execute(statement("fact_indexes/select_invalid_indexes")).scalars().all():
-            op.get_bind().exec_driver_sql(f"drop index concurrently if exists {index}")
+        if op.get_bind().execute(statement("fact_indexes/select_is_invalid"), {"index": index}).scalar():
+            op.get_bind().exec_driver_sql(f"drop index concurrently public.{index}")
         op.get_bind().exec_driver_sql(body, execution_options={"no_parameters": True})

@@ -8,26 +8,7 @@ drop function if exists stats.screen_days(date, date);
 drop function if exists stats.screen_range(uuid, date, date);
 drop function if exists stats.share(numeric, numeric);
 
--- What was found under these names comes back as it was: definition, owner and who may execute it.
--- Its names are looked up in its own path when it runs, not in this one now.
-set local check_function_bodies = off;
-do $$
-declare
-    found record;
-    grantee name;
-begin
-    for found in select * from stats.replaced_function loop
-        execute found.definition;
-        execute format('alter function %s owner to %I', found.signature, found.owner);
-        execute format('revoke execute on function %s from public', found.signature);
-        foreach grantee in array found.grantees loop
-            if grantee = 'public' then
-                execute format('grant execute on function %s to public', found.signature);
-            else
-                execute format('grant execute on function %s to %I', found.signature, grantee);
-            end if;
-        end loop;
-    end loop;
-end
-$$;
+select stats.bring_back(r.signature) from stats.replaced_function r;
+drop function if exists stats.bring_back(text);
+drop function if exists stats.set_aside(text);
 drop table if exists stats.replaced_function;

@@ -1,6 +1,7 @@
 set local search_path = pg_catalog, pg_temp;
 drop function if exists public.capture_visit(jsonb);
 drop function if exists public.capture_entry(jsonb);
+select stats.bring_back('public.capture_visit(jsonb)'), stats.bring_back('public.capture_entry(jsonb)');
 drop function if exists stats.capture_events(jsonb);
 drop function if exists stats.capture_visit(jsonb);
 drop function if exists stats.capture_entry(jsonb);

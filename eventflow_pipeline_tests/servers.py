@@ -1,0 +1,72 @@
+"""Servers of a test's own, freshly initialized: as a managed service hands them over."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL
+
+from eventflow_pipeline.warehouse.embedded import start_embedded
+
+#: Debian's packages keep each version's programs here.
+_DEBIAN = Path("/usr/lib/postgresql")
+
+
+@contextmanager
+def fresh_server(version: str) -> Iterator[URL]:
+    """Address, as superuser, of a new server: ``embedded``, or a version of Debian's packages (a skip where absent)."""
+    folder = Path(tempfile.mkdtemp(prefix="eventflow-server-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    try:
+        if version == "embedded":
+            server = start_embedded(folder)
+            try:
+                yield server.url("postgres")
+            finally:
+                server.stop()
+        else:
+            with _debian(_DEBIAN / version / "bin", folder) as url:
+                yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _debian(programs: Path, folder: Path) -> Iterator[URL]:
+    if not (programs / "initdb").exists():
+        pytest.skip(f"{programs} is not there: apt-get install postgresql-{programs.parent.name}")
+    # Postgres does not run as root; the packages make this user.
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(programs / program), "-D", str(folder / "data"), *arguments],
+            user=user,
+            extra_groups=[] if user else None,
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+        )
+
+    run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+    run(
+        "pg_ctl",
+        "start",
+        "--wait",
+        "--log",
+        str(folder / "log"),
+        "-o",
+        f"-k {folder} -c listen_addresses= -c fsync=off",
+    )
+    try:
+        yield URL.create("postgresql", username="postgres", database="postgres", query={"host": str(folder)})
+    finally:
+        run("pg_ctl", "stop", "--wait", "--mode=immediate")
