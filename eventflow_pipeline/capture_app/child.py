@@ -13,7 +13,7 @@ from typing import Self
 
 from eventflow_pipeline.errors import UserError
 
-_READY_SECONDS = 60
+_READY_SECONDS = 180
 _STOP_SECONDS = 20
 
 

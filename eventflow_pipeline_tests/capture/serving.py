@@ -49,7 +49,7 @@ class Serving:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not self._server.started:
             assert self._thread.is_alive()
             assert time.monotonic() < deadline

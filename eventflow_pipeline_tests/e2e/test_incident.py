@@ -22,7 +22,7 @@ from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 
 __all__ = ["instance", "postgres_instance"]
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 240
 
 
 def _zone_where_it_is_afternoon() -> str:
