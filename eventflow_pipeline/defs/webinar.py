@@ -171,6 +171,9 @@ _CHECKS = (
 )
 
 
+CHECK_KEYS = frozenset(spec.key for spec in _CHECKS)
+
+
 @dg.multi_asset_check(specs=_CHECKS, name="check_webinars", can_subset=True)
 def webinar_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
     """The checks of every day of the run, from one statement."""
