@@ -17,12 +17,8 @@ test: install
 	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
 
 # Hours: clicks through Dagster's pages, years of days by one click, a hundred crashes, a hundred rounds of eight processes.
-test-long: export EVENTFLOW_TEST_CRASH_ROUNDS = 100
-test-long: export EVENTFLOW_TEST_CONCURRENCY_ROUNDS = 100
 test-long: install
-	@$(BIN)/python -m pytest -n 0 -s -m "long or slow" eventflow_pipeline_tests/e2e/test_clicks.py \
-		eventflow_pipeline_tests/e2e/test_long_ranges.py eventflow_pipeline_tests/crash \
-		eventflow_pipeline_tests/warehouse/test_concurrency.py $(ARGS)
+	@$(BIN)/python -m pytest -n 0 -s -m long $(ARGS)
 
 # Minutes; writes docs/benchmarks.md. ARGS="name …" runs some only.
 bench: install

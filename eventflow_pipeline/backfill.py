@@ -117,7 +117,8 @@ def day_progress(
             while True:
                 last = over.wait(0.3)
                 done = sum(at >= since for at in computed_days(engine, days).values())
-                bar.update(task, completed=done)
+                checking = "checking" if done >= (expected or len(days)) else "computing"
+                bar.update(task, completed=done, description=f"{checking} {days}")
                 if last:
                     return
 

@@ -1,4 +1,4 @@
-"""Dagster's own webserver and daemon as child processes, on loopback, and their GraphQL API."""
+"""Dagster's own servers as child processes, on loopback, and their GraphQL API."""
 
 import json
 import os
@@ -9,7 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,12 +21,16 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fi
 from eventflow_pipeline.errors import UserError
 
 HOST = "127.0.0.1"
+LOCATION = "eventflow_pipeline"
+CODE_SERVER, WEBSERVER, DAEMON = "dagster-code-server", "dagster-webserver", "dagster-daemon"
 _JSON_LINES = ("--log-format", "json")
-_READY_SECONDS = 90
+_READY_SECONDS = 180
 _STOP_SECONDS = 15
 _ENVIRONMENT = {
     # The hourly sweep compares months of facts while its schedule is evaluated.
     "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "300",
+    # Starting a run waits until its process has loaded the code: on a busy machine longer than the usual minute.
+    "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
     "PYTHONWARNINGS": "ignore",
 }
 
@@ -47,6 +53,10 @@ class GraphqlError(Exception):
     """Dagster took a query and could not answer it."""
 
 
+#: What a request to a server that comes up, is busy, or has been stopped meanwhile may raise.
+UNANSWERED = (GraphqlError, urllib.error.URLError, ConnectionError, TimeoutError)
+
+
 def _body(problem: urllib.error.HTTPError) -> dict[str, Any]:
     try:
         return dict(json.load(problem))
@@ -55,25 +65,35 @@ def _body(problem: urllib.error.HTTPError) -> dict[str, Any]:
 
 
 class DagsterStack:
-    """Webserver and daemon, started with Dagster's own commands; leaving the block stops both.
+    """Code server, webserver and daemon, started with Dagster's own commands; leaving the block stops them.
 
-    The environment must already name the databases and DAGSTER_HOME (see ``local.environment``).
+    One code server for both: otherwise each starts its own, and the daemon another one every minute. Runs are its
+    children. The environment must already name the databases and DAGSTER_HOME (see ``local.environment``).
     """
 
-    def __init__(self, workspace: Path, logs: Path, port: int) -> None:
+    def __init__(self, logs: Path, port: int) -> None:
         self.url = f"http://{HOST}:{port}"
         self._logs = logs
+        self._code_port = free_port()
+        workspace = str(logs / "workspace.yaml")
+        code = ("-m", "eventflow_pipeline.definitions", "--location-name", LOCATION)
         self._commands = {
-            "dagster-webserver": ("-h", HOST, "-p", str(port), "-w", str(workspace), *_JSON_LINES),
-            "dagster-daemon": ("run", "-w", str(workspace), *_JSON_LINES),
+            CODE_SERVER: ("dagster", "code-server", "start", "-h", HOST, "-p", str(self._code_port), *code),
+            WEBSERVER: ("dagster-webserver", "-h", HOST, "-p", str(port), "-w", workspace),
+            DAEMON: ("dagster-daemon", "run", "-w", workspace),
         }
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
+        (self._logs / "workspace.yaml").write_text(
+            f"load_from: [grpc_server: {{host: {HOST}, port: {self._code_port}, location_name: {LOCATION}}}]\n"
+        )
         try:
-            for command in self._commands:
-                self._start(command)
+            self._start(CODE_SERVER)
+            self._await_code()
+            self._start(WEBSERVER)
+            self._start(DAEMON)
             self._await_ready()
         except BaseException:
             self.stop()
@@ -86,10 +106,10 @@ class DagsterStack:
         self.stop()
 
     def _start(self, command: str, *, again: bool = False) -> None:
-        executable = Path(sys.executable).with_name(command)
+        executable, *arguments = self._commands[command]
         with (self._logs / f"{command}.log").open("ab" if again else "wb") as log:
             self._children[command] = subprocess.Popen(
-                [str(executable), *self._commands[command]],
+                [str(Path(sys.executable).with_name(executable)), *arguments, *_JSON_LINES],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -98,6 +118,17 @@ class DagsterStack:
                 # Dagster copies an ignored SIGINT to SIGTERM, and could then not be stopped.
                 preexec_fn=_default_signals,  # noqa: PLW1509
             )
+
+    def _await_code(self) -> None:
+        """Wait until the code server takes requests: a location that cannot be reached is one that cannot be loaded."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while True:
+            self.require_alive()
+            with suppress(OSError), socket.create_connection((HOST, self._code_port), timeout=5):
+                return
+            if time.monotonic() > deadline:
+                raise UserError(f"Dagster's code server did not come up: see {self._logs}/{CODE_SERVER}.log.")
+            time.sleep(0.1)
 
     def _await_ready(self) -> None:
         """Wait until the webserver answers and has loaded the assets."""
@@ -111,7 +142,7 @@ class DagsterStack:
                     raise UserError(f"Dagster cannot load the definitions: {broken['message'].splitlines()[0]}")
                 if loaded and all(loaded):
                     return
-            except (GraphqlError, urllib.error.URLError, ConnectionError, TimeoutError):
+            except UNANSWERED:
                 pass
             if time.monotonic() > deadline:
                 raise UserError(
@@ -129,8 +160,10 @@ class DagsterStack:
         """Start again what has ended by itself, as a supervisor does; returns the commands."""
         dead = [command for command, child in self._children.items() if child.poll() is not None]
         for command in dead:
-            _signal_group(self._children[command], signal.SIGKILL)  # a code server outlives its daemon for a while
+            _signal_group(self._children[command], signal.SIGKILL)  # what it has started may outlive it
             self._start(command, again=True)
+            if command == CODE_SERVER:
+                self._await_code()
         return dead
 
     def pid(self, command: str) -> int:
@@ -188,8 +221,21 @@ mutation Launch($params: LaunchBackfillParams!) { launchPartitionBackfill(backfi
 """
 _STATUS = """
 query Status($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
-  ... on PartitionBackfill { status error { message } runs(limit: 100) { id status } } } }
+  ... on PartitionBackfill { status error { message } runs(limit: 1000) { id status } } } }
 """
+_UNFINISHED = """
+{ partitionBackfillsOrError(filters: {statuses: [REQUESTED, CANCELING]}) {
+  ... on PartitionBackfills { results { id title } } ... on PythonError { message } } }
+"""
+_CANCEL = """
+mutation Cancel($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename
+  ... on PythonError { message } ... on UnauthorizedError { message } } }
+"""
+_TERMINATE = """
+mutation Terminate($runs: [String!]!) {
+  terminateRuns(runIds: $runs, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename } }
+"""
+_OVER = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 @retry(
@@ -214,7 +260,33 @@ def launch_backfill(stack: DagsterStack, asset_keys: list[list[str]], partitions
     return str(answer["backfillId"])
 
 
-def backfill_status(stack: DagsterStack, backfill_id: str) -> tuple[str, list[str]]:
-    """Status of the backfill (such as REQUESTED or COMPLETED_SUCCESS) and of each of its runs."""
+@dataclass(frozen=True, slots=True)
+class BackfillStatus:
+    """Status of a backfill (such as REQUESTED or COMPLETED_SUCCESS), of each run by its id, and what went wrong."""
+
+    status: str
+    runs: Mapping[str, str]
+    error: str | None
+
+
+def backfill_status(stack: DagsterStack, backfill_id: str) -> BackfillStatus:
+    """How a backfill is getting on. Raises one of ``UNANSWERED``."""
     answer = stack.graphql(_STATUS, id=backfill_id)["partitionBackfillOrError"]
-    return str(answer.get("status", answer["__typename"])), [run["status"] for run in answer.get("runs", [])]
+    return BackfillStatus(
+        status=str(answer.get("status", answer["__typename"])),
+        runs={run["id"]: run["status"] for run in answer.get("runs", [])},
+        error=(answer.get("error") or {}).get("message"),
+    )
+
+
+def unfinished_backfills(stack: DagsterStack, title: str) -> list[str]:
+    """Ids of backfills that are not over and whose title begins with ``title``. Raises one of ``UNANSWERED``."""
+    found = stack.graphql(_UNFINISHED)["partitionBackfillsOrError"].get("results", [])
+    return [backfill["id"] for backfill in found if (backfill["title"] or "").startswith(title)]
+
+
+def cancel_backfill(stack: DagsterStack, backfill_id: str) -> None:
+    """Have no more runs of a backfill started, and end those it has at once. Raises one of ``UNANSWERED``."""
+    stack.graphql(_CANCEL, id=backfill_id)
+    if unfinished := [run for run, status in backfill_status(stack, backfill_id).runs.items() if status not in _OVER]:
+        stack.graphql(_TERMINATE, runs=unfinished)

@@ -32,7 +32,9 @@ def main() -> None:
     gc.set_threshold(100_000)  # what imports make stays: looking for garbage in it took a tenth of their time
     # Started in the background by a shell, a process inherits SIGINT ignored, and could not be told to stop.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Told to stop, or its terminal gone, it stops what it has started.
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, lambda number, _: sys.exit(128 + number))
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # What Dagster calls beta or preview is pinned by the lock file and by tests; users need not read about it.
     warnings.filterwarnings("ignore", message=".* is currently in (beta|preview)")

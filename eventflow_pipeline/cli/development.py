@@ -72,11 +72,13 @@ def demo(
     """Bring everything up on this machine: Postgres, sample facts, Dagster's UI and daemon, a real backfill.
 
     Everything lives under EVENTFLOW_HOME and listens on 127.0.0.1 only. It stays up until Ctrl-C and then stops
-    all it started; a second start reuses what is there.
+    all it started; a second start reuses what is there. When the backfill fails it says why, cancels it and exits
+    with status 1: headless at once, else after Ctrl-C.
     """
     from eventflow_pipeline.extras import require_extras
 
     require_extras("local", "capture", "report")
     from eventflow_pipeline.demo import run_demo
 
-    run_demo(headless=headless, fresh=fresh, port=port)
+    if not run_demo(headless=headless, fresh=fresh, port=port):
+        raise typer.Exit(1)

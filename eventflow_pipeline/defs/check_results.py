@@ -19,7 +19,7 @@ from eventflow_pipeline.defs.dagster_private import (
     forget_planned_checks,
     latest_materializations,
     log_check,
-    newest_materialization,
+    newest_materializations,
     output_of,
 )
 from eventflow_pipeline.domain.conditions import Severity
@@ -95,14 +95,47 @@ def run_days(context: CheckContext, settings: Settings) -> list[date]:
 
 
 def record(context: CheckContext, results: Results, settings: Settings) -> None:
-    """Record every check's days, and last how each check stands over all days."""
+    """Record every check's days, and last how each check stands over all days.
+
+    Of its days every failing one, every one that failed before, and of the others the newest
+    EVENTFLOW_CHECKS_RECORDED_DAYS: each is an event of Dagster's.
+    """
     if not (context.has_partition_key or context.has_partition_key_range):
         forget_planned_checks(context)
     aged = _aged(results, settings)
     standings = _standings(context, aged, settings)
+    keys = {day.isoformat() for days in results.values() for day in days}
+    # All reads come before the first event: a read has to wait until Dagster's storage has written what is logged.
+    assets = {check.asset_key for check in results}
+    materialized = {asset: latest_materializations(context.instance, asset, keys) for asset in assets}
+    newest = newest_materializations(context.instance, assets)
     for check, days in aged.items():
-        _log_days(context, check, days, standings[check], settings.checks_recorded_days)
-        standings[check].log(context)
+        standing = standings[check]
+        shown = {*sorted(days)[-settings.checks_recorded_days :], *standing.failed_before}
+        for day, result in days.items():
+            if result.passed and day not in shown:
+                continue
+            log_check(
+                context,
+                check,
+                day.isoformat(),
+                materialized[check.asset_key].get(day.isoformat()),
+                passed=result.passed,
+                severity=_SEVERITY[result.severity],
+                description=f"{day}: {result.description}",
+                # The page of a run shows no partition and no description.
+                metadata={"day": day.isoformat(), **result.metadata()},
+            )
+        log_check(
+            context,
+            check,
+            None,
+            newest.get(check.asset_key),
+            passed=standing.passed,
+            severity=_SEVERITY[standing.severity],
+            description=standing.description,
+            metadata=standing.metadata(),
+        )
 
 
 def report(context: dg.AssetCheckExecutionContext, results: Results, settings: Settings) -> Iterator[dg.Output[None]]:
@@ -120,7 +153,6 @@ def report(context: dg.AssetCheckExecutionContext, results: Results, settings: S
 class _Standing:
     """How a check stands over all days: those the run looked at, and those that fail by what earlier runs recorded."""
 
-    check: dg.AssetCheckKey
     looked_at: Sequence[date]
     not_judged: int
     #: Severity and what is wrong, of every day that fails.
@@ -164,18 +196,6 @@ class _Standing:
             )
         return shown
 
-    def log(self, context: CheckContext) -> None:
-        log_check(
-            context,
-            self.check,
-            None,
-            newest_materialization(context.instance, self.check.asset_key),
-            passed=self.passed,
-            severity=_SEVERITY[self.severity],
-            description=self.description,
-            metadata=self.metadata(),
-        )
-
 
 def _aged(results: Results, settings: Settings) -> Results:
     """The results as red or amber as they still are: what can no longer be put right is a warning."""
@@ -212,39 +232,12 @@ def _standings(context: CheckContext, results: Results, settings: Settings) -> d
             if day not in days
         }
         standings[check] = _Standing(
-            check,
             looked_at=sorted(days),
             not_judged=sum(bool(r.note) and r.passed for r in days.values()),
             failing={**elsewhere, **failing_now},
             failed_before=frozenset(before),
         )
     return standings
-
-
-def _log_days(
-    context: CheckContext,
-    check: dg.AssetCheckKey,
-    days: Mapping[date, DayResult],
-    standing: _Standing,
-    recorded_days: int,
-) -> None:
-    """Record each day: every failing one, every one that failed before, and of the others the newest ``recorded_days``
-    (an event each costs Dagster some 20 ms)."""
-    targets = latest_materializations(context.instance, check.asset_key, [day.isoformat() for day in days])
-    newest = set(sorted(days)[-recorded_days:])
-    for day, result in days.items():
-        if result.passed and day not in newest and day not in standing.failed_before:
-            continue
-        log_check(
-            context,
-            check,
-            day.isoformat(),
-            targets.get(day.isoformat()),
-            passed=result.passed,
-            severity=_SEVERITY[result.severity],
-            description=f"{day}: {result.description}",
-            metadata=result.metadata(),
-        )
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:

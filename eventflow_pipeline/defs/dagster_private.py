@@ -83,10 +83,10 @@ def latest_materializations(
     )
 
 
-def newest_materialization(instance: dg.DagsterInstance, asset: dg.AssetKey) -> int | None:
-    """Event id of the asset's newest materialization of any partition; None when there is none."""
-    (record,) = instance.get_asset_records([asset]) or (None,)
-    return record.asset_entry.last_materialization_storage_id if record else None
+def newest_materializations(instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, int]:
+    """Event id of the newest materialization, of any partition, of each asset that has one."""
+    entries = [record.asset_entry for record in instance.get_asset_records([*assets])]
+    return {entry.asset_key: newest for entry in entries if (newest := entry.last_materialization_storage_id)}
 
 
 def log_check(

@@ -1,6 +1,5 @@
 """The demo's pages in a real browser: what a visitor does ends up as one linked, attributed pair of facts."""
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,31 +9,21 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.warehouse.capture import link_entries
+from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.capture.serving import Serving, capture_settings
 from eventflow_pipeline_tests.databases import Database
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 C, K = str(uuid.uuid4()), str(uuid.uuid4())
 NAVER = "utm_source=naver&utm_medium=cpc&utm_campaign=spring"
 KAKAO = "utm_source=kakao&utm_medium=social&utm_campaign=spring"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the pages are not looked at"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

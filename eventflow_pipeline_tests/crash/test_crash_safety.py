@@ -1,10 +1,8 @@
 """Killing whatever works on a backfill, at random moments: days stay old or new, and afterwards every answer is right.
 
 A real stack (Postgres, daemon, code server, run workers) replaces the days again and again while facts change;
-each round kills one of them with SIGKILL. ``EVENTFLOW_TEST_CRASH_ROUNDS=100`` runs the long form
-(``EVENTFLOW_TEST_CRASH_SEED`` another sequence; ``-s`` shows the figures):
-
-    EVENTFLOW_TEST_CRASH_ROUNDS=100 make test ARGS="-n 0 -s eventflow_pipeline_tests/crash"
+each round kills one of them with SIGKILL. ``make test-long`` has a hundred rounds and shows the figures
+(``EVENTFLOW_TEST_CRASH_SEED``: another sequence).
 """
 
 import os
@@ -27,16 +25,15 @@ import pytest
 
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.local import environment, packaged
+from eventflow_pipeline.local import environment
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.stack import DagsterStack, free_port
+from eventflow_pipeline.stack import CODE_SERVER, DAEMON, DagsterStack, free_port
 from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.warehouse.engine import admin_engine
 from eventflow_pipeline.warehouse.migrations import create_source, migrate
 from eventflow_pipeline_tests.changing_facts import Facts, last_days
 from eventflow_pipeline_tests.crash.polling_reader import PollingReader
 
-ROUNDS = int(os.environ.get("EVENTFLOW_TEST_CRASH_ROUNDS", "3"))
 SEED = int(os.environ.get("EVENTFLOW_TEST_CRASH_SEED", "1"))
 DAYS = 10
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
@@ -54,7 +51,7 @@ class Installation:
     def __init__(self, settings: Settings, server: EmbeddedServer, stack: DagsterStack, days: DayRange) -> None:
         self.settings, self.stack, self.days = settings, stack, days
         self._server = server
-        self._daemon_killed = False
+        self._killed = False
         assert settings.database_url
         self.url = settings.database_url.get_secret_value()
 
@@ -111,9 +108,9 @@ class Installation:
         return status in _ENDED or (status == "STARTED" and self.computed_by(run_id) >= days)
 
     def kill_worker(self) -> bool:
-        """SIGKILL the run worker: a grandchild of the daemon. False when there is none (any more)."""
+        """SIGKILL the run worker: a grandchild of the code server. False when there is none (any more)."""
         with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self.stack.pid("dagster-daemon")).children(recursive=True):
+            for child in psutil.Process(self.stack.pid(CODE_SERVER)).children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
                     if "multiprocessing.spawn" in " ".join(child.cmdline()):
                         child.kill()
@@ -121,15 +118,16 @@ class Installation:
         return False
 
     def kill_daemon(self) -> bool:
-        """SIGKILL the daemon process; its code server and run worker find out by themselves."""
-        self._daemon_killed = True
-        os.kill(self.stack.pid("dagster-daemon"), signal.SIGKILL)
+        """SIGKILL the daemon; code server and run worker go on."""
+        self._killed = True
+        os.kill(self.stack.pid(DAEMON), signal.SIGKILL)
         return True
 
-    def kill_daemon_and_children(self) -> bool:
-        """SIGKILL the daemon, its code server and run workers together, as a lost container does."""
-        self._daemon_killed = True
-        os.killpg(self.stack.pid("dagster-daemon"), signal.SIGKILL)
+    def kill_daemon_and_code_server(self) -> bool:
+        """SIGKILL the daemon, the code server and its run workers together, as a lost machine does."""
+        self._killed = True
+        for command in (DAEMON, CODE_SERVER):
+            os.killpg(self.stack.pid(command), signal.SIGKILL)
         return True
 
     def kill_server(self) -> bool:
@@ -154,9 +152,9 @@ class Installation:
             except UserError:  # still recovering when its starter lost patience
                 if time.monotonic() > deadline:
                     raise
-        if self._daemon_killed:
+        if self._killed:
             assert _await(self.stack.revive, 30), "a killed process must end"
-        self._daemon_killed = False
+        self._killed = False
 
 
 @pytest.fixture
@@ -178,7 +176,7 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
         create_source(engine)
         migrate(engine, settings)
         engine.dispose()
-        with DagsterStack(packaged("workspace.yaml"), home / "output", free_port()) as stack:
+        with DagsterStack(home / "output", free_port()) as stack:
             yield Installation(settings, start_embedded(home), stack, days)
     for name in set(os.environ) - set(before):
         del os.environ[name]
@@ -217,8 +215,14 @@ def _launch(installation: Installation) -> str:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-@pytest.mark.timeout(300 + 300 * ROUNDS)
-def test_kills_at_random_moments_of_a_backfill(installation: Installation) -> None:
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        pytest.param(3, marks=pytest.mark.timeout(1200)),
+        pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
+    ],
+)
+def test_kills_at_random_moments_of_a_backfill(installation: Installation, rounds: int) -> None:
     facts = Facts(installation.url, installation.days, installation.settings.timezone, SEED, VISITS_A_DAY)
     facts.load()
     began = time.monotonic()
@@ -229,12 +233,12 @@ def test_kills_at_random_moments_of_a_backfill(installation: Installation) -> No
     victims = [
         installation.kill_worker,
         installation.kill_server,
-        installation.kill_daemon_and_children,
+        installation.kill_daemon_and_code_server,
         installation.kill_daemon,
     ]
     killed: Counter[str] = Counter()
     partly = 0
-    for number in range(ROUNDS):
+    for number in range(rounds):
         reader.expect(new := facts.change())
         facts.commit()
         run_id = _launch(installation)
@@ -251,14 +255,14 @@ def test_kills_at_random_moments_of_a_backfill(installation: Installation) -> No
         assert not reader.problems, reader.problems[:5]
         _check(installation, facts, new)
         print(
-            f"round {number + 1} of {ROUNDS}, seed {SEED}, {victim.__name__} with {done} days done ({ended}). So far "
+            f"round {number + 1} of {rounds}, seed {SEED}, {victim.__name__} with {done} days done ({ended}). So far "
             f"{time.monotonic() - began:.0f} s, kills of a running backfill {dict(killed)}, {partly} with some days "
             f"done and some not; {reader.polls} polls, {reader.outages} outages, 0 half-replaced days, 0 wrong answers",
             flush=True,
         )
     reader.stop()
     assert not reader.problems, reader.problems[:5]
-    assert reader.polls > 10 * ROUNDS, "the reader must have been looking"
+    assert reader.polls > 10 * rounds, "the reader must have been looking"
 
 
 def _check(installation: Installation, facts: Facts, new: dict[date, str]) -> None:

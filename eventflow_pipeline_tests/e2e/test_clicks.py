@@ -160,7 +160,7 @@ def world(databases: Databases, _template: str, tmp_path_factory: pytest.TempPat
             patch.setenv(variable, value)
         computed = run_eventflow({**os.environ}, "backfill", "--from", days.first.isoformat())
         assert computed.returncode == 0, computed.stderr
-        with DagsterStack(packaged("workspace.yaml"), home / "output", free_port()) as stack:
+        with DagsterStack(home / "output", free_port()) as stack:
             yield World(stack, database, list(days), environment)
     database.close()
     for used in (name, storage):

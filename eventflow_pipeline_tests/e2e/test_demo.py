@@ -20,8 +20,9 @@ import psutil
 import psycopg
 import pytest
 
+from eventflow_pipeline_tests.browser import chromium, needs_chromium
+
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @dataclass
@@ -83,14 +84,9 @@ def test_demo_shows_a_table_of_campaigns(demo: Demo) -> None:
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the user interface is not looked at")
+@needs_chromium
 def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium() as browser:
         # High enough for the whole graph at a scale at which Dagster still writes into the nodes.
         page = browser.new_page(viewport={"width": 2000, "height": 2400})
         page.set_default_timeout(30_000)
@@ -107,7 +103,6 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
         page.goto(f"{demo.url}/assets/stats/campaign_daily?view=overview")
         page.get_by_text("link_status").or_(page.get_by_text("sessionless_hits")).first.wait_for()
         page.get_by_text("unknown_link_share").first.wait_for()
-        browser.close()
 
 
 def _connect(home: Path, database: str) -> psycopg.Connection:
@@ -165,14 +160,11 @@ def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the user interface is not looked at")
+@needs_chromium
 def test_the_curve_of_a_webinar_can_be_seen(demo: Demo) -> None:
     """The sample's third webinar is live today: its day shows numbers and a picture of the curve."""
-    from playwright.sync_api import sync_playwright
-
     day = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul")).date()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.set_default_timeout(30_000)
         page.goto(f"{demo.url}/assets/stats/webinar_stats_5min?view=partitions&partition={day}")
@@ -181,7 +173,6 @@ def test_the_curve_of_a_webinar_can_be_seen(demo: Demo) -> None:
         picture = page.locator("img[src^='data:image/png']").first
         picture.wait_for()
         assert picture.evaluate("image => image.naturalWidth") > 300
-        browser.close()
 
 
 @pytest.mark.slow

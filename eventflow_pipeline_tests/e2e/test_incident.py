@@ -52,7 +52,7 @@ def incident(
     }.items():
         monkeypatch.setenv(name, value)
     assert (tmp_path / "dagster.yaml").read_bytes() == packaged("dagster.yaml").read_bytes()
-    with DagsterStack(packaged("workspace.yaml"), tmp_path / "output", free_port()):
+    with DagsterStack(tmp_path / "output", free_port()):
         yield receiver
     receiver.down()
 

@@ -85,7 +85,7 @@ def world(request: pytest.FixtureRequest, databases: Databases, _template: str, 
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in environment.items():
             patch.setenv(variable, value)
-        with DagsterStack(packaged("workspace.yaml"), home / "output", free_port()) as stack:
+        with DagsterStack(home / "output", free_port()) as stack:
             yield World(stack, database, days, {**os.environ, **environment})
     database.close()
     for used in (name, storage):

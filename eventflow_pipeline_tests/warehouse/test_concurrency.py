@@ -1,6 +1,6 @@
 """Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once.
 
-``EVENTFLOW_TEST_CONCURRENCY_ROUNDS=100`` runs the long form, every round another sequence; README has the command.
+``make test-long`` has a hundred rounds, every one another sequence.
 """
 
 import os
@@ -22,7 +22,6 @@ from eventflow_pipeline.warehouse.migrations import rebuild
 from eventflow_pipeline_tests.changing_facts import Facts
 from eventflow_pipeline_tests.databases import Database, Databases
 
-ROUNDS = int(os.environ.get("EVENTFLOW_TEST_CONCURRENCY_ROUNDS", "1"))
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 6))
 _COMPUTED = {
     "bucket_daily": "select * from stats.bucket_daily",
@@ -45,7 +44,7 @@ def _stored(database: Database) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, ROUNDS + 1))
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 101))])
 def test_eight_processes_on_the_same_days(database: Database, databases: Databases, tmp_path: Path, seed: int) -> None:
     facts = Facts(database.url, DAYS, "Asia/Seoul", seed=seed, visits_a_day=300)
     facts.load()
