@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy import Engine, TextClause, text
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.migrations import create_source
-from eventflow_pipeline.warehouse.sql_files import full_text
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import full_text
+from eventflow_pipeline.warehouse.schema.migrations import create_source
 
 FIRST_DAY = date(2025, 3, 1)
 #: Hits a session leaves on all its days together, on average (see sql/insert_visits.sql).

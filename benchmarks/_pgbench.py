@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventflow_pipeline.warehouse.embedded import EmbeddedServer
+from eventflow_pipeline.dev.embedded import EmbeddedServer
 
 
 @dataclass(frozen=True, slots=True)

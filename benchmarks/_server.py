@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from benchmarks._facts import FIRST_DAY, Facts, make_facts
+from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
-from eventflow_pipeline.warehouse.engine import admin_engine, pipeline_engine
-from eventflow_pipeline.warehouse.migrations import migrate
+from eventflow_pipeline.warehouse.db.engine import admin_engine, pipeline_engine
+from eventflow_pipeline.warehouse.schema.migrations import migrate
 
 WORK_MEM_MB = 64
 #: For both sides of every ratio: they are the server's, and no side sets its own.

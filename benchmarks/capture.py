@@ -18,11 +18,11 @@ import psycopg
 from pydantic import SecretStr
 
 from benchmarks.report import Section
+from eventflow_pipeline.dev.dagster_process import free_port
+from eventflow_pipeline.dev.embedded import start_embedded
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.stack import free_port
-from eventflow_pipeline.warehouse.embedded import start_embedded
-from eventflow_pipeline.warehouse.engine import admin_engine
-from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline.warehouse.db.engine import admin_engine
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 
 RATE = int(os.environ.get("EVENTFLOW_BENCH_RATE", "500"))
 SECONDS = int(os.environ.get("EVENTFLOW_BENCH_SECONDS", "60"))

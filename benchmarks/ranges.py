@@ -16,13 +16,13 @@ from benchmarks._facts import Facts, measured
 from benchmarks._plot import draw
 from benchmarks._server import SETTINGS, Measured, command, create, server
 from benchmarks._timing import Times, in_turn, shown
+from eventflow_pipeline.dev.embedded import EmbeddedServer
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.day_replacement import replace_day
-from eventflow_pipeline.warehouse.embedded import EmbeddedServer
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.histograms import settle_histograms
-from eventflow_pipeline.warehouse.migrations import rebuild
-from eventflow_pipeline.warehouse.range_replacement import FailedDay, replace_days
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
+from eventflow_pipeline.warehouse.days.replacement import replace_day
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.schema.migrations import rebuild
 
 REPETITIONS, READS = 5, 200
 RANGE_DAYS = 30
@@ -76,7 +76,7 @@ def _plain(database: Measured, days: DayRange) -> None:
 
 
 def _compute(database: Measured, days: Sequence[date]) -> None:
-    """Bridge, buckets of all grains and return histograms of the days, as a run does it."""
+    """Session-days, buckets of all grains and return histograms of the days, as a run does it."""
     for outcome in replace_days(database.pipeline, days, database.settings):
         if isinstance(outcome, FailedDay):
             raise outcome.problem

@@ -19,10 +19,10 @@ from sqlalchemy import Engine
 
 from benchmarks._pgbench import Latencies, Load
 from benchmarks.report import Section
+from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
-from eventflow_pipeline.warehouse.engine import admin_engine, pipeline_engine
-from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline.warehouse.db.engine import admin_engine, pipeline_engine
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 
 VIEWERS, WEBINARS, HISTORY = 10_000, 20, 300_000

@@ -20,9 +20,9 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
-from eventflow_pipeline.warehouse.migrations import require_calendar
-from eventflow_pipeline.warehouse.reads import computed_days, server_time
+from eventflow_pipeline.warehouse.days.computed import computed_days, server_time
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def run_backfill(
 
     engine = pipeline_engine(settings)
     with connect(engine) as connection:
-        require_calendar(connection, settings)
+        require_build_settings(connection, settings)
     try:
         return materialize(engine, settings, [days], ticket_tags(ticket), show_progress=show_progress)
     finally:

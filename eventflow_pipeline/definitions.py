@@ -3,16 +3,16 @@
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
+from eventflow_pipeline.defs.buckets import daily_buckets, daily_buckets_job
 from eventflow_pipeline.defs.capture import captured_facts, captured_facts_schedule
-from eventflow_pipeline.defs.indicators import quality_daily
-from eventflow_pipeline.defs.marketing import daily_buckets, daily_buckets_job
-from eventflow_pipeline.defs.operations import (
+from eventflow_pipeline.defs.changes import (
     heal_changed_days,
     settle_days,
     sweep_all_days,
     sweep_all_days_nightly,
     sweep_recent_days,
 )
+from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly

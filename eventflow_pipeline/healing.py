@@ -6,9 +6,9 @@ from datetime import date
 from eventflow_pipeline.backfill import BackfillReport, materialize
 from eventflow_pipeline.domain.days import contiguous
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.change_detection import Detection, Scope, StaleDay, detect_changes, stale_days
-from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
-from eventflow_pipeline.warehouse.migrations import require_calendar
+from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def run_heal(
     engine = pipeline_engine(settings)
     try:
         with connect(engine) as connection:
-            require_calendar(connection, settings)
+            require_build_settings(connection, settings)
         detection = detect_changes(engine, settings, Scope.ALL)
         held = detection.held if accept else ()
         found = tuple(sorted({*detection.changed, *held}, key=lambda stale: stale.day))

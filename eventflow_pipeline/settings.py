@@ -153,10 +153,10 @@ class Settings(BaseSettings):
         (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
     )
 
-    bridge_days: int | None = Field(
+    longest_range_days: int | None = Field(
         None,
         ge=1,
-        description="Prune the session-day bridge: longest range then answered, in days, and oldest day then replaced. "
+        description="Prune the session-days: longest range then answered, in days, and oldest day then replaced. "
         "Unset: never pruned.",
     )
 
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
     def day_settings(self) -> Mapping[str, tuple[str, ...]]:
         """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
 
-        Zone and first partition are not among them: they are stored as the calendar, which must be rebuilt.
+        Zone and first partition are not among them: they are stored as the build settings, which must be rebuilt.
         """
         return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from eventflow_pipeline.dev.embedded import start_embedded
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.embedded import start_embedded
-from eventflow_pipeline.warehouse.migrations import create_source, migrate
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.command_line import Eventflow, run_eventflow
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases
 

@@ -13,10 +13,10 @@ from sqlalchemy.engine import URL
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.day_replacement import DayTotals, replace_day
-from eventflow_pipeline.warehouse.engine import admin_engine, connect, pipeline_engine
-from eventflow_pipeline.warehouse.histograms import settle_histograms
-from eventflow_pipeline.warehouse.migrations import rebuild
+from eventflow_pipeline.warehouse.days.replacement import DayTotals, replace_day
+from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, pipeline_engine
+from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.schema.migrations import rebuild
 
 FIRST_DAY = date(2024, 1, 1)
 _numbers = itertools.count()
@@ -45,7 +45,7 @@ class Database:
         self.owner.dispose()
         self.pipeline.dispose()
 
-    def set_calendar(self, time_zone: str, first: date = FIRST_DAY) -> None:
+    def set_build_settings(self, time_zone: str, first: date = FIRST_DAY) -> None:
         """Start over in another zone."""
         self.close()
         self.settings = self.settings.model_copy(update={"timezone": time_zone, "start_date": first})

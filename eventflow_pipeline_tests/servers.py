@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from eventflow_pipeline.warehouse.embedded import start_embedded
+from eventflow_pipeline.dev.embedded import start_embedded
 
 #: Debian's packages keep each version's programs here.
 _DEBIAN = Path("/usr/lib/postgresql")

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from benchmarks._facts import Facts, make_facts, measured
-from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.databases import Database
 
 _PLAIN = {"client": 7, "campaign": 3}

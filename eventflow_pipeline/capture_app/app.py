@@ -19,7 +19,7 @@ from eventflow_pipeline.capture_app.guards import Origins
 from eventflow_pipeline.capture_app.links import Links, destination
 from eventflow_pipeline.capture_app.log_lines import LogLines
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.capture_store import CaptureStore
+from eventflow_pipeline.warehouse.capture.store import CaptureStore
 
 #: Paths that are no pages: nobody arrives there.
 NO_PAGES = ("/visit", "/entry", "/presence", "/l/", "/health", "/openapi.json", "/docs")

@@ -18,7 +18,7 @@ from eventflow_pipeline.capture_app.guards import Origins, Rate, read_body
 from eventflow_pipeline.capture_app.log_lines import LogLines
 from eventflow_pipeline.capture_app.tokens import Tokens
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.capture_store import AWAY, CaptureStore
+from eventflow_pipeline.warehouse.capture.store import AWAY, CaptureStore
 
 Fact = Literal["visit", "entry"]
 _RULES: dict[Fact, Callable[[CaptureRules, CaptureRequest, Mapping[str, Any]], Outcome]] = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from eventflow_pipeline.capture_app.log_lines import LogLines
-from eventflow_pipeline.warehouse.capture_store import AWAY
-from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.capture.store import AWAY
+from eventflow_pipeline.warehouse.db.engine import reason
 
 _BATCH = 64
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0

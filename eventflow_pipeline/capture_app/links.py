@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from eventflow_pipeline.capture.touch import UTM
-from eventflow_pipeline.warehouse.capture_store import AWAY, CaptureStore
+from eventflow_pipeline.warehouse.capture.store import AWAY, CaptureStore
 
 _FRESH_SECONDS = 60.0
 _WAIT_SECONDS = 1.0

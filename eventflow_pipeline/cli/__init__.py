@@ -8,23 +8,46 @@ import warnings
 from typing import NoReturn
 
 from eventflow_pipeline.cli import (
+    backfill,
     capture,
-    days,
-    development,
-    exclusions,
-    healing,
-    knobs,
-    oncall,
-    setup,
-    verification,
+    demo,
+    doctor,
+    exclude,
+    explain,
+    heal,
+    migrate,
+    probe,
+    rebuild,
+    replay,
+    report,
+    sample,
+    settings,
+    verify,
     webinar,
 )
 from eventflow_pipeline.cli.app import app, errors
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.extras import absent_extra
 
-#: Modules whose commands make up the application; importing one adds its commands.
-COMMANDS = (development, setup, days, healing, verification, exclusions, oncall, webinar, capture, knobs)
+#: A module a command, named like it; importing one adds its command. In the order ``--help`` lists them.
+COMMANDS = (
+    demo,
+    sample,
+    migrate,
+    backfill,
+    heal,
+    verify,
+    report,
+    explain,
+    doctor,
+    probe,
+    exclude,
+    webinar,
+    capture,
+    replay,
+    settings,
+    rebuild,
+)
 
 
 def main() -> None:

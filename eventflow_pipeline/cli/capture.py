@@ -1,12 +1,14 @@
-"""``eventflow capture serve`` and ``replay``: taking facts in, and those that were refused at first."""
+"""``eventflow capture serve``: taking visits and registrations in."""
 
 from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app
+from eventflow_pipeline.cli.app import app
 
 capture = typer.Typer(help="Take visits and registrations in.", no_args_is_help=True, rich_markup_mode=None)
+
+
 app.add_typer(capture, name="capture")
 
 
@@ -25,7 +27,7 @@ def serve(
     EVENTFLOW_CAPTURE_ORIGINS to the sites whose pages may call. /openapi.json describes every call.
     """
     from eventflow_pipeline.capture_app.serve import serve as run
-    from eventflow_pipeline.local import environment
+    from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.settings import load_settings
 
     if load_settings().database_url is not None:
@@ -33,29 +35,3 @@ def serve(
         return
     with environment() as settings:
         run(settings, host, port, pages=demo_pages)
-
-
-@app.command()
-def replay(
-    limit: Annotated[int | None, typer.Option(min=1, help="Dead letters to try. Default: all that wait.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Try dead letters again: captured events whose row the fact table refused.
-
-    A letter becomes a fact once what was missing is there, such as its campaign. One refused for its link alone
-    is stored without it after EVENTFLOW_CAPTURE_LINK_GRACE_SECONDS. Dagster does this every minute by itself.
-    Exit status 1 when some were refused again; `select * from stats.dead_letter` (all but payload) says why.
-    """
-    from eventflow_pipeline.local import environment
-    from eventflow_pipeline.warehouse.capture import replay_dead_letters
-    from eventflow_pipeline.warehouse.engine import pipeline_engine
-
-    with environment() as settings:
-        done = replay_dead_letters(pipeline_engine(settings), settings, limit)
-    answer(
-        as_json,
-        {"replayed": done.replayed, "refused": done.refused, "expired": done.expired},
-        f"{done.replayed} dead letters became facts, {done.refused} were refused again, {done.expired} expired.",
-    )
-    if done.refused:
-        raise typer.Exit(1)

@@ -29,8 +29,8 @@ def sample(
     minute keeps its first sample. Use --loop where no daemon runs, or while it is down; presence is overwritten, so
     a minute nobody sampled is lost. With --loop a failed look is logged and the next one tried.
     """
-    from eventflow_pipeline.local import environment
-    from eventflow_pipeline.warehouse.engine import pipeline_engine
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
     from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, sample_webinars, watched_look
 
     with environment() as settings:

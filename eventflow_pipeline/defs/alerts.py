@@ -18,7 +18,7 @@ from eventflow_pipeline.oncall.alerts import tell, tell_reachable, tell_unreacha
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.conditions import SOURCES, due, look
-from eventflow_pipeline.warehouse.engine import pipeline_engine
+from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 
 _INTERVAL = load_settings().alert_interval_seconds
 #: A tick must end well before the daemon gives up on it.

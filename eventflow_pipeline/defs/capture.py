@@ -4,8 +4,8 @@ import dagster as dg
 
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.capture import BATCH, link_entries, replay_dead_letters, work_waiting
-from eventflow_pipeline.warehouse.engine import pipeline_engine
+from eventflow_pipeline.warehouse.capture.dead_letters import BATCH, link_entries, replay_dead_letters, work_waiting
+from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 
 
 @dg.op(description="Replay dead letters, then link captured entries to their visits (stats.link_entries).")

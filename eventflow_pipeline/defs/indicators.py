@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.marketing import QUALITY, bucket_key
+from eventflow_pipeline.defs.buckets import QUALITY, bucket_key
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
@@ -16,8 +16,8 @@ from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.grains import BY_NAME
 from eventflow_pipeline.domain.quality import Indicators
-from eventflow_pipeline.warehouse.quality import indicators, measure
-from eventflow_pipeline.warehouse.sql_files import sql_text
+from eventflow_pipeline.warehouse.db.sql import sql_text
+from eventflow_pipeline.warehouse.quality.indicators import indicators, measure
 
 GROUP = "quality"
 _COLUMNS: dict[str, str] = {
@@ -93,7 +93,7 @@ def _numbers(row: Indicators) -> dict[str, Any]:
                 for name, description in _COLUMNS.items()
             ]
         ),
-        "definition": dg.MetadataValue.md(f"```sql\n{sql_text('quality/select_quality')}\n```"),
+        "definition": dg.MetadataValue.md(f"```sql\n{sql_text('numbers/quality')}\n```"),
     },
 )
 def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:

@@ -12,9 +12,9 @@ from datetime import date
 import dagster as dg
 from sqlalchemy import Engine
 
-from eventflow_pipeline.defs.check_results import DayResult, Results, report, run_days
-from eventflow_pipeline.defs.dagster_private import CheckContext, planned_in
-from eventflow_pipeline.defs.marketing import QUALITY, RANGE_PARITY, bucket_key
+from eventflow_pipeline.defs.buckets import QUALITY, RANGE_PARITY, bucket_key
+from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, Results, report, run_days
+from eventflow_pipeline.defs.dagster_internals.private import CheckContext, planned_in
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.table_metadata import SESSION_DAYS
@@ -26,9 +26,9 @@ from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.parity import compare_days, compare_histograms, compare_windows
-from eventflow_pipeline.warehouse.parity_repair import repair
-from eventflow_pipeline.warehouse.quality import findings, measure
+from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
+from eventflow_pipeline.warehouse.parity.rebuild import repair
+from eventflow_pipeline.warehouse.quality.indicators import findings, measure
 
 RAW_PARITY = "raw_parity"
 
@@ -63,7 +63,7 @@ _RAW_SPECS = [
     _spec(
         RAW_PARITY,
         SESSION_DAYS,
-        "Bridge and state of the day equal the facts (E3, M6), counted apart from the computation. Tolerance zero.",
+        "Session-days and state of the day equal the facts (E3, M6), counted by other statements. Tolerance zero.",
     ),
     *(
         _spec(
@@ -74,14 +74,14 @@ _RAW_SPECS = [
         for grain in GRAINS
     ),
 ]
-#: Where differences of a grain are shown; the bridge's and the state's at the bridge.
+#: Where differences of a grain are shown; those of session-days and state at session_days.
 _ASSET_OF = {grain.name: bucket_key(grain) for grain in GRAINS}
 _RANGE_SPECS = [
     _spec(
         RANGE_PARITY,
         bucket_key(grain),
         "Answers for the 7 and the 30 days that end on the day equal the facts, and the day's return histograms the "
-        "bridge (M6). Tolerance zero.",
+        "session-days (M6). Tolerance zero.",
     )
     for grain in GRAINS
 ]

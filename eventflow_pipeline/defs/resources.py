@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings, load_settings
-from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
-from eventflow_pipeline.warehouse.locks import run_alive
-from eventflow_pipeline.warehouse.migrations import require_calendar
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.db.locks import run_alive
+from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -22,13 +22,13 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Open the engine, refuse a calendar other than the stored one (T1), and show that this run is alive."""
+        """Open the engine, refuse build settings other than the stored one (T1), and show that this run is alive."""
         try:
             self._settings = load_settings()
             self._engine = pipeline_engine(self._settings)
             self._open = ExitStack()
             connection = self._open.enter_context(connect(self._engine))
-            require_calendar(connection, self._settings)
+            require_build_settings(connection, self._settings)
             if context.run:
                 self._open.enter_context(run_alive(connection, context.run.run_id))
         except UserError as problem:

@@ -4,10 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from eventflow_pipeline.defs.dagster_private import delete_orphaned_check_executions, purge_ticks, superseded_runs
+from eventflow_pipeline.defs.dagster_internals.private import (
+    delete_orphaned_check_executions,
+    purge_ticks,
+    superseded_runs,
+)
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.repairs import forget_passes, forget_running_days
+from eventflow_pipeline.warehouse.changes.due_days import forget_passes, forget_running_days
 
 #: Runs deleted by one run of the job; the next one goes on.
 _MOST = 20_000

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from eventflow_pipeline.warehouse.day_replacement import Request
+from eventflow_pipeline.warehouse.days.replacement import Request
 
 #: ``heal`` or ``schedule``: started by itself, so the guard against mass loss watches. Unset: somebody's own backfill.
 TRIGGER_TAG = "eventflow/trigger"

@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from sqlalchemy import Engine
 
-from eventflow_pipeline.defs.marketing import ASSET_KEYS, JOB
+from eventflow_pipeline.defs.buckets import ASSET_KEYS, JOB
 from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.repair import FailedRange, RunningRange
 from eventflow_pipeline.oncall.dagster_failures import only_checks
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.locks import is_alive
-from eventflow_pipeline.warehouse.repairs import days_replaced_by
+from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.locks import is_alive
 
 PRIORITY = "dagster/priority"
 #: Runs over old days only; dagster.yaml limits how many at once, so that they never take every slot.

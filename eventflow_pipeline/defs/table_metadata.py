@@ -6,7 +6,7 @@ import dagster as dg
 
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.domain.grains import BY_NAME, GRAINS, KEY_COLUMNS, MEASURES, Grain
-from eventflow_pipeline.warehouse.sql_files import full_text, sql_root
+from eventflow_pipeline.warehouse.db.sql import full_text, sql_root
 
 VISITS, ENTRIES, LINKS = "event_access_logs", "event_survey_entries", "campaign_link_meta"
 SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
@@ -58,7 +58,7 @@ _FROM_FACTS: Mapping[str, Sequence[tuple[str, str]]] = {
     "conversions": [(ENTRIES, "id")],
 }
 
-_FROM_BRIDGE: Mapping[str, Sequence[str]] = {
+_FROM_SESSION_DAYS: Mapping[str, Sequence[str]] = {
     "visits": ["session_id"],
     "sessionless_hits": ["hits", "session_id"],
 }
@@ -96,15 +96,15 @@ def _from_facts(table: str, columns: Sequence[str], sql: str) -> dict[str, objec
 
 
 def session_days_metadata() -> dict[str, object]:
-    """Metadata of the session-day bridge."""
+    """Metadata of the session-days."""
     columns = ("bucket_date", *KEY_COLUMNS, "session_id", "hits", "conversions")
-    return _from_facts("session_days", columns, "session_days/select_session_days")
+    return _from_facts("session_days", columns, "numbers/session_days")
 
 
 def campaign_hours_metadata() -> dict[str, object]:
     """Metadata of the hour buckets (B1)."""
     columns = ("bucket_date", "bucket_hour", *BY_NAME["campaign"].keys, *MEASURES)
-    return _from_facts("campaign_hourly", columns, "campaign_hours/select_campaign_hours")
+    return _from_facts("campaign_hourly", columns, "numbers/campaign_hours")
 
 
 def buckets_metadata(grain: Grain) -> dict[str, object]:
@@ -114,9 +114,9 @@ def buckets_metadata(grain: Grain) -> dict[str, object]:
         {
             column: [
                 dg.TableColumnDep(asset_key=SESSION_DAYS, column_name=source)
-                for source in _FROM_BRIDGE.get(column, [column])
+                for source in _FROM_SESSION_DAYS.get(column, [column])
             ]
             for column in columns
         }
     )
-    return _table(grain.table, columns, lineage, "buckets/select_buckets")
+    return _table(grain.table, columns, lineage, "numbers/buckets")

@@ -5,10 +5,10 @@ from datetime import date
 
 import dagster as dg
 
-from eventflow_pipeline.defs.check_results import Results, record, run_days
-from eventflow_pipeline.defs.dagster_private import planned_in
+from eventflow_pipeline.defs.buckets import ASSET_KEYS, QUALITY
+from eventflow_pipeline.defs.dagster_internals.check_results import Results, record, run_days
+from eventflow_pipeline.defs.dagster_internals.private import planned_in
 from eventflow_pipeline.defs.indicators import GROUP, quality_daily
-from eventflow_pipeline.defs.marketing import ASSET_KEYS, QUALITY
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, parity, quality
 from eventflow_pipeline.defs.resources import Warehouse
@@ -94,7 +94,7 @@ def verify_today_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="At night: indicators and every check of the last EVENTFLOW_VERIFY_DAYS days and of as many older "
-    "ones, another part each night, return histograms against the bridge included.",
+    "ones, another part each night, return histograms against session-days included.",
 )
 def verify_days_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Two runs: recent days, and this night's part of history."""

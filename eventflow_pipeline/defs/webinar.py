@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import RowMapping
 
-from eventflow_pipeline.defs.check_results import DayResult, report, run_days
+from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
@@ -25,7 +25,7 @@ from eventflow_pipeline.domain.concurrency import tolerated_misses
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.engine import reason
+from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.webinar.conditions import findings
 from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
 from eventflow_pipeline.warehouse.webinar.reads import curves
@@ -50,11 +50,11 @@ def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata:
     )
 
 
-#: One step writes both assets: a backfill that also holds the bridge must see it before either, or Dagster refuses.
-_BRIDGE = dg.AssetKey(["stats", "session_days"])
+#: One step writes both assets: a backfill that also holds session-days must see it before either, or Dagster refuses.
+_SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
 _FIVE_MINUTES = _spec(
     FIVE_MINUTES,
-    [*(source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")), _BRIDGE],
+    [*(source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")), _SESSION_DAYS],
     "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): "
     "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are "
     "carried under `source = 'legacy'` and never mixed with ours.",
@@ -64,7 +64,7 @@ _DAILY = _spec(
     DAILY_STATS,
     # Not on FIVE_MINUTES, which it is computed with: of assets of one step with unlike partitioned parents, Dagster
     # refuses a backfill in some processes and not in others, by the order of its sets.
-    [_BRIDGE, source_key("webinar_live_presence"), source_key("webinars")],
+    [_SESSION_DAYS, source_key("webinar_live_presence"), source_key("webinars")],
     "Days of webinars: peak and when, average while live, minutes observed and missed, unique viewers by presence, "
     "visits and conversions of the webinar and its registration campaign (W3). `stats.webinar_client_daily`, replaced "
     "with it, counts a campaign that two webinars name once. Screens ask `public.get_webinar_stats`.",

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping
 
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.extras import absent_extra
-from eventflow_pipeline.warehouse.sql_files import sql_root, sql_text
+from eventflow_pipeline.warehouse.db.sql import sql_root, sql_text
 
 FIVE_MINUTES = dg.AssetKey(["stats", "webinar_stats_5min"])
 DAILY_STATS = dg.AssetKey(["stats", "webinar_stats_daily"])
@@ -80,12 +80,12 @@ def _table(key: dg.AssetKey, columns: Sequence[_Column], sql: str) -> dict[str, 
 
 def five_minute_metadata() -> dict[str, object]:
     """Metadata of the five-minute buckets."""
-    return _table(FIVE_MINUTES, _BUCKET_COLUMNS, "webinar/select_5min")
+    return _table(FIVE_MINUTES, _BUCKET_COLUMNS, "numbers/webinar_5min")
 
 
 def daily_metadata() -> dict[str, object]:
     """Metadata of the days."""
-    return _table(DAILY_STATS, _DAILY_COLUMNS, "webinar/select_daily")
+    return _table(DAILY_STATS, _DAILY_COLUMNS, "numbers/webinar_daily")
 
 
 def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.MarkdownMetadataValue:

@@ -13,7 +13,7 @@ class Part(StrEnum):
     """What was compared: the right-hand side of ``raw <> stored``."""
 
     BUCKET = "bucket"
-    BRIDGE = "bridge"
+    SESSION_DAYS = "session_days"
     STATE = "state"
     WINDOW = "window"
     HISTOGRAM = "histogram"
@@ -21,7 +21,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One measure of one member of a grain that is not what the facts (or, of a histogram, the bridge) say.
+    """One measure of one member of a grain that is not what the facts (or, of a histogram, session-days) say.
 
     ``first`` is the window's first day, or the histogram's previous day; else ``day`` itself. ``grain`` is a published
     grain, ``session_days`` or ``partition_state``. ``raw`` or ``stored`` is None where that side has no such member.

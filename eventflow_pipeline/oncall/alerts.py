@@ -22,9 +22,9 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.oncall import messages
 from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers, receivers_of
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse import alert_store
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.locks import alert_pass
+from eventflow_pipeline.warehouse.alerts import episodes as alert_store
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.locks import alert_pass
 
 Episodes = dict[tuple[str, str], Episode]
 

@@ -14,8 +14,8 @@ from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse import failed_checks as check_store
-from eventflow_pipeline.warehouse.failed_checks import FailedCheck
+from eventflow_pipeline.warehouse.alerts import failed_checks as check_store
+from eventflow_pipeline.warehouse.alerts.failed_checks import FailedCheck
 
 _LOOK_BACK = timedelta(days=7)
 _MOST_RUNS = 500

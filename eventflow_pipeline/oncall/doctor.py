@@ -16,10 +16,10 @@ from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks
 from eventflow_pipeline.oncall.probe import probe
 from eventflow_pipeline.oncall.receivers import configured_receivers
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse import alert_store
+from eventflow_pipeline.warehouse.alerts import episodes as alert_store
 from eventflow_pipeline.warehouse.conditions import look
 from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence
-from eventflow_pipeline.warehouse.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
 
 _FIXES = {
     "deficit": "Find the cause below and restore the visits.",

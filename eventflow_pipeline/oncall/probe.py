@@ -17,8 +17,8 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.staleness import newest_detection
-from eventflow_pipeline.warehouse.engine import connect, pipeline_engine, reason
-from eventflow_pipeline.warehouse.migrations import stored_calendar
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 RUNBOOK = "job-failed"
 
@@ -72,7 +72,7 @@ def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
     try:
         with connect(engine) as connection:
             found.database_reachable = True
-            found.migrated = stored_calendar(connection) is not None
+            found.migrated = stored_build_settings(connection) is not None
         if not found.migrated:
             found.problems.append("The database has no schema stats yet: run `eventflow migrate`.")
             return

@@ -11,8 +11,8 @@ import uvicorn
 from pydantic import SecretStr
 
 from eventflow_pipeline.capture_app.app import create_app
+from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.stack import free_port
 
 KEYS = "test-key-newest-0001,test-key-older-0001"
 

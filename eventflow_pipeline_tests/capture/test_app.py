@@ -17,8 +17,8 @@ import pytest
 from pydantic import SecretStr
 
 from eventflow_pipeline.capture_app.bodies import parse
-from eventflow_pipeline.stack import free_port
-from eventflow_pipeline.warehouse.capture import link_entries
+from eventflow_pipeline.dev.dagster_process import free_port
+from eventflow_pipeline.warehouse.capture.dead_letters import link_entries
 from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
 from eventflow_pipeline_tests.capture.test_tokens import FUTURE, PAST, SECRET, token
 from eventflow_pipeline_tests.databases import Database, Databases

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from eventflow_pipeline.warehouse.capture import link_entries
+from eventflow_pipeline.warehouse.capture.dead_letters import link_entries
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.capture.serving import Serving, capture_settings
 from eventflow_pipeline_tests.databases import Database

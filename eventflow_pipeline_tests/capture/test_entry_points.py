@@ -11,8 +11,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from eventflow_pipeline.warehouse.capture import capture_conditions, link_entries, replay_dead_letters
-from eventflow_pipeline.warehouse.migrations import create_source, migrate, migrate_back
+from eventflow_pipeline.warehouse.capture.dead_letters import capture_conditions, link_entries, replay_dead_letters
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 
 C, K = str(uuid.uuid4()), str(uuid.uuid4())

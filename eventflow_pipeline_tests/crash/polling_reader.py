@@ -19,7 +19,7 @@ select d::date as day,
        (select row(sum(u.hits), sum(u.conversions))::text
         from stats.range_summary('utm', d::date, d::date) u) as utm,
        (select row(sum(b.hits), sum(b.conversions))::text
-        from stats.session_days b where b.bucket_date = d::date) as bridge,
+        from stats.session_days b where b.bucket_date = d::date) as session_days,
        (select row(s.hits, s.conversions)::text from stats.partition_state s where s.bucket_date = d::date) as state,
        (select coalesce(string_agg(t, ' ' order by entity_id), '') from (
             select c.entity_id, format('%%s:%%s:%%s:%%s', c.entity_id, sum(c.hits), sum(c.visits), sum(c.conversions)) t
@@ -70,7 +70,7 @@ class PollingReader(threading.Thread):
 
     def _judge(self, day: date, sums: list[str], answer: str) -> None:
         if len(set(sums)) != 1:
-            self.problems.append(f"{day}: platform, clients, campaigns, utm, bridge and state disagree: {sums}")
+            self.problems.append(f"{day}: platform, clients, campaigns, utm, session-days and state disagree: {sums}")
         if answer == self._new[day]:
             self._reached.add(day)
         elif answer != self._old[day]:

@@ -23,16 +23,16 @@ import psutil
 import psycopg
 import pytest
 
+from eventflow_pipeline.dev.dagster_process import CODE_SERVER, DAEMON, DagsterStack, free_port
+from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.dev.environment import environment
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.local import environment
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.stack import CODE_SERVER, DAEMON, DagsterStack, free_port
-from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
-from eventflow_pipeline.warehouse.engine import admin_engine
-from eventflow_pipeline.warehouse.migrations import create_source, migrate
-from eventflow_pipeline_tests.changing_facts import Facts, last_days
+from eventflow_pipeline.warehouse.db.engine import admin_engine
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.crash.polling_reader import PollingReader
+from eventflow_pipeline_tests.worlds.changing_facts import Facts, last_days
 
 SEED = int(os.environ.get("EVENTFLOW_TEST_CRASH_SEED", "1"))
 DAYS = 10

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline_tests.changing_facts import Facts
 from eventflow_pipeline_tests.crash.polling_reader import PollingReader
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.worlds.changing_facts import Facts
 
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 3))
 

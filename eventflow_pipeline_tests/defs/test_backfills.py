@@ -14,7 +14,7 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster_graphql.schema import create_schema
 
-from eventflow_pipeline.stack import LAUNCH_BACKFILL
+from eventflow_pipeline.dev.dagster_process import LAUNCH_BACKFILL
 from eventflow_pipeline_tests.databases import Database
 
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
@@ -75,7 +75,7 @@ def interface(instance: dg.DagsterInstance, defs: dg.Definitions) -> Iterator[In
 def test_reexecuting_from_failure_runs_only_what_is_left(
     interface: Interface, database: Database, instance: dg.DagsterInstance
 ) -> None:
-    from eventflow_pipeline.defs.marketing import ASSET_KEYS
+    from eventflow_pipeline.defs.buckets import ASSET_KEYS
 
     days = [f"2024-03-0{day}" for day in range(1, 6)]
     database.execute("alter table stats.partition_state add constraint no check (bucket_date <> '2024-03-03')")

@@ -254,7 +254,7 @@ def test_buckets_materialized_alone_are_judged_by_indicators_measured_anew(
     defs: dg.Definitions, instance: dg.DagsterInstance, facts: Database, each: Callable[..., object]
 ) -> None:
     """What *Materialize* of a bucket table runs: its step's assets and their checks, without the indicators' asset."""
-    from eventflow_pipeline.defs.marketing import ASSET_KEYS
+    from eventflow_pipeline.defs.buckets import ASSET_KEYS
 
     job = defs.resolve_implicit_global_asset_job_def()
     alone = job.get_subset(asset_selection=set(ASSET_KEYS))

@@ -11,7 +11,7 @@ from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import run_days
 
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
-BRIDGE = dg.AssetKey(["stats", "session_days"])
+SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
 Run = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -58,7 +58,7 @@ def test_a_range_is_one_run_with_numbers_of_each_day(
     _visit(database, "2024-03-04 13:00+09")
     result = run(DayRange(date(2024, 3, 1), date(2024, 3, 5)))
     assert result.success
-    for key in (CAMPAIGN, BRIDGE):
+    for key in (CAMPAIGN, SESSION_DAYS):
         days = _materialized(instance, key)
         assert {day: m["visits"] for day, m in days.items()} == {
             "2024-03-01": 0, "2024-03-02": 2, "2024-03-03": 0, "2024-03-04": 1, "2024-03-05": 0,

@@ -20,11 +20,11 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
-from eventflow_pipeline.defs.dagster_private import VERIFIED_WITH
+from eventflow_pipeline.defs.dagster_internals.private import VERIFIED_WITH
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
 from eventflow_pipeline_tests.defs.jobs import buckets_alone
 
-BRIDGE = dg.AssetKey(["stats", "session_days"])
+SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
 AUTOMATIC = {"dagster/sensor_name": "heal_changed_days"}
 CHECK = "parity"
@@ -92,11 +92,11 @@ class Runs:
         partitions = self._defs.resolve_asset_graph().get(CAMPAIGN).partitions_def
         shown: dict[str, object] = {
             key.to_user_string(): dict(self._instance.get_status_by_partition(key, days, partitions) or {})
-            for key in (BRIDGE, CAMPAIGN)
+            for key in (SESSION_DAYS, CAMPAIGN)
         }
         shown["campaign statuses"] = list(shown[CAMPAIGN.to_user_string()].values())  # type: ignore[attr-defined]
         shown["materialized"] = {
-            key.to_user_string(): self._instance.get_materialized_partitions(key) for key in (BRIDGE, CAMPAIGN)
+            key.to_user_string(): self._instance.get_materialized_partitions(key) for key in (SESSION_DAYS, CAMPAIGN)
         }
         with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
             shown["checks"] = connection.execute(

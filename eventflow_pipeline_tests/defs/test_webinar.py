@@ -13,7 +13,7 @@ from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import run_days
-from eventflow_pipeline_tests.webinar.broadcast import DAY, FIRST, MINUTE, START, write_broadcast
+from eventflow_pipeline_tests.worlds.broadcast import DAY, FIRST, MINUTE, START, write_broadcast
 
 BUCKETS, DAILY = (dg.AssetKey(["stats", f"webinar_stats_{name}"]) for name in ("5min", "daily"))
 Run = Callable[..., dg.ExecuteInProcessResult]

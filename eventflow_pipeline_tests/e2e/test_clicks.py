@@ -18,13 +18,13 @@ import dagster as dg
 import psycopg
 import pytest
 
-from eventflow_pipeline.defs.marketing import ASSET_KEYS
+from eventflow_pipeline.defs.buckets import ASSET_KEYS
 from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, RAW_PARITY
 from eventflow_pipeline.defs.webinar import CHECK_KEYS as WEBINAR_KEYS
+from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
+from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
-from eventflow_pipeline.local import packaged
-from eventflow_pipeline.stack import DagsterStack, free_port
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.conftest import settings_for
@@ -140,7 +140,7 @@ def world(databases: Databases, _template: str, tmp_path_factory: pytest.TempPat
     database = Database(settings_for(databases.url(name), timezone=zone))
     last = today(database.settings.zone)
     days = DayRange(last - timedelta(days=6), last)
-    database.set_calendar(zone, days.first)
+    database.set_build_settings(zone, days.first)
     write_facts(database, list(days))
     environment = {
         "DAGSTER_POSTGRES_URL": databases.url(storage),

@@ -125,7 +125,7 @@ def _await(what: Callable[[], bool], seconds: float) -> float:
 def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
     """By the daemon alone: a fact of today, and one 20 days late that only its created_at gives away."""
     with _connect(demo.home, "eventflow") as facts, _connect(demo.home, "dagster") as dagster:
-        zone = facts.execute("select time_zone from stats.calendar").fetchone()[0]  # type: ignore[index]
+        zone = facts.execute("select time_zone from stats.build_settings").fetchone()[0]  # type: ignore[index]
 
         def is_idle() -> bool:
             stale = facts.execute("select exists (select from stats.partition_state where stale_since is not null)")

@@ -17,9 +17,9 @@ import psutil
 import psycopg
 import pytest
 
+from eventflow_pipeline.dev.dagster_process import LAUNCH_BACKFILL
+from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.domain.days import today
-from eventflow_pipeline.stack import LAUNCH_BACKFILL
-from eventflow_pipeline.warehouse.embedded import EmbeddedServer, start_embedded
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 TODAY = today(ZoneInfo("Asia/Seoul"))

@@ -12,13 +12,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eventflow_pipeline.local import packaged
-from eventflow_pipeline.stack import DagsterStack, free_port
-from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes
+from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
+from eventflow_pipeline.dev.environment import packaged
+from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.conftest import instance, postgres_instance
-from eventflow_pipeline_tests.oncall.facts import CLIENT, OTHER, OTHER_CAMPAIGN, clients, entries, visits
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
+from eventflow_pipeline_tests.worlds.oncall_facts import CLIENT, OTHER, OTHER_CAMPAIGN, clients, entries, visits
 
 __all__ = ["instance", "postgres_instance"]
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
@@ -36,7 +36,7 @@ def incident(
     database: Database, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[HttpReceiver]:
     """Two healthy clients, Dagster's webserver and daemon, and somebody to be told."""
-    database.set_calendar(_zone_where_it_is_afternoon())
+    database.set_build_settings(_zone_where_it_is_afternoon())
     clients(database)
     now = datetime.now(UTC)
     for campaign in ({}, {"campaign": OTHER_CAMPAIGN}):

@@ -16,14 +16,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
+from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.days import DayRange, today
-from eventflow_pipeline.local import packaged
-from eventflow_pipeline.stack import DagsterStack, free_port
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
-from eventflow_pipeline_tests.history import EVERY_DAY, load_history
+from eventflow_pipeline_tests.worlds.history import EVERY_DAY, load_history
 
 #: Longest silence of a launched range, from the click to its end.
 _QUIET = timedelta(minutes=1)
@@ -71,7 +71,7 @@ def world(request: pytest.FixtureRequest, databases: Databases, _template: str, 
     database = Database(settings_for(databases.url(name)))
     last = today(database.settings.zone)
     days = DayRange(last - timedelta(days=count - 1), last)
-    database.set_calendar(database.settings.timezone, days.first)
+    database.set_build_settings(database.settings.timezone, days.first)
     load_history(database.url, days, database.settings.timezone)
     environment = {
         "DAGSTER_POSTGRES_URL": databases.url(storage),

@@ -12,7 +12,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall import alerts
 from eventflow_pipeline.oncall.alerts import PassReport, tell
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse import alert_store
+from eventflow_pipeline.warehouse.alerts import episodes as alert_store
 from eventflow_pipeline.warehouse.conditions import Source, look
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from eventflow_pipeline.warehouse.change_detection import Scope, detect_changes
-from eventflow_pipeline.warehouse.explanations import explain
+from eventflow_pipeline.warehouse.answers.explain import explain
+from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline_tests.command_line import Eventflow
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.oncall.facts import CLIENT, OTHER_CAMPAIGN, clients, entries, visits
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 from eventflow_pipeline_tests.warehouse.test_worked_example import CLIENT as EXAMPLE_CLIENT
 from eventflow_pipeline_tests.warehouse.test_worked_example import L1, L2, SECOND, C, example
+from eventflow_pipeline_tests.worlds.oncall_facts import CLIENT, OTHER_CAMPAIGN, clients, entries, visits
 
 __all__ = ["example"]
 

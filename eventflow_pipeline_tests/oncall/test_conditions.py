@@ -10,7 +10,7 @@ from eventflow_pipeline.warehouse.conditions import SOURCES, look
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.oncall.facts import clients, visits
+from eventflow_pipeline_tests.worlds.oncall_facts import clients, visits
 
 NOW = datetime.now(UTC)
 
@@ -52,9 +52,9 @@ def test_no_detection(database: Database, minutes: int, severity: Severity | Non
         return [c.severity for c in detection_late(database.pipeline, database.settings, NOW)]
 
     at = NOW - timedelta(minutes=minutes)
-    database.execute("update stats.calendar set created_at = :at", at=at)
+    database.execute("update stats.build_settings set created_at = :at", at=at)
     assert found() == ([severity] if severity else []), "there never was a pass"
-    database.execute("update stats.calendar set created_at = :at", at=NOW - timedelta(days=90))
+    database.execute("update stats.build_settings set created_at = :at", at=NOW - timedelta(days=90))
     database.execute("insert into stats.detection_pass values (:at, :at, 'lookback', 4, 0)", at=at)
     assert found() == ([severity] if severity else [])
 

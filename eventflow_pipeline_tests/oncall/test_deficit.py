@@ -8,7 +8,7 @@ from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.deficit import DeficitRule, cause_of_deficit
 from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence, deficits
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.oncall.facts import CAMPAIGN, CLIENT, OTHER_CAMPAIGN, clients, entries, visits
+from eventflow_pipeline_tests.worlds.oncall_facts import CAMPAIGN, CLIENT, OTHER_CAMPAIGN, clients, entries, visits
 
 #: Afternoon in Seoul.
 NOW = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)

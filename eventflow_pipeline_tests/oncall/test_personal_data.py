@@ -11,18 +11,18 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from eventflow_pipeline.defs.check_results import DayResult
+from eventflow_pipeline.defs.dagster_internals.check_results import DayResult
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
 from eventflow_pipeline.logs import FORMATTER, JsonHandler, logger
 from eventflow_pipeline.oncall.alerts import tell
 from eventflow_pipeline.oncall.doctor import examine
+from eventflow_pipeline.warehouse.answers.explain import explain
 from eventflow_pipeline.warehouse.conditions import look
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.explanations import explain
+from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.databases import Database, Databases
-from eventflow_pipeline_tests.oncall.facts import CAMPAIGN, CLIENT, clients, entries, visits
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
+from eventflow_pipeline_tests.worlds.oncall_facts import CAMPAIGN, CLIENT, clients, entries, visits
 
 NAME, EMAIL, PHONE = "Hong Gildong", "gildong.hong@mail.example", "010-9876-5432"
 SECRETS = (NAME, EMAIL, PHONE, "01098765432", "gildong", "9876")

@@ -82,9 +82,9 @@ def _owner_rows(database: Database, sql: str, *parameters: Any) -> list[tuple[An
         return connection.execute(sql, parameters).fetchall()
 
 
-def test_a_range_longer_than_a_pruned_bridge_allows(three_days: Database) -> None:
+def test_a_range_longer_than_pruned_session_days_allows(three_days: Database) -> None:
     with psycopg.connect(three_days.url) as connection:
-        connection.execute("update stats.calendar set bridge_days = 2")
+        connection.execute("update stats.build_settings set longest_range_days = 2")
         for sql in (
             "select * from stats.range_summary('client', %s, %s)",
             "select * from stats.daily_series('client', %s, %s)",

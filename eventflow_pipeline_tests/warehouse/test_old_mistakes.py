@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.engine import connect
+from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.databases import Database
 
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -17,22 +17,22 @@ from psycopg.rows import dict_row
 from sqlalchemy import Connection, Engine, TextClause, event, text
 
 from eventflow_pipeline.domain.days import DayRange, day_window
-from eventflow_pipeline.warehouse import quality
-from eventflow_pipeline.warehouse.change_detection import (
+from eventflow_pipeline.warehouse.answers.explain import explain
+from eventflow_pipeline.warehouse.changes.detection import (
     Scope,
     count_out_of_range,
     days_of_campaign,
     detect_changes,
 )
 from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence, deficits
-from eventflow_pipeline.warehouse.day_replacement import replace_day
-from eventflow_pipeline.warehouse.engine import connect, pipeline_engine
-from eventflow_pipeline.warehouse.explanations import explain
-from eventflow_pipeline.warehouse.histograms import settle_histograms
-from eventflow_pipeline.warehouse.migrations import create_source, migrate
-from eventflow_pipeline.warehouse.parity import compare_days
-from eventflow_pipeline.warehouse.reads import busiest_campaigns, computed_days
-from eventflow_pipeline.warehouse.sql_files import sql_root, statement
+from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days
+from eventflow_pipeline.warehouse.days.replacement import replace_day
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.db.sql import statement, statement_names
+from eventflow_pipeline.warehouse.parity.comparison import compare_days
+from eventflow_pipeline.warehouse.quality.indicators import indicators as quality
+from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 
@@ -208,13 +208,13 @@ _PARAMETERS: dict[str, Any] = {
 }  # fmt: skip
 
 #: What is not asked of one day: facts before the first and after the last partition.
-_OTHERWISE = {"change_detection/select_out_of_range": {"window_start": _FIRST, "window_end": _LAST}}
+_OTHERWISE = {"numbers/out_of_range": {"window_start": _FIRST, "window_end": _LAST}}
 
 
 @pytest.mark.slow
 def test_no_file_that_reads_facts_scans_one_whole(million: Database) -> None:
     """Every statement under sql/ that reads facts, found by its text, also those of checks, alerts and reports."""
-    names = [str(file.relative_to(sql_root()).with_suffix("")) for file in sorted(sql_root().glob("*/*.sql"))]
+    names = statement_names()
     facts = r"stats\.(visit|entry)_facts|public\.event_(access_logs|survey_entries)"
     query = r"(\s|--.*\n)*(select|with|insert|update|delete|merge)\b"  # not the migrations
     reading = [
@@ -226,7 +226,7 @@ def test_no_file_that_reads_facts_scans_one_whole(million: Database) -> None:
         plans = Explained(engine)
         with engine.connect() as connection:
             for name in names:
-                if re.fullmatch(r"(?!return_histogram/)\w+/create_\w+", name):  # scratch tables others fill
+                if re.fullmatch(r"(?!storage/ranges/).+/create_\w+", name):  # scratch tables others fill
                     connection.execute(statement(name))
             for name in reading:
                 wanted = statement(name).compile().params
@@ -292,7 +292,7 @@ def membership(million: Database) -> None:
 def test_reads_touch_no_fact(
     million: Database, explained: Explained, membership: None, name: str, settled: bool
 ) -> None:
-    """Counted by the server while the function really runs, on both paths: from histograms, from the bridge."""
+    """Counted by the server while the function really runs, on both paths: from histograms, from session-days."""
     million.execute("update stats.partition_state set histogram_pending = :pending", pending=not settled)
     try:
         for sql in _READS[name]:

@@ -1,5 +1,5 @@
 """Fixtures of the webinar tests."""
 
-from eventflow_pipeline_tests.webinar.broadcast import broadcast
+from eventflow_pipeline_tests.worlds.broadcast import broadcast
 
 __all__ = ["broadcast"]

@@ -11,7 +11,7 @@ from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.warehouse.webinar.days import replace_webinar_day
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.webinar.audience import EPOCH, LENGTH, MINUTE, Account, Person, Story, stories
+from eventflow_pipeline_tests.worlds.audience import EPOCH, LENGTH, MINUTE, Account, Person, Story, stories
 
 WEBINAR = UUID(int=0xA)
 DAY = date(2026, 3, 2)  # EPOCH is 10:00 of it in Seoul

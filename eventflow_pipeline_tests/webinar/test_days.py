@@ -8,11 +8,11 @@ import pytest
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.warehouse.migrations import rebuild
+from eventflow_pipeline.warehouse.schema.migrations import rebuild
 from eventflow_pipeline.warehouse.webinar.conditions import findings
 from eventflow_pipeline.warehouse.webinar.days import stale_webinar_days
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.webinar.broadcast import (
+from eventflow_pipeline_tests.worlds.broadcast import (
     CLIENT,
     DAY,
     FIRST,
@@ -155,7 +155,7 @@ def test_a_worker_that_waited_sees_what_was_written_meanwhile(database: Database
 
 def test_days_of_a_zone_whose_clock_changes(database: Database) -> None:
     """T1: the second midnight of Santiago belongs to the day before."""
-    database.set_calendar("America/Santiago", date(2026, 1, 1))
+    database.set_build_settings("America/Santiago", date(2026, 1, 1))
     day_end = START.replace(month=4, day=5, hour=4, minute=0)  # 2026-04-05 begins here, an hour late
     write_samples(database, FIRST, day_end - 2 * MINUTE, [1, 2, 3, 4])
     for day in (date(2026, 4, 4), date(2026, 4, 5)):
@@ -215,10 +215,10 @@ def test_rebuild_keeps_samples(broadcast: Database) -> None:
     assert len(broadcast.rows("select from stats.webinar_sample")) == 23
 
 
-def test_a_day_the_pruned_bridge_no_longer_holds_keeps_its_numbers(broadcast: Database) -> None:
+def test_a_day_pruned_session_days_no_longer_holds_keeps_its_numbers(broadcast: Database) -> None:
     before = _days(broadcast)
     broadcast.execute("delete from stats.session_days")
-    broadcast.execute("update stats.calendar set bridge_days = 2, bridge_from = :d", d=DAY)
+    broadcast.execute("update stats.build_settings set longest_range_days = 2, session_days_from = :d", d=DAY)
     broadcast.execute("update webinars set webinar_start_time = webinar_start_time + interval '1 minute'")
     assert DAY not in _stale(broadcast)
     with pytest.raises(UserError, match="can no longer be replaced"):

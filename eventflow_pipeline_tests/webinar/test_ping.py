@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from eventflow_pipeline.warehouse.migrations import migrate
+from eventflow_pipeline.warehouse.schema.migrations import migrate
 from eventflow_pipeline_tests.databases import Database
 
 WEBINAR, VIEWER, OTHER = UUID(int=0xA), UUID(int=0xB1), UUID(int=0xB2)

@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.webinar.broadcast import CLIENT, DAY, FIRST, FOREIGN, START, replace, write_legacy
+from eventflow_pipeline_tests.worlds.broadcast import CLIENT, DAY, FIRST, FOREIGN, START, replace, write_legacy
 
 MEMBER = UUID(int=0xE1)
 

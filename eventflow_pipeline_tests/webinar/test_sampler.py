@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from eventflow_pipeline.dev.sample.concurrency import replay_presence
 from eventflow_pipeline.domain.concurrency import ObservationRules
-from eventflow_pipeline.sample.concurrency import replay_presence
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 from eventflow_pipeline_tests.databases import Database
 
@@ -104,8 +104,8 @@ def test_sampling_reads_an_index_not_the_history(database: Database) -> None:
     """B6: presence of the past is not read."""
     from sqlalchemy import text
 
-    from eventflow_pipeline.warehouse.engine import connect
-    from eventflow_pipeline.warehouse.sql_files import sql_text
+    from eventflow_pipeline.warehouse.db.engine import connect
+    from eventflow_pipeline.warehouse.db.sql import sql_text
 
     database.execute(
         "insert into webinar_live_presence (webinar_id, user_id, joined_at, last_seen_at) "
@@ -115,7 +115,7 @@ def test_sampling_reads_an_index_not_the_history(database: Database) -> None:
     database.execute("analyze webinar_live_presence")
     with connect(database.pipeline) as connection:
         plan = connection.execute(
-            text("explain " + sql_text("webinar/insert_samples")), {**RULES.parameters, "at": None}
+            text("explain " + sql_text("storage/webinar/insert_samples")), {**RULES.parameters, "at": None}
         ).scalars()
         lines = "\n".join(plan)
     assert "webinar_live_presence_last_seen_at_stats_idx" in lines

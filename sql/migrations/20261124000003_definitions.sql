@@ -1,13 +1,13 @@
--- What numbers mean, as data: the calendar they follow, the published grains and the exclusions.
+-- What numbers mean, as data: the build settings they follow, the published grains and the exclusions.
 set local search_path = pg_catalog, pg_temp;
 
-create table if not exists stats.calendar (
+create table if not exists stats.build_settings (
     only_row boolean primary key default true check (only_row),
     time_zone text not null,
     first_partition date not null,
     created_at timestamptz not null default now()
 );
-comment on table stats.calendar is
+comment on table stats.build_settings is
     'The zone of the business day (T1) and the first daily partition everything here was built with. One row.';
 
 create table if not exists stats.grain (
@@ -45,14 +45,14 @@ create table if not exists stats.exclusion (
 comment on table stats.exclusion is
     'Campaigns whose facts are counted as excluded instead of in buckets (E3), such as test clones.';
 
-alter table stats.calendar enable row level security;
+alter table stats.build_settings enable row level security;
 alter table stats.grain enable row level security;
 alter table stats.exclusion enable row level security;
-drop policy if exists pipeline_all on stats.calendar;
+drop policy if exists pipeline_all on stats.build_settings;
 drop policy if exists pipeline_read on stats.grain;
 drop policy if exists pipeline_all on stats.exclusion;
-create policy pipeline_all on stats.calendar to eventflow_pipeline using (true) with check (true);
+create policy pipeline_all on stats.build_settings to eventflow_pipeline using (true) with check (true);
 create policy pipeline_read on stats.grain for select to eventflow_pipeline using (true);
 create policy pipeline_all on stats.exclusion to eventflow_pipeline using (true) with check (true);
-grant select on stats.calendar, stats.grain to eventflow_pipeline;
+grant select on stats.build_settings, stats.grain to eventflow_pipeline;
 grant select, insert, delete on stats.exclusion to eventflow_pipeline;

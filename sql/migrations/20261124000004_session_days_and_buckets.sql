@@ -1,4 +1,4 @@
--- The session-day bridge and the daily buckets of every grain (B3, M1-M5).
+-- The session-days and the daily buckets of every grain (B3, M1-M5).
 set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.session_days (
@@ -16,7 +16,7 @@ create table if not exists stats.session_days (
     conversions integer not null
 );
 comment on table stats.session_days is
-    'Session-day bridge (M6): one row per business day, attribution and session, the de-duplicated and attributed form of the facts. Sessionless hits and entries share the row whose session_id is NULL. Every daily bucket is counted from here.';
+    'Session-days (M6): one row per business day, attribution and session, the de-duplicated and attributed form of the facts. Sessionless hits and entries share the row whose session_id is NULL. Every daily bucket is counted from here.';
 create index if not exists session_days_bucket_date_idx on stats.session_days (bucket_date);
 
 create table if not exists stats.bucket_daily (

@@ -5,7 +5,7 @@
 --     distinct over [a, b] = sum of visits(d) - sum of sessions(d, p)    for a <= d <= b and p >= a.
 -- Replacing a day changes p on that day and on the next day of each session that appeared or vanished. So the day's
 -- transaction only notes what changed and marks the day pending; one serialized step then settles all pending days.
--- A range that contains a pending day is answered from the bridge instead, so every answer is right at any moment.
+-- A range that contains a pending day is answered from session-days instead, so every answer is right at any moment.
 set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.return_histogram (
@@ -58,14 +58,14 @@ create table if not exists stats.session_day_change (
     change smallint not null check (change in (-1, 1))
 );
 comment on table stats.session_day_change is
-    'Bridge rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that settles pending days. Days not yet included at all are not listed.';
+    'Session-day rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that settles pending days. Days not yet included at all are not listed.';
 create index if not exists session_day_change_bucket_date_idx on stats.session_day_change (bucket_date);
 
 alter table stats.partition_state
     add column if not exists histogram_pending boolean not null default true,
     add column if not exists histogram_included boolean not null default false;
 comment on column stats.partition_state.histogram_pending is
-    'The day was replaced and its histograms are not settled yet: ranges containing it are answered from the bridge.';
+    'The day was replaced and its histograms are not settled yet: ranges containing it are answered from session-days.';
 comment on column stats.partition_state.histogram_included is
     'The histograms contain the day, as it was when last settled.';
 create index if not exists partition_state_pending_idx on stats.partition_state (bucket_date) where histogram_pending;

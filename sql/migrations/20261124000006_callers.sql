@@ -82,7 +82,7 @@ begin
             using ((select stats.caller_sees_all()) or client_id = any ((select stats.caller_clients())::uuid[]))
         $policy$, owned);
     end loop;
-    foreach owned in array array['calendar', 'grain', 'exclusion', 'session_days', 'session_day_change', 'partition_state']
+    foreach owned in array array['build_settings', 'grain', 'exclusion', 'session_days', 'session_day_change', 'partition_state']
     loop
         execute format('drop policy if exists all_read on stats.%I', owned);
         execute format('create policy all_read on stats.%I for select using ((select stats.caller_sees_all()))', owned);

@@ -1,14 +1,14 @@
 -- Reading ranges at any published grain, exactly and from aggregates alone (M5, M6).
 set local search_path = pg_catalog, pg_temp;
 
-alter table stats.calendar
-    add column if not exists bridge_days integer check (bridge_days > 0),
-    add column if not exists bridge_from date;
-comment on column stats.calendar.bridge_days is
-    'The longest range that is answered, in days, since the bridge was pruned (EVENTFLOW_BRIDGE_DAYS); NULL: never pruned, any range.';
-comment on column stats.calendar.bridge_from is
-    'The oldest day the bridge still holds; NULL: never pruned. Days before bridge_from + bridge_days - 1 can no longer be replaced.';
-grant update (bridge_days, bridge_from) on stats.calendar to eventflow_pipeline;
+alter table stats.build_settings
+    add column if not exists longest_range_days integer check (longest_range_days > 0),
+    add column if not exists session_days_from date;
+comment on column stats.build_settings.longest_range_days is
+    'The longest range that is answered, in days, since session-days were pruned (EVENTFLOW_LONGEST_RANGE_DAYS); NULL: never pruned, any range.';
+comment on column stats.build_settings.session_days_from is
+    'The oldest day session-days still holds; NULL: never pruned. Days before session_days_from + longest_range_days - 1 can no longer be replaced.';
+grant update (longest_range_days, session_days_from) on stats.build_settings to eventflow_pipeline;
 
 create or replace function stats.range_rows(
     p_grain text, p_from date, p_to date, p_client_id uuid, p_readable uuid[]
@@ -25,7 +25,7 @@ begin
     if p_from < p_to and exists (
         select from stats.partition_state s where s.histogram_pending and s.bucket_date between p_from and p_to
     ) then
-        -- A day of the range was replaced and its histograms are not settled yet: count sessions in the bridge.
+        -- A day of the range was replaced and its histograms are not settled yet: count sessions in session-days.
         return query
             select m.client_id, m.entity_type, m.entity_id, m.link_id, m.link_status,
                    m.utm_source, m.utm_medium, m.utm_campaign,
@@ -82,7 +82,7 @@ comment on function stats.range_rows(text, date, date, uuid, uuid[]) is
 
 create or replace function stats.today() returns date
 language sql stable security definer set search_path = pg_catalog, pg_temp
-as $$ select (now() at time zone c.time_zone)::date from stats.calendar c $$;
+as $$ select (now() at time zone c.time_zone)::date from stats.build_settings c $$;
 comment on function stats.today() is 'The current business day (T1).';
 
 create or replace function stats.require_bounds(p_from date, p_to date) returns void
@@ -96,7 +96,7 @@ begin
     end if;
     if p_from < '0001-01-01' or p_to > '9999-12-31' then
         raise exception using errcode = 'ST009',
-            message = format('the range %s..%s leaves the calendar', p_from, p_to),
+            message = format('the range %s..%s leaves the build settings', p_from, p_to),
             hint = 'Give dates of the years 1 to 9999.';
     end if;
     -- As many days as anybody reports on; what is asked costs work and memory by the day.
@@ -117,22 +117,22 @@ declare
     longest integer;
 begin
     perform stats.require_bounds(p_from, p_to);
-    select c.bridge_days into longest from stats.calendar c;
+    select c.longest_range_days into longest from stats.build_settings c;
     if p_to - p_from >= longest then
         raise exception using errcode = 'ST005',
-            message = format('the range %s..%s is longer than the %s days the pruned bridge allows', p_from, p_to, longest),
+            message = format('the range %s..%s is longer than the %s days pruned session-days allow', p_from, p_to, longest),
             hint = format('Ask for at most %s days at once.', longest);
     end if;
 end
 $$;
 comment on function stats.require_dates(date, date) is
-    'Raises ST002, ST008, ST009 (see require_bounds) or ST005 (longer than a pruned bridge allows, M6); otherwise returns.';
+    'Raises ST002, ST008, ST009 (see require_bounds) or ST005 (longer than pruned session-days allow, M6); otherwise returns.';
 
 create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    first_partition date := (select c.first_partition from stats.calendar c);
+    first_partition date := (select c.first_partition from stats.build_settings c);
     today date := stats.today();
     missing date;
 begin
@@ -277,7 +277,7 @@ as $$
     select min(s.computed_at),
            count(s.computed_at) = case when p_from <= min(b.last_day) then min(b.last_day) - p_from + 1 else 0 end
            and p_from >= min(b.first_partition)
-    from (select c.first_partition, least(p_to, stats.today()) as last_day from stats.calendar c) b
+    from (select c.first_partition, least(p_to, stats.today()) as last_day from stats.build_settings c) b
     left join stats.partition_state s
         on p_from >= b.first_partition and s.bucket_date between p_from and b.last_day
 $$;

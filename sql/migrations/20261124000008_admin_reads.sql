@@ -105,7 +105,7 @@ begin
     select d.first_day, d.last_day into first_day, last_day
     from (
         select greatest(p_from_date, c.first_partition) as first_day, least(p_to_date, stats.today()) as last_day
-        from stats.calendar c
+        from stats.build_settings c
     ) d
     where d.first_day <= d.last_day;
     return next;
@@ -373,7 +373,7 @@ begin
     select greatest(p_from_date, c.first_partition) as first_day, least(p_to_date, stats.today()) as last_day,
            min(s.window_start) as window_start, max(s.window_end) as window_end
     into bounds
-    from stats.calendar c
+    from stats.build_settings c
     left join stats.partition_state s on s.bucket_date between p_from_date and least(p_to_date, stats.today())
     group by c.first_partition;
     if bounds.first_day > bounds.last_day then

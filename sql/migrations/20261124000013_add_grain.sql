@@ -61,12 +61,12 @@ begin
     if exists (select from stats.grain g where g.name = p_name) then
         return;
     end if;
-    if exists (select from stats.calendar c where c.bridge_from is not null) then
-        raise exception using errcode = '55000', message = 'the bridge was pruned: a new grain cannot be counted over it',
+    if exists (select from stats.build_settings c where c.session_days_from is not null) then
+        raise exception using errcode = '55000', message = 'session-days were pruned: a new grain cannot be counted over it',
             hint = 'Run eventflow rebuild, add the grain, then backfill.';
     end if;
     -- The histograms are maintained by differences, which a new grain has none of: all days are counted in anew by
-    -- the next histogram step. Until then ranges are answered from the bridge. Locked first: a step at work ends first.
+    -- the next histogram step. Until then ranges are answered from session-days. Locked first: a step at work ends first.
     lock table stats.partition_state, stats.return_histogram, stats.session_day_change in access exclusive mode;
     insert into stats.grain (name, position, key_columns)
     select p_name, coalesce(max(g.position), 0) + 1, p_key_columns from stats.grain g;

@@ -73,7 +73,7 @@ as $$
     bound as (
         select p_from >= c.first_partition as begins_in_time, greatest(p_from, c.first_partition) as first_day,
                least(p_to, stats.today()) as last_day
-        from stats.calendar c
+        from stats.build_settings c
     ),
     day as (
         select s.computed_at, s.facts_at, s.stale_since is not null or s.computed_at is null as is_stale

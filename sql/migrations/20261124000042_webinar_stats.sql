@@ -55,7 +55,7 @@ create table if not exists stats.webinar_stats_daily (
     primary key (bucket_date, webinar_id)
 );
 comment on table stats.webinar_stats_daily is
-    'A webinar''s business day: peak, when, and average while live (W2; source says of which buckets), minutes observed and missed, unique viewers by presence (NULL: not known), and the visits and conversions of the webinar and its registration campaign (W3; NULL: the day''s bridge is not computed). campaign_shared: another webinar names the same campaign, so these rows do not add up; stats.webinar_client_daily does not count twice.';
+    'A webinar''s business day: peak, when, and average while live (W2; source says of which buckets), minutes observed and missed, unique viewers by presence (NULL: not known), and the visits and conversions of the webinar and its registration campaign (W3; NULL: the day''s session-days are not computed). campaign_shared: another webinar names the same campaign, so these rows do not add up; stats.webinar_client_daily does not count twice.';
 
 create table if not exists stats.webinar_client_daily (
     bucket_date date not null,
@@ -81,7 +81,7 @@ create table if not exists stats.webinar_day_state (
     computed_at timestamptz not null
 );
 comment on table stats.webinar_day_state is
-    'What is known of each computed day of webinar statistics: a hash of what it was computed from (samples, legacy rows, webinars, the day''s bridge), which run and when. Written in the transaction that replaces the day.';
+    'What is known of each computed day of webinar statistics: a hash of what it was computed from (samples, legacy rows, webinars, the day''s session-days), which run and when. Written in the transaction that replaces the day.';
 
 do $$
 declare

@@ -29,7 +29,7 @@ begin
     -- Days still to come are not missing.
     select min(s.computed_at) as as_of,
            count(s.bucket_date) = count(days.day) and count(p.stale_since) = 0
-               and p_from >= (select c.first_partition from stats.calendar c) as complete
+               and p_from >= (select c.first_partition from stats.build_settings c) as complete
     into state
     from generate_series(
         p_from, least(p_to, stats.today()), interval '1 day'
@@ -40,7 +40,7 @@ begin
     select d.first_day, d.last_day into p_from, p_to
     from (
         select greatest(p_from, c.first_partition) as first_day, least(p_to, stats.today()) as last_day
-        from stats.calendar c
+        from stats.build_settings c
     ) d
     where d.first_day <= d.last_day;
     return (

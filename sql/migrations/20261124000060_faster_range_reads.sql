@@ -59,7 +59,7 @@ declare
         from stats.%3$I h
         where $1 < $2 and h.bucket_date between $1 and $2 and h.previous_date >= $1 and %4$s
     $sql$;
-    from_bridge constant text := $sql$
+    from_session_days constant text := $sql$
         select %1$s stats.total(s.hits) as hits, count(s.session_id) as visits,
                stats.total(s.hits) filter (where s.session_id is null) as sessionless_hits,
                stats.total(s.conversions) as conversions
@@ -91,8 +91,8 @@ begin
     if p_from < p_to and exists (
         select from stats.partition_state s where s.histogram_pending and s.bucket_date between p_from and p_to
     ) then
-        -- A day of the range was replaced and its histograms are not settled yet: count sessions in the bridge.
-        counted := format(from_bridge, keys_first, visible, keys);
+        -- A day of the range was replaced and its histograms are not settled yet: count sessions in session-days.
+        counted := format(from_session_days, keys_first, visible, keys);
     else
         counted := format(from_buckets, keys_first, p_grain || '_daily', p_grain || '_returns', visible);
     end if;

@@ -13,5 +13,5 @@ select
     is_visit, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
     session_id, excluded, created_at
 from (
-{include parity/select_facts}
+{include parity/facts}
 ) fact

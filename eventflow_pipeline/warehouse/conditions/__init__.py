@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.capture import capture_conditions
+from eventflow_pipeline.warehouse.capture.dead_letters import capture_conditions
+from eventflow_pipeline.warehouse.changes.guard import held_conditions
 from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
 from eventflow_pipeline.warehouse.conditions.silence import silences
 from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
-from eventflow_pipeline.warehouse.engine import reason
-from eventflow_pipeline.warehouse.guard import held_conditions
+from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.webinar.conditions import sampler_conditions
 
 Look = Callable[[Engine, Settings, datetime], list[Condition]]

@@ -10,8 +10,8 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, day_start, today
 from eventflow_pipeline.domain.deficit import DeficitRule
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
 
 RUNBOOK = "visits-zero-or-low"
 
@@ -30,7 +30,7 @@ def deficits(engine: Engine, settings: Settings, now: datetime) -> list[Conditio
         "min_entries": settings.deficit_min_entries,
     }
     with connect(engine) as connection:
-        rows = connection.execute(statement("conditions/select_deficits"), parameters).mappings().all()
+        rows = connection.execute(statement("numbers/deficits"), parameters).mappings().all()
     rule = DeficitRule(settings.deficit_min_entries, settings.deficit_error_share, settings.deficit_warn_share)
     found: list[Condition] = []
     for row in rows:
@@ -68,5 +68,5 @@ def deficit_evidence(engine: Engine, client_id: UUID, since: datetime, now: date
     """Counts of the client's facts in the window ``since..now`` (instants) that tell why its visits are missing."""
     with connect(engine) as connection:
         parameters = {"client_id": client_id, "window_start": since, "now": now}
-        row = connection.execute(statement("conditions/select_deficit_evidence"), parameters).mappings().one()
+        row = connection.execute(statement("numbers/deficit_evidence"), parameters).mappings().one()
     return {name: value for name, value in row.items() if isinstance(value, int)}

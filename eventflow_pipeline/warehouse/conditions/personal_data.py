@@ -12,8 +12,8 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, day_start, today
 from eventflow_pipeline.domain.personal_data import EMAIL, PHONE
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
 
 LOOK_BACK = timedelta(days=7)
 
@@ -23,7 +23,7 @@ def personal_members(engine: Engine, settings: Settings, now: datetime) -> list[
     first_day = today(settings.zone, now) - LOOK_BACK
     with connect(engine) as connection:
         rows = connection.execute(
-            statement("conditions/select_personal_members"), {"first_day": first_day, "pattern": f"{EMAIL}|{PHONE}"}
+            statement("numbers/personal_members"), {"first_day": first_day, "pattern": f"{EMAIL}|{PHONE}"}
         ).all()
     return [
         Condition(

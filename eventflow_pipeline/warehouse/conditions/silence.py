@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.silence import quiet_streams
-from eventflow_pipeline.warehouse.thresholds import judge
+from eventflow_pipeline.warehouse.quality.silence import quiet_streams
+from eventflow_pipeline.warehouse.quality.thresholds import judge
 
 
 def silences(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:

@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
 
 RUNBOOK = "aggregation-late"
 
@@ -16,7 +16,7 @@ RUNBOOK = "aggregation-late"
 def stale_days(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``stale``: days stale longer than allowed, as one condition naming the range; held days are not among them."""
     with connect(engine) as connection:
-        rows = connection.execute(statement("change_detection/select_marked_days")).all()
+        rows = connection.execute(statement("storage/changes/select_marked_days")).all()
     limit = now - timedelta(minutes=settings.stale_warn_minutes)
     waiting = [row for row in rows if row.stale_since and row.stale_since <= limit and not row.held_since]
     if not waiting:
@@ -42,8 +42,8 @@ def stale_days(engine: Engine, settings: Settings, now: datetime) -> list[Condit
 
 def detection_late(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``detection_late``: no pass of change detection for longer than allowed, so nobody knows what is stale."""
-    finished, calendar_since = newest_detection(engine)
-    newest = finished or calendar_since
+    finished, migrated_since = newest_detection(engine)
+    newest = finished or migrated_since
     if now - newest < timedelta(minutes=settings.stale_warn_minutes):
         return []
     never = " (there never was one)" if finished is None else ""
@@ -62,10 +62,10 @@ def detection_late(engine: Engine, settings: Settings, now: datetime) -> list[Co
 
 
 def newest_detection(engine: Engine) -> tuple[datetime | None, datetime]:
-    """When change detection last finished a pass (None: never), and since when there is a calendar at all."""
+    """When change detection last finished a pass (None: never), and since when there are build settings at all."""
     with connect(engine) as connection:
-        row = connection.execute(statement("conditions/select_newest_detection")).one()
-    return row.finished_at, row.calendar_since
+        row = connection.execute(statement("storage/changes/select_newest_detection")).one()
+    return row.finished_at, row.migrated_since
 
 
 def _severity(waited: timedelta, settings: Settings) -> Severity:

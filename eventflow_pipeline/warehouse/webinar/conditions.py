@@ -9,8 +9,8 @@ from sqlalchemy import Engine, RowMapping
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
 
 SAMPLER_SILENT = "webinar_sampler_silent"
 
@@ -28,7 +28,7 @@ def liveness(engine: Engine, settings: Settings, at: datetime | None = None) -> 
     """Is the sampler at work? ``at`` is the database's clock unless given; ``engine`` is the pipeline's."""
     parameters = {**settings.observation.parameters, "silent_seconds": settings.sampler_silent_seconds, "at": at}
     with connect(engine) as connection:
-        row = connection.execute(statement("webinar/select_silence"), parameters).mappings().one()
+        row = connection.execute(statement("numbers/webinar_silence"), parameters).mappings().one()
         return Liveness(row["live"], row["silent"], row["since"])
 
 
@@ -60,7 +60,7 @@ def findings(engine: Engine, days: DayRange) -> Mapping[date, RowMapping]:
     """By day: minutes owed and missed, buckets out of order, webinars whose peak exceeds their known viewers."""
     with connect(engine) as connection:
         rows: Sequence[RowMapping] = (
-            connection.execute(statement("webinar/select_findings"), {"first_day": days.first, "last_day": days.last})
+            connection.execute(statement("numbers/webinar_findings"), {"first_day": days.first, "last_day": days.last})
             .mappings()
             .all()
         )

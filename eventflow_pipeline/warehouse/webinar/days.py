@@ -10,10 +10,10 @@ from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.domain.days import day_window
-from eventflow_pipeline.warehouse.bridge_pruning import require_bridge
-from eventflow_pipeline.warehouse.engine import connect, repeatable_read
-from eventflow_pipeline.warehouse.locks import webinar_day_lock
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.locks import webinar_day_lock
+from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.ranges.pruning import require_session_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ def replace_webinar_day(
 
     The day's lock is taken before the snapshot (as in ``day_replacement.replace_day``); readers see the old day or
     the new. ``at`` (default: the database's clock) is the instant up to which minutes should have been sampled.
-    ``engine`` is the pipeline's. Raises UserError when the pruned bridge no longer reaches the day.
+    ``engine`` is the pipeline's. Raises UserError when pruned session-days no longer reaches the day.
     """
     window = day_window(day, zone)
     with connect(engine) as connection, webinar_day_lock(connection, day), repeatable_read(connection):
-        require_bridge(connection, day)  # or its visits and conversions would become 0
+        require_session_days(connection, day)  # or its visits and conversions would become 0
         now: datetime = at or connection.execute(text("select clock_timestamp()")).scalar_one()
         parameters = {
             **rules.parameters,
@@ -61,8 +61,8 @@ def replace_webinar_day(
             "run_id": run_id,
         }
         for name in ("delete_day", "insert_5min", "insert_daily", "insert_client_daily", "upsert_day_state"):
-            connection.execute(statement(f"webinar/{name}"), parameters)
-        totals = connection.execute(statement("webinar/select_day_totals"), parameters).mappings().one()
+            connection.execute(statement(f"storage/webinar/{name}"), parameters)
+        totals = connection.execute(statement("storage/webinar/select_day_totals"), parameters).mappings().one()
         return WebinarDay(day=day, **totals)
 
 
@@ -70,13 +70,13 @@ def stale_webinar_days(engine: Engine, days: Iterable[date], zone: ZoneInfo, rul
     """Those of ``days`` that were computed from something else than is there now, or never; oldest first."""
     with connect(engine) as connection:
         found = connection.execute(
-            statement("webinar/select_stale_days"), {**rules.window_parameters, **_bounds(days, zone)}
+            statement("storage/webinar/select_stale_days"), {**rules.window_parameters, **_bounds(days, zone)}
         )
         return [row.bucket_date for row in found]
 
 
 def _bounds(days: Iterable[date], zone: ZoneInfo) -> Mapping[str, list[Any]]:
-    """Days and their bounds as the arrays that ``webinar/select_inputs`` takes."""
+    """Days and their bounds as the arrays that ``storage/webinar/select_inputs`` takes."""
     windows = {day: day_window(day, zone) for day in days}
     return {
         "days": list(windows),

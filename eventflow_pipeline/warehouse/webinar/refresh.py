@@ -6,8 +6,8 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_window, today
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.engine import connect
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.webinar.days import stale_webinar_days
 
 #: More separate ranges than this are computed as one, days between them included: a day costs less than a run.
@@ -36,4 +36,4 @@ def has_new_samples(engine: Engine, day: date, settings: Settings) -> bool:
     window = day_window(day, settings.zone)
     parameters = {"bucket_date": day, "window_start": window.start, "window_end": window.end}
     with connect(engine) as connection:
-        return bool(connection.execute(statement("webinar/select_has_new_samples"), parameters).scalar_one())
+        return bool(connection.execute(statement("storage/webinar/select_has_new_samples"), parameters).scalar_one())

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.logs import logger
-from eventflow_pipeline.warehouse.engine import connect, reason
-from eventflow_pipeline.warehouse.sql_files import statement
+from eventflow_pipeline.warehouse.db.engine import connect, reason
+from eventflow_pipeline.warehouse.db.sql import statement
 
 #: Three looks a minute: one that is late or fails costs no minute.
 LOOKS_SECONDS = 20
@@ -31,7 +31,7 @@ def sample_webinars(engine: Engine, rules: ObservationRules, at: datetime | None
     earlier minute today's viewers. A minute that has its sample keeps it. ``engine`` is the pipeline's.
     """
     with connect(engine) as connection:
-        rows = connection.execute(statement("webinar/insert_samples"), {**rules.parameters, "at": at})
+        rows = connection.execute(statement("storage/webinar/insert_samples"), {**rules.parameters, "at": at})
         return [Sample(row.webinar_id, row.sampled_minute, row.viewers) for row in rows]
 
 

@@ -8,4 +8,4 @@ drop function if exists stats.require_dates(date, date);
 drop function if exists stats.require_bounds(date, date);
 drop function if exists stats.today();
 drop function if exists stats.range_rows(text, date, date, uuid, uuid[]);
-alter table stats.calendar drop column if exists bridge_days, drop column if exists bridge_from;
+alter table stats.build_settings drop column if exists longest_range_days, drop column if exists session_days_from;

@@ -9,7 +9,7 @@ as $$
     select min(s.computed_at),
            count(s.computed_at) = case when p_from <= min(b.last_day) then min(b.last_day) - p_from + 1 else 0 end
            and p_from >= min(b.first_partition)
-    from (select c.first_partition, least(p_to, stats.today()) as last_day from stats.calendar c) b
+    from (select c.first_partition, least(p_to, stats.today()) as last_day from stats.build_settings c) b
     left join stats.partition_state s
         on p_from >= b.first_partition and s.bucket_date between p_from and b.last_day
 $$;

@@ -1,0 +1,48 @@
+"""``eventflow backfill``: materialize days in this process."""
+
+from typing import Annotated
+
+import typer
+
+from eventflow_pipeline.cli.app import Json, answer, app, asked_range
+
+
+@app.command()
+def backfill(
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")],
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")
+    ] = None,
+    ticket: Annotated[
+        str | None,
+        typer.Option(metavar="TICKET", help="Why: a tag of the runs in Dagster, and the reason in stats.day_ledger."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Materialize the daily assets for an inclusive range, as a Dagster run in this process.
+
+    No daemon is needed; the same locks hold, so it may run beside one. Days run side by side
+    (EVENTFLOW_PARALLEL_DAYS). If a day fails the others are kept, the failed days are named and the exit
+    status is 1.
+    """
+    from eventflow_pipeline.dev.environment import environment
+
+    with environment(dagster=True) as settings:
+        from eventflow_pipeline.backfill import run_backfill
+
+        days = asked_range(settings, first, last)
+        report = run_backfill(settings, days, ticket=ticket, show_progress=not as_json)
+    answer(
+        as_json,
+        {
+            "from": days.first,
+            "to": days.last,
+            "done": len(report.done),
+            "failed": report.failed,
+            "runs": report.runs,
+        },
+        f"{len(report.done)} of {len(days)} days materialized ({days})."
+        + (f" Failed: {', '.join(map(str, report.failed))}." if report.failed else ""),
+    )
+    if report.failed:
+        raise typer.Exit(1)

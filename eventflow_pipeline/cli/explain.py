@@ -1,0 +1,104 @@
+"""``eventflow explain``: why a number is what it is."""
+
+import sys
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from eventflow_pipeline.cli.app import Json, answer, app, asked_day
+from eventflow_pipeline.errors import UserError
+
+
+def _uuid(option: str, value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError as problem:
+        raise UserError(f"{option} {value!r} is not an id: give a uuid.") from problem
+
+
+@app.command()
+def explain(
+    client: Annotated[str, typer.Option(metavar="CLIENT", help="Client: its id, its name, or unknown.")],
+    day: Annotated[str, typer.Option("--date", metavar="DATE", help="Business day, a local date.")],
+    campaign: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this campaign or webinar of the client.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer "why this number": a client's facts of one day by member, exclusions, attribution, ledger of changes.
+
+    Counts the raw facts anew beside what is published, so a difference shows; by entity, link and UTM; by which rule
+    links and UTM were found; what is excluded and by whom; what the same date would hold in UTC. Exit status 1 when
+    what is published is not what the facts say now.
+    """
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.warehouse.answers.explain import explain as explain_day
+    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+
+    with environment() as settings:
+        engine = pipeline_engine(settings)
+        chosen = _uuid("--campaign", campaign) if campaign else None
+        found = explain_day(engine, settings, client, asked_day(settings, "--date", day), chosen)
+        engine.dispose()
+    if as_json:
+        answer(True, found.as_json(), "")
+    else:
+        _print_explanation(found)
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return "–" if value is None else str(value)
+
+
+def _print_explanation(found: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from eventflow_pipeline.warehouse.answers.explain import MEASURES
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+    def show(title: str, rows: list[dict[str, Any]], most: int = 15) -> None:
+        if not rows:
+            return
+        table = Table(
+            title=title + (f" (first {most} of {len(rows)})" if len(rows) > most else ""), title_justify="left"
+        )
+        for heading in rows[0]:
+            table.add_column(heading.replace("_", " "), justify="right" if heading in (*MEASURES, "facts") else "left")
+        for row in rows[:most]:
+            table.add_row(*(_cell(value) for value in row.values()))
+        console.print(table)
+
+    about = f", campaign or webinar {found.campaign}" if found.campaign else ""
+    console.print(f"{found.client['name']} ({found.client['id']}) on {found.day}{about}")
+    console.print(f"The day is {found.window.start:%Y-%m-%d %H:%M} to {found.window.end:%Y-%m-%d %H:%M} UTC (T1).")
+    published = found.published or dict.fromkeys(MEASURES)
+    show("Numbers", [
+        {"": "published", **{m: published[m] for m in MEASURES}},
+        {"": "facts now", **found.facts},
+        {"": "same date in UTC", **found.utc_date},
+    ])  # fmt: skip
+    if found.state is None:
+        console.print("The day was never computed.")
+    else:
+        stale = found.state["stale_since"]
+        console.print(
+            f"Computed {found.state['computed_at']}, run {found.state['run_id'] or '–'}"
+            + (f"; stale since {stale} ({found.state['stale_cause']})" if stale else "; not stale")
+            + (f"; held: {found.state['held_reason']}" if found.state["held_since"] else "")
+        )
+    show("By campaign or webinar (E1)", found.members["entity"])
+    show("By link (A1, A2)", found.members["link"])
+    show("By UTM (A3)", found.members["utm"])
+    several = ", ".join(f"{level} {extra}" for level, extra in found.visits_counted_in_several.items() if extra)
+    if several:
+        console.print(f"Sessions counted in several members, so visits add up to more than the total (M2): {several}.")
+    show("How links and UTM were found", found.attribution)
+    show("Excluded (E3)", found.excluded)
+    show("What changed the day", found.ledger)

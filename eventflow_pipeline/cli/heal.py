@@ -1,0 +1,93 @@
+"""``eventflow heal``: find what changed and compute just that again."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
+from eventflow_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from eventflow_pipeline.healing import HealReport
+
+
+@app.command()
+def heal(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look, mark what is stale, and say so; compute nothing.")
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Also apply what the guard against mass loss holds.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why it is accepted, for the ledger (stats.day_ledger).")
+    ] = None,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Compare every day with its facts and dimensions, and materialize exactly the days that changed.
+
+    It finds new, late, edited, deleted and restored facts, emptied days, dimension rows that appeared, changed or
+    vanished, new exclusions and another definition. Days run in this process; no daemon is needed.
+
+    A change that would lower a client's day by more than EVENTFLOW_GUARD_LOSS_SHARE, or touch more than
+    EVENTFLOW_GUARD_SETTLED_DAYS settled days, because facts were deleted or dimension rows vanished, is held: the
+    old buckets stay until the rows are back or `--accept` applies it. The exit status is 1 when a day failed.
+    """
+    from eventflow_pipeline.dev.environment import environment
+
+    if reason and not accept:
+        raise UserError("--reason says why a held change is accepted: give it together with --accept.")
+    with environment(dagster=True) as settings:
+        from eventflow_pipeline.healing import run_heal
+
+        report = run_heal(
+            settings,
+            accept=accept,
+            reason=(reason or "no reason given") if accept else None,
+            author=login_name(author),
+            dry_run=dry_run,
+            show_progress=not as_json,
+        )
+    answer(as_json, _data(report), _text(report, dry_run))
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _data(report: "HealReport") -> dict[str, Any]:
+    beyond = report.detection.out_of_range
+    return {
+        "checked": report.detection.checked,
+        "days": [stale.day for stale in report.found],
+        "causes": {str(stale.day): stale.cause.value for stale in report.found},
+        "held": [
+            {"day": s.day, "cause": s.cause.value, "since": s.held_since, "reason": s.held_reason} for s in report.held
+        ],
+        "in_work": report.detection.in_work,
+        "done": report.done,
+        "failed": report.failed,
+        "runs": report.runs,
+        "out_of_range": {"hits": beyond.hits, "conversions": beyond.conversions} if beyond else None,
+    }
+
+
+def _text(report: "HealReport", dry_run: bool) -> str:
+    lines = [f"{report.detection.checked} days compared, {len(report.found)} changed."]
+    lines += [f"  {stale.day}  {stale.cause.value}" for stale in report.found]
+    if report.found and not dry_run:
+        lines.append(f"{len(report.done)} of {len(report.found)} days materialized.")
+    if report.failed:
+        lines.append(f"Failed: {', '.join(map(str, report.failed))}.")
+    if report.held:
+        lines.append(f"{len(report.held)} days are HELD and keep their old buckets:")
+        lines += [f"  {stale.day}  {stale.held_reason}" for stale in report.held]
+        lines.append('Restore the rows, or apply it: eventflow heal --accept --reason "..."')
+    if report.detection.in_work:
+        lines.append(f"Being replaced by others, look again: {', '.join(map(str, report.detection.in_work))}.")
+    beyond = report.detection.out_of_range
+    if beyond and (beyond.hits or beyond.conversions):
+        lines.append(
+            f"Out of range (T4): {beyond.hits} hits and {beyond.conversions} conversions before the first partition "
+            "or after today."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""``eventflow migrate``: create, upgrade or undo what this project owns in the database."""
+
+from typing import Annotated
+
+import typer
+
+from eventflow_pipeline.cli.app import Json, answer, app
+
+
+@app.command()
+def migrate(
+    to: Annotated[
+        str | None,
+        typer.Option(help="Undo migrations down to this version (kept); 'base' removes all of them."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Create or upgrade everything this project owns (schema stats). Safe to repeat.
+
+    Run it as the owner of EventFlow's tables. It checks names and types of the source columns first, stores
+    EVENTFLOW_TIMEZONE and EVENTFLOW_START_DATE on the first run, and refuses others later.
+    """
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.warehouse.db.engine import admin_engine
+    from eventflow_pipeline.warehouse.schema import migrations
+
+    with environment() as settings:
+        engine = admin_engine(settings)
+        if to:
+            migrations.migrate_back(engine, to)
+            answer(as_json, {"undone_to": to}, f"Undone down to {to}.")
+            return
+        report = migrations.migrate(engine, settings)
+    answer(
+        as_json,
+        {
+            "applied": report.applied,
+            "time_zone": report.time_zone,
+            "first_partition": report.first_partition,
+        },
+        f"{len(report.applied)} migrations applied; days are {report.time_zone}'s, from {report.first_partition} on.",
+    )

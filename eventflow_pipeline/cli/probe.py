@@ -1,0 +1,46 @@
+"""``eventflow probe``: health of databases, daemon, sensors and change detection, for a cron elsewhere."""
+
+import json
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from eventflow_pipeline.cli.app import app
+from eventflow_pipeline.errors import UserError
+
+
+@app.command()
+def probe(
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Also tell the receivers, once when it begins and ends.")
+    ] = False,
+) -> None:
+    """For a cron outside this system: are databases, daemon, sensors and change detection awake?
+
+    Prints one JSON line and exits 0 when all are, 1 when something is not. The sensors tell people of everything
+    except their own death, so run it every few minutes from another machine.
+    """
+    from datetime import UTC, datetime
+
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.oncall.alerts import tell
+    from eventflow_pipeline.oncall.probe import Probe, probe_conditions
+    from eventflow_pipeline.oncall.probe import probe as look_around
+    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+
+    with ExitStack() as stack:
+        try:
+            settings = stack.enter_context(environment(dagster=True))
+        except UserError as problem:
+            found = Probe(problems=[str(problem)])
+        else:
+            found = look_around(settings)
+            if alert and found.migrated:
+                now = datetime.now(UTC)
+                engine = pipeline_engine(settings)
+                tell(engine, settings, {"probe": probe_conditions(found, now)}, now)
+                engine.dispose()
+        typer.echo(json.dumps(found.as_json()))
+    if not found.healthy:
+        raise typer.Exit(1)

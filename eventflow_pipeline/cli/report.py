@@ -1,0 +1,54 @@
+"""``eventflow report``: the numbers for a settlement."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventflow_pipeline.cli.app import Json, answer, app, asked_range, errors
+
+First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
+
+
+@app.command()
+def report(
+    client: Annotated[str, typer.Option(metavar="CLIENT", help="Client to settle with (id or name).")],
+    first: First,
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write: .csv, .xlsx or .html with plots.")],
+    as_json: Json = False,
+) -> None:
+    """Write what a settlement needs: totals, campaigns, links and days of a client, exact for the range.
+
+    Beside the numbers stand how current they are (as_of, complete) and the quality of the data (linkage, UTM fill,
+    links). Days not computed are an error, not 0. The file is read back before it takes its place: exit status 1, and
+    nothing written, when it does not hold what it should.
+    """
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.reports.settlement import UnreadableReport, write_report
+    from eventflow_pipeline.warehouse.answers.settlement import settle_client
+    from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+
+    with environment() as settings:
+        days = asked_range(settings, first, last)
+        engine = pipeline_engine(settings)
+        with connect(engine) as connection:
+            require_build_settings(connection, settings)
+        settlement = settle_client(engine, client, days)
+        engine.dispose()
+        try:
+            write_report(settlement, out, settings.zone)
+        except UnreadableReport as problem:
+            errors.print(f"eventflow: {problem}", markup=False)
+            raise typer.Exit(1) from problem
+    numbers = {name: settlement.totals[name] for name in ("visits", "conversions", "hits")}
+    answer(
+        as_json,
+        {
+            "client_id": settlement.client_id, "from": days.first, "to": days.last, "out": out, **numbers,
+            "as_of": settlement.as_of, "complete": settlement.complete,
+        },
+        f"{out}: {numbers['visits']:,} visits, {numbers['conversions']:,} conversions, {days}, "
+        + (f"complete as of {settlement.as_of:%Y-%m-%d %H:%M %Z}." if settlement.complete else "NOT complete."),
+    )  # fmt: skip

@@ -1,0 +1,181 @@
+"""The session-days, the buckets of every grain and the hour buckets: one step, as a day is one transaction."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.rule_links import rules_metadata
+from eventflow_pipeline.defs.run_tags import request_of
+from eventflow_pipeline.defs.sources import OWNERS, source_key
+from eventflow_pipeline.defs.table_metadata import (
+    CAMPAIGN_HOURS,
+    SESSION_DAYS,
+    buckets_metadata,
+    campaign_hours_metadata,
+    session_days_metadata,
+)
+from eventflow_pipeline.domain.grains import GRAINS, Grain
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
+from eventflow_pipeline.warehouse.days.replacement import DayTotals
+from eventflow_pipeline.warehouse.db.engine import reason
+from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
+from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
+
+GROUP = "marketing"
+JOB = "daily_buckets"
+_FACTS_AND_DIMENSIONS = (
+    "event_access_logs",
+    "event_survey_entries",
+    "event_survey_campaigns",
+    "webinars",
+    "campaign_link_meta",
+)
+
+
+def bucket_key(grain: Grain) -> dg.AssetKey:
+    """Key of the grain's bucket table: its schema and name."""
+    return dg.AssetKey(["stats", grain.table])
+
+
+#: The indicators, measured after the buckets (``defs.indicators``).
+QUALITY = dg.AssetKey(["stats", "quality_daily"])
+#: Name of the checks of ranges (``defs.quality``), one for each grain.
+RANGE_PARITY = "range_parity"
+#: Everything one materialization of a day replaces.
+ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
+
+
+def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        description=description,
+        metadata={**metadata, **rules_metadata(description)},
+        group_name=GROUP,
+        kinds={"postgres", "sql"},
+        owners=OWNERS,
+        code_version=str(DEFINITION_VERSION),
+        partitions_def=DAILY,
+    )
+
+
+_SESSION_DAYS = _spec(
+    SESSION_DAYS,
+    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+    "Session-days (M6): one row per business day (T1), attribution (E1, E2, A1-A3) and session, the "
+    "de-duplicated and attributed form of the facts. Excluded facts (E3) are counted beside it. Every bucket is "
+    "counted from here.",
+    session_days_metadata(),
+)
+_BUCKETS = {
+    grain: _spec(
+        bucket_key(grain),
+        [SESSION_DAYS],
+        f"Daily buckets for {grain.title} (M5): hits (M1), visits = distinct sessions (M2), sessionless hits, "
+        "conversions (M3); cvr = conversions / visits is derived when read (M4). NULL in a key is the unknown member "
+        "(B3). Visits are exact at this grain and never the sum of a finer one; for a range ask "
+        f"`stats.range_summary('{grain.name}', from, to)`.",
+        buckets_metadata(grain),
+    )
+    for grain in GRAINS
+}
+
+_HOURS = _spec(
+    CAMPAIGN_HOURS,
+    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+    "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS or _CAMPAIGNS list: "
+    "per UTC hour (T2) and business day (T1) hits (M1), visits = distinct sessions of the hour (M2), sessionless hits, "
+    "conversions (M3). Hours without anything have no row; visits do not add up over hours.",
+    campaign_hours_metadata(),
+)
+
+
+def _day_metadata(totals: DayTotals) -> dict[str, Any]:
+    """Numbers of one day that every asset of the step shows; Dagster plots them by partition."""
+    numbers: dict[str, Any] = {
+        "hits": totals.hits,
+        "visits": totals.visits,
+        "conversions": totals.conversions,
+        "sessionless_hits": totals.sessionless_hits,
+        "excluded_hits": totals.excluded_hits,
+        "excluded_conversions": totals.excluded_conversions,
+        "unknown_client_hits": totals.unknown_client_hits,
+    }
+    if totals.hits:
+        numbers["unknown_link_share"] = float(totals.unknown_link_hits / totals.hits)
+        numbers["unresolved_link_share"] = float(totals.unresolved_link_hits / totals.hits)
+    if totals.visits:
+        numbers["cvr"] = float(totals.conversions / totals.visits)
+    if totals.watermark:
+        numbers["watermark"] = dg.MetadataValue.timestamp(totals.watermark)
+    return numbers
+
+
+def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
+    shared = _day_metadata(totals)
+    rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
+    rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
+    return {key: {**shared, "dagster/partition_row_count": count} for key, count in rows.items()}
+
+
+@dg.multi_asset(
+    name="replace_days",
+    specs=[_SESSION_DAYS, *_BUCKETS.values(), _HOURS],
+    backfill_policy=DAYS_PER_RUN,
+    pool="facts",
+)
+def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+    """Replace each day of the run's range, newest first, one transaction a day, several days at once.
+
+    A failing day does not lose the finished ones: those are recorded as materialized before the run fails, so
+    re-executing from failure runs what is left.
+    """
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    done: list[DayTotals] = []
+    failed: list[FailedDay] = []
+    try:
+        for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
+            if isinstance(outcome, FailedDay):
+                failed.append(outcome)
+                context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
+                continue
+            done.append(outcome)
+            context.log.info(
+                f"{outcome.day}: {outcome.visits} visits, {outcome.conversions} conversions "
+                f"({len(done)} of {len(days)} days)"
+            )
+        settled = settle_histograms(warehouse.engine)
+        context.log.info(f"return histograms settled for {len(settled)} days")
+        if pruned := prune_session_days(warehouse.engine, warehouse.settings):
+            context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_LONGEST_RANGE_DAYS)")
+        if failed:
+            names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
+            raise dg.Failure(
+                f"{len(failed)} of {len(days)} days failed and kept their old buckets: {names}",
+                metadata={str(outcome.day): reason(outcome.problem) for outcome in failed[:20]},
+            ) from failed[0].problem
+    except BaseException:
+        for totals in done:
+            for key, metadata in _asset_metadata(totals).items():
+                context.log_event(dg.AssetMaterialization(key, partition=totals.day.isoformat(), metadata=metadata))
+        raise
+    for totals in done:
+        for key, metadata in _asset_metadata(totals).items():
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=totals.day.isoformat())
+    for key in ASSET_KEYS:
+        yield dg.MaterializeResult(asset_key=key)
+
+
+daily_buckets_job = dg.define_asset_job(
+    JOB,
+    # Ranges are left to verify_days and to backfills from the user interface: they read a month of facts.
+    selection=dg.AssetSelection.assets(daily_buckets, QUALITY)
+    - dg.AssetSelection.checks(*(dg.AssetCheckKey(bucket_key(grain), RANGE_PARITY) for grain in GRAINS)),
+    description="Replace session-days and the daily buckets of every grain for one day or a range of days, measure the "
+    "indicators, and check both.",
+)

@@ -1,0 +1,170 @@
+"""Automation: a sensor turns changed days into runs; schedules settle the day that ended and sweep older ones.
+
+Detection only reads and marks (``warehouse.change_detection``), here as in ``eventflow heal``; runs replace the days.
+Everything is level-triggered: what is still wrong at the next look is asked for again, so a lost tick, run or process
+costs time and nothing else.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from eventflow_pipeline.defs.buckets import daily_buckets_job
+from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
+from eventflow_pipeline.defs.runs import HISTORY, PRIORITY, failed_ranges, range_tags, report_dead_runs, running_ranges
+from eventflow_pipeline.domain.days import contiguous, local_date, today
+from eventflow_pipeline.domain.repair import ChangedDay, RepairLimits, RepairPlan, plan_repairs
+from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
+from eventflow_pipeline.warehouse.changes.due_days import changed_days, unsettled_days
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+
+_SETTINGS = load_settings()
+#: Longest statement of an evaluation. Dagster gives a sensor's 60 s, a schedule's as long as
+#: DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS says (300 in the README).
+_TICK_SECONDS, _SWEEP_SECONDS = 40, 240
+_RECENT_PRIORITY = "10"
+
+
+@contextmanager
+def _evaluation(longest_statement: int = _TICK_SECONDS) -> Iterator[tuple[Settings, Engine]]:
+    """Settings and an engine for one tick, in the code server, where the run's resource does not exist.
+
+    Raises UserError, which the tick shows, when the database is not migrated or has other build settings (T1).
+    """
+    settings = load_settings().model_copy(
+        update={"statement_timeout_seconds": longest_statement, "lock_timeout_seconds": longest_statement}
+    )
+    engine = pipeline_engine(settings)
+    try:
+        with connect(engine) as connection:
+            require_build_settings(connection, settings)
+        yield settings, engine
+    finally:
+        engine.dispose()
+
+
+def _plan(
+    instance: dg.DagsterInstance, engine: Engine, settings: Settings, changed: Sequence[ChangedDay], now: datetime
+) -> RepairPlan:
+    if not changed:
+        return RepairPlan((), ())
+    limits = RepairLimits(
+        recent_from=today(settings.zone, now) - timedelta(days=settings.lookback_days),
+        retry=timedelta(seconds=settings.heal_retry_seconds),
+        attempts=settings.heal_attempts,
+        days_per_run=settings.days_per_run,
+    )
+    running = running_ranges(instance, engine, [day.day for day in changed])
+    return plan_repairs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
+
+
+def _requests(plan: RepairPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
+    """Run requests of a plan; runs with a recent day go before all others, the rest only a few at once."""
+    recent = today(settings.zone, now) - timedelta(days=settings.lookback_days)
+    requests = []
+    for repair in plan.repairs:
+        queue = {PRIORITY: _RECENT_PRIORITY} if repair.days.last >= recent else {HISTORY: "true"}
+        tags = {**range_tags(repair.days), TRIGGER_TAG: trigger, **queue}
+        requests.append(dg.RunRequest(run_key=f"{trigger}:{repair.key}", tags=tags))
+    return requests
+
+
+def _found(detection: Detection) -> str:
+    """What a pass found, in a sentence for a skip reason."""
+    held = f" {len(detection.held)} days are held by the guard against mass loss." if detection.held else ""
+    days = ", ".join(map(str, contiguous(detection.days)))
+    return f"{detection.checked} days compared with their facts, " + (
+        f"{len(detection.days)} changed: {days}.{held}" if days else f"none changed.{held}"
+    )
+
+
+@dg.sensor(
+    name="heal_changed_days",
+    job=daily_buckets_job,
+    minimum_interval_seconds=_SETTINGS.detection_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
+    "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
+    "changed.",
+)
+def heal_changed_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One look: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
+    now = datetime.now(UTC)
+    with _evaluation() as (settings, engine):
+        dead = report_dead_runs(context.instance, engine)
+        detection = detect_changes(engine, settings, Scope.LOOKBACK)
+        plan = _plan(context.instance, engine, settings, changed_days(engine), now)
+        requests = _requests(plan, settings, HEAL, now)
+    notes = [_found(detection), *plan.reasons]
+    if dead:
+        notes.append(f"{len(dead)} runs were reported as failed: their process is gone.")
+    for note in notes:
+        context.log.info(note)
+    if requests:
+        return dg.SensorResult(run_requests=requests)
+    return dg.SensorResult(skip_reason=dg.SkipReason(" ".join(notes)))
+
+
+@dg.schedule(
+    name="settle_days",
+    job=daily_buckets_job,
+    cron_schedule="1 0 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Shortly after midnight: compute yesterday once more now that it is over, look-back days that were "
+    "only computed while they lasted, and open the new day.",
+)
+def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for the days that no computation from after their end stands for; empty days become computed this way."""
+    at = context.scheduled_execution_time
+    with _evaluation() as (settings, engine):
+        day = local_date(at, settings.zone)
+        first = day - timedelta(days=max(1, settings.lookback_days))
+        unsettled = unsettled_days(engine, first, day, at)
+        plan = _plan(context.instance, engine, settings, unsettled, datetime.now(UTC))
+        requests = _requests(plan, settings, SCHEDULE, at)
+    if requests:
+        return requests
+    return dg.SkipReason(" ".join(plan.reasons) or f"Every day up to {day} is settled.")
+
+
+@dg.schedule(
+    name="sweep_recent_days",
+    job=daily_buckets_job,
+    cron_schedule="17 * * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Hourly: compare EVENTFLOW_SWEEP_DAYS days with their facts and mark those that changed; the sensor "
+    "asks for their runs. Starts no run itself.",
+)
+def sweep_recent_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:  # noqa: ARG001
+    """Finds edits, deletions and late dimension rows that no look-back and no created_at names."""
+    with _evaluation(_SWEEP_SECONDS) as (settings, engine):
+        return dg.SkipReason(_found(detect_changes(engine, settings, Scope.SWEEP)))
+
+
+@dg.op(description="Compare every day with its facts and mark those that changed; the sensor asks for their runs.")
+def compare_all_days(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """The whole history, which may take minutes and so is a run."""
+    context.log.info(_found(detect_changes(warehouse.engine, warehouse.settings, Scope.ALL)))
+
+
+@dg.job(description="Compare every day with its facts and mark those that changed; the sensor asks for their runs.")
+def sweep_all_days() -> None:
+    """See ``compare_all_days``."""
+    compare_all_days()
+
+
+sweep_all_days_nightly = dg.ScheduleDefinition(
+    name="sweep_all_days_nightly",
+    job=sweep_all_days,
+    cron_schedule="20 3 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)

@@ -1,0 +1,126 @@
+"""What a command needs around it: the embedded server where none is named, and Dagster's home.
+
+Everything is handed on through the environment, so processes started from here find the same databases.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.logs import leaving_stdout_alone
+from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
+from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, parse_url
+from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
+
+FACTS_DATABASE = "eventflow"
+DAGSTER_DATABASE = "dagster"
+
+
+def packaged(name: str) -> Path:
+    """``dagster.yaml`` or ``workspace.yaml``: the checkout's, else the copy an installed wheel carries."""
+    checkout = PACKAGE.parent / name
+    return checkout if checkout.exists() and (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / name
+
+
+@contextmanager
+def environment(*, dagster: bool = False) -> Iterator[Settings]:
+    """Settings with every address filled in; the embedded server runs meanwhile where one is unset.
+
+    With ``dagster`` also ``DAGSTER_POSTGRES_URL``, ``DAGSTER_HOME`` and Dagster's size of batches are set. A calendar
+    setting nobody made follows the database, so that commands agree with what was built. Raises UserError.
+    """
+    settings = load_settings()
+    server: EmbeddedServer | None = None
+    needs_dagster = dagster and dagster_database_url() is None
+    if settings.database_url is None or needs_dagster:
+        server = start_embedded(settings.home)
+    try:
+        if server and settings.database_url is None:
+            os.environ["EVENTFLOW_DATABASE_URL"] = _ensure_database(server, FACTS_DATABASE)
+        if server and needs_dagster:
+            os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
+        if dagster:
+            # Events of a range are handed to the storage 200 at a time.
+            os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "200")
+            _require_dagster_database()
+            _ensure_dagster_home(settings.home)
+        _follow_stored_build_settings(settings)
+        # Of a run in this process only warnings are shown, beside the command's answer.
+        with leaving_stdout_alone() if dagster else nullcontext():
+            yield load_settings()
+    finally:
+        if server:
+            server.stop()
+
+
+def drop_databases(home: Path) -> None:
+    """Drop the embedded server's two databases, so that the next use starts over."""
+    server = start_embedded(home)
+    try:
+        for name in (FACTS_DATABASE, DAGSTER_DATABASE):
+            _on_server(server, f'drop database if exists "{name}" with (force)')
+    finally:
+        server.stop()
+
+
+def _on_server(server: EmbeddedServer, command: str) -> bool:
+    """Run ``command`` in the maintenance database; True when it gave a row."""
+    engine = create_engine(server.url("postgres").set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            result = connection.execute(text(command))
+            return result.returns_rows and result.first() is not None
+    finally:
+        engine.dispose()
+
+
+def _ensure_database(server: EmbeddedServer, name: str) -> str:
+    if not _on_server(server, f"select from pg_database where datname = '{name}'"):
+        _on_server(server, f'create database "{name}"')
+    return server.url(name).render_as_string(hide_password=False)
+
+
+def _require_dagster_database() -> None:
+    """Dagster itself retries an unreachable storage for long and then fails without naming it."""
+    variable = "DAGSTER_POSTGRES_URL"
+    engine = create_engine(parse_url(os.environ[variable], variable))
+    with connect(engine, variable):
+        pass
+    engine.dispose()
+
+
+def _ensure_dagster_home(home: Path) -> None:
+    """With DAGSTER_HOME unset, make EVENTFLOW_HOME Dagster's home, configured by the project's dagster.yaml."""
+    if os.environ.get("DAGSTER_HOME"):
+        return
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(packaged("dagster.yaml"), home / "dagster.yaml")
+    except OSError as problem:
+        raise UserError(
+            f"The folder {home} cannot be written ({problem.strerror}): point EVENTFLOW_HOME to one that can."
+        ) from problem
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+def _follow_stored_build_settings(settings: Settings) -> None:
+    if {"timezone", "start_date"} <= settings.chosen:
+        return
+    engine = admin_engine(load_settings())
+    with connect(engine) as connection:
+        stored = stored_build_settings(connection)
+    engine.dispose()
+    if stored is None:
+        return
+    zone, first = stored
+    if "timezone" not in settings.chosen:
+        os.environ["EVENTFLOW_TIMEZONE"] = zone
+    if "start_date" not in settings.chosen:
+        os.environ["EVENTFLOW_START_DATE"] = date.isoformat(first)

@@ -1,0 +1,295 @@
+"""A settlement as a file for people: CSV, Excel or one HTML page with its plots inside.
+
+Text comes from outside. What a file cannot spell is replaced (``_text``), and what a program would run is stopped in
+the way of each form: in CSV by an apostrophe, in Excel by the cell's type, in HTML by escaping.
+"""
+
+import base64
+import csv
+import io
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pandas as pd
+from jinja2 import Environment
+
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.warehouse.answers.settlement import Settlement
+
+#: A CSV cell that begins like this is a formula to a spreadsheet, full-width signs included; a plain number is none.
+_FORMULA = re.compile(r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|[\t\r\n]")
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*%?")
+#: What XML 1.0 cannot spell (its production Char): a workbook with one of these cannot be opened.
+_UNSPELLABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Text of a workbook in which Excel would read a code point, and the longest text of a cell.
+_EXCEL_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+_EXCEL_LONGEST = 32_767
+Cells = list[list[Any]]
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
+body { font: 14px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
+table { border-collapse: collapse; margin: .5rem 0 1.5rem }
+th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd }
+th { text-align: left; background: #f4f4f4 } td.number { text-align: right; font-variant-numeric: tabular-nums }
+.warning { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem } img { max-width: 100% }
+</style></head><body><h1>{{ title }}</h1>
+{% if not complete %}<p class="warning">Not complete: at least one day is missing or stale, the numbers may change.</p>
+{% endif %}{% for name, columns, rows in tables %}<h2>{{ name }}</h2><table><tr>{% for column in columns %}
+<th>{{ column }}</th>{% endfor %}</tr>{% for row in rows %}<tr>{% for value, number in row %}
+<td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table>
+{% if name == "Days" %}<img alt="Visits and conversions by day" src="data:image/png;base64,{{ plot }}">{% endif %}
+{% endfor %}<p>Visits are distinct sessions (M2) of the row's range: they do not add up over campaigns, links or days.
+CVR = conversions / visits (M4). Days are {{ zone }}'s.</p></body></html>
+"""
+
+
+class UnreadableReport(Exception):
+    """A report that does not read back as what was written: one sentence. Nothing of it is left."""
+
+
+def write_report(settlement: Settlement, file: Path, zone: ZoneInfo) -> None:
+    """Write the settlement to ``file``; its suffix (.csv, .xlsx, .html) chooses the form.
+
+    ``zone`` is the business zone, for times. The file is written beside its place, read back and compared cell by cell,
+    and only then put there: what stood there before stays until then. Raises UserError for another suffix or a folder
+    that cannot be written, UnreadableReport when what was written is not what is read.
+    """
+    form = {".csv": (_write_csv, _read_csv), ".xlsx": (_write_excel, _read_excel), ".html": (_write_html, _read_html)}
+    if file.suffix.lower() not in form:
+        raise UserError(f"--out {file} has the suffix {file.suffix or '(none)'}: use .csv, .xlsx or .html.")
+    write, read = form[file.suffix.lower()]
+    partial = file.with_name(f".{file.stem}.{uuid.uuid4().hex[:8]}{file.suffix}")
+    try:
+        meant = write(settlement, partial, zone)
+        _check(file, meant, lambda: read(partial))
+        partial.replace(file)
+    except OSError as problem:
+        raise UserError(f"{file} cannot be written ({problem.strerror}): give --out a folder that can.") from problem
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _check(file: Path, meant: Cells, read: Callable[[], Cells]) -> None:
+    try:
+        why = "" if read() == meant else "does not read back as the settlement"
+    except Exception as problem:  # whatever a reader of broken files may raise
+        why = f"cannot be read back ({type(problem).__name__})"
+    if why:
+        raise UnreadableReport(
+            f"{file} is not written, because what was made for it {why}: give --out another form, .csv, .xlsx or .html."
+        )
+
+
+def frames(settlement: Settlement, zone: ZoneInfo) -> dict[str, pd.DataFrame]:
+    """The report's tables by title."""
+    days = settlement.days_range
+    summary = {
+        "client": settlement.client_name,
+        "client_id": settlement.client_id,
+        "from": days.first,
+        "to": days.last,
+        "time_zone": zone.key,
+        "as_of": settlement.as_of,
+        "complete": "yes" if settlement.complete else "NO",
+        **settlement.totals,
+    }
+    return {
+        "Summary": _frame([{"name": name, "value": value} for name, value in summary.items()], zone),
+        "Data quality": _frame([{"name": name, "value": value} for name, value in settlement.quality.items()], zone),
+        "Days": _frame(settlement.days, zone),
+        "Campaigns": _frame(settlement.campaigns, zone),
+        "Links": _frame(settlement.links, zone),
+    }
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
+    return pd.DataFrame([{name: _plain(value, zone) for name, value in row.items()} for row in rows], dtype=object)
+
+
+def _plain(value: Any, zone: ZoneInfo) -> Any:
+    """A cell: times with their zone's offset, rates to four digits, ids as text, text that every form can spell."""
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat(timespec="seconds")
+    if isinstance(value, str):
+        return _text(value)
+    try:
+        return round(float(value), 4)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _text(value: str) -> str:
+    """Text as every form can spell it: XML 1.0's characters, line ends as \\n."""
+    return _UNSPELLABLE.sub("\ufffd", value).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unformulated(value: Any) -> Any:
+    """A cell of a CSV file that no spreadsheet runs."""
+    runs = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if runs else value
+
+
+def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
+    """One table: a column says which part a row belongs to; as_of and complete stand beside every row."""
+    tables = frames(settlement, zone)
+    state = {"as_of": _plain(settlement.as_of, zone), "complete": "yes" if settlement.complete else "NO"}
+    parts = [
+        pd.DataFrame(
+            [
+                {
+                    "part": "total",
+                    "from": settlement.days_range.first.isoformat(),
+                    "to": settlement.days_range.last.isoformat(),
+                    "client": _plain(settlement.client_name, zone),
+                    "client_id": str(settlement.client_id),
+                    **{name: _plain(value, zone) for name, value in settlement.totals.items()},
+                    **{f"quality_{name}": _plain(value, zone) for name, value in settlement.quality.items()},
+                }
+            ],
+            dtype=object,
+        ),
+        *(
+            tables[name].assign(part=part)
+            for name, part in (("Campaigns", "campaign"), ("Links", "link"), ("Days", "day"))
+        ),
+    ]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(**state)
+    table = _each(table, _unformulated)
+    table.to_csv(file, index=False, encoding="utf-8-sig")
+    return [list(table.columns), *(["" if pd.isna(cell) else str(cell) for cell in row] for row in _rows(table))]
+
+
+def _read_csv(file: Path) -> Cells:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.reader(lines))
+
+
+def _each(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """The table with every cell changed, and nothing else: DataFrame.map makes whole numbers floats."""
+    return pd.DataFrame([[change(cell) for cell in row] for row in _rows(table)], columns=table.columns, dtype=object)
+
+
+def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+    return table.itertuples(index=False, name=None)
+
+
+def _write_excel(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
+    meant: list[list[Any]] = []
+    with pd.ExcelWriter(file, engine="openpyxl") as workbook:
+        for name, plain in frames(settlement, zone).items():
+            table = _each(plain, _excel_cell)
+            table.to_excel(workbook, sheet_name=name, index=False)
+            meant += [[name], *([list(table.columns), *map(list, _rows(table))] if len(table) else [])]
+            sheet = workbook.sheets[name]
+            sheet.freeze_panes = "A2"
+            for cell in (cell for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)):
+                # Text, whatever it looks like, and still when somebody edits the cell.
+                cell.data_type, cell.number_format = "s", "@"
+            for column in sheet.columns:
+                width = max(len(str(cell.value)) if cell.value is not None else 0 for cell in column)
+                sheet.column_dimensions[column[0].column_letter].width = min(max(10, width + 2), 48)
+    return meant
+
+
+def _excel_cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return _EXCEL_ESCAPE.sub("_x005F_", value)[:_EXCEL_LONGEST] or None
+    return None if pd.isna(value) else value
+
+
+def _read_excel(file: Path) -> Cells:
+    found: list[list[Any]] = []
+    for sheet in openpyxl.load_workbook(file):
+        rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+        if any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row):
+            raise ValueError("a formula")
+        found += [[sheet.title], *(row for row in rows if any(value is not None for value in row))]
+    return found
+
+
+def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
+    tables = [
+        (
+            name,
+            [str(column).replace("_", " ") for column in table.columns],
+            [[_shown(value) for value in row] for row in _rows(table)],
+        )
+        for name, table in frames(settlement, zone).items()
+    ]
+    page = Environment(autoescape=True).from_string(_PAGE)
+    title = _text(f"Settlement {settlement.client_name or settlement.client_id}, {settlement.days_range}")
+    file.write_text(
+        page.render(title=title, complete=settlement.complete, tables=tables, plot=_plot(settlement), zone=zone.key),
+        encoding="utf-8",
+    )
+    cells = ([title], *([name, *columns, *(text for row in rows for text, _ in row)] for name, columns, rows in tables))
+    return [[*(cell for part in cells for cell in part)]]
+
+
+class _HtmlCells(HTMLParser):
+    """Collects the text of headings and cells; ``ended`` once the page has its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.inside = self.ended = False
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        self.inside = tag in ("h1", "h2", "th", "td")
+        if self.inside:
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+        self.ended = tag == "html"
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.cells[-1] += data
+
+
+def _read_html(file: Path) -> Cells:
+    parser = _HtmlCells()
+    parser.feed(file.read_text(encoding="utf-8"))
+    parser.close()
+    if not parser.ended:
+        raise ValueError("the page has no end")
+    return [parser.cells]
+
+
+def _shown(value: Any) -> tuple[str, bool]:
+    """Text of a cell and whether it is a number."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "", False
+    if isinstance(value, int):
+        return f"{value:,}", True
+    return str(value), isinstance(value, float)
+
+
+def _plot(settlement: Settlement) -> str:
+    """Visits and conversions by day as a PNG in base64. No names, so no fonts beyond the default."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    dates = [row["date"] for row in settlement.days]
+    for measure, colour in (("visits", "#2b6cb0"), ("conversions", "#c05621")):
+        axes.plot(dates, [row[measure] for row in settlement.days], marker="o", ms=3, label=measure, color=colour)
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    axes.grid(visible=True, alpha=0.3)
+    figure.autofmt_xdate()
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=110)
+    return base64.b64encode(image.getvalue()).decode("ascii")

@@ -1,0 +1,332 @@
+"""Change detection: compares what days were computed from with what is there now, and marks the days that differ."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row
+
+from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause_of_change
+from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
+from eventflow_pipeline.domain.mass_loss import reason_to_hold, reason_to_hold_settled
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.changes.guard import DayHeld, DayLosses, day_losses, limits
+from eventflow_pipeline.warehouse.days.computed import server_time
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.locks import try_day
+from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition
+
+#: Days compared from one snapshot, so that no statement holds one for long.
+_CHUNK = 31
+#: How long a pass waits in all for days that are being replaced while it wants to mark them.
+_PATIENCE_SECONDS = 20.0
+
+
+class Scope(StrEnum):
+    """Which days a pass looks at."""
+
+    #: The look-back days and the days named by visit hits recorded since the last pass: every tick.
+    LOOKBACK = "lookback"
+    #: EVENTFLOW_SWEEP_DAYS back: hourly.
+    SWEEP = "sweep"
+    #: All days: nightly, and what `eventflow heal` does.
+    ALL = "all"
+    #: Days the caller names.
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDay:
+    """A day whose stored buckets no longer stand for its facts (or that was never computed, with facts)."""
+
+    day: date
+    cause: Cause
+    stale_since: datetime
+    held_since: datetime | None = None
+    held_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfRange:
+    """Facts before the first partition or after the current day (T4)."""
+
+    hits: int
+    conversions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a pass found.
+
+    ``changed``: the days in scope that differ and may be computed again. ``held``: those of them the guard keeps, and
+    all it kept before. ``in_work``: days that differ but were being replaced all the while, and were not marked.
+    ``out_of_range`` is counted by passes over all days.
+    """
+
+    scope: Scope
+    started_at: datetime
+    checked: int
+    changed: tuple[StaleDay, ...]
+    held: tuple[StaleDay, ...]
+    in_work: tuple[date, ...] = ()
+    out_of_range: OutOfRange | None = None
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The changed days that nothing holds, oldest first."""
+        return tuple(stale.day for stale in self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """A day as a pass saw it: what it is marked with, what it should be marked with."""
+
+    day: date
+    computed_at: datetime | None
+    marked_cause: str | None
+    marked_hold: str | None
+    cause: Cause | None
+    hold: str | None = None
+
+    @property
+    def is_marked_right(self) -> bool:
+        return (self.cause, self.hold) == (self.marked_cause, self.marked_hold)
+
+
+def stale_days(engine: Engine) -> list[StaleDay]:
+    """Days marked by earlier passes, held ones included, oldest first. Looks at no fact."""
+    with connect(engine) as connection:
+        return [
+            StaleDay(row.bucket_date, Cause(row.stale_cause), row.stale_since, row.held_since, row.held_reason)
+            for row in connection.execute(statement("storage/changes/select_marked_days"))
+        ]
+
+
+def detect_changes(
+    engine: Engine, settings: Settings, scope: Scope = Scope.LOOKBACK, named: Iterable[date] = ()
+) -> Detection:
+    """Compare the days in ``scope`` with what is stored, mark those that differ, and record the pass.
+
+    Only windows of the facts are read, through their time indexes. A day that was never computed counts as changed
+    only when it has facts; a marked day that is again what was computed loses its mark. Days the guard holds stay
+    held until they are replaced, or are again what they were. ``engine`` must be the pipeline's.
+    """
+    with connect(engine) as connection:
+        started_at = server_time(connection)
+        days = _days_in_scope(connection, settings, scope, named)
+        seen = {verdict.day: verdict for verdict in _compare(connection, settings, days)}
+        settled_before = today(settings.zone) - timedelta(days=settings.lookback_days)
+        verdicts = _hold_settled(connection, settings, seen, settled_before, checked=set(days))
+        in_work = _mark(connection, settings, verdicts, started_at)
+        out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
+        marked = {row.bucket_date: row for row in connection.execute(statement("storage/changes/select_marked_days"))}
+        stale = {
+            day: StaleDay(day, Cause(row.stale_cause), row.stale_since, row.held_since, row.held_reason)
+            for day, row in marked.items()
+        }
+        found = Detection(
+            scope=scope,
+            started_at=started_at,
+            checked=len(days),
+            changed=tuple(s for day, s in stale.items() if day in seen and not s.held_since),
+            held=tuple(s for s in stale.values() if s.held_since),
+            in_work=in_work,
+            out_of_range=out_of_range,
+        )
+        connection.execute(
+            statement("storage/changes/insert_pass"),
+            {
+                "started_at": started_at,
+                "scope": scope.value,
+                "days_checked": found.checked,
+                "days_changed": len(found.changed),
+                "days_held": len(found.held),
+                "out_of_range_hits": out_of_range.hits if out_of_range else None,
+                "out_of_range_conversions": out_of_range.conversions if out_of_range else None,
+            },
+        )
+    return found
+
+
+def count_out_of_range(connection: Connection, settings: Settings) -> OutOfRange:
+    """Facts that belong to no day yet (T4)."""
+    bounds = _bounds(_all_days(settings), settings)
+    row = connection.execute(statement("numbers/out_of_range"), _window(bounds)).one()
+    return OutOfRange(row.hits, row.conversions)
+
+
+def days_of_campaign(engine: Engine, settings: Settings, campaign_id: Any) -> list[date]:
+    """Days that hold facts of a campaign, oldest first."""
+    bounds = _bounds(_all_days(settings), settings)
+    with connect(engine) as connection:
+        found = connection.execute(
+            statement("storage/changes/select_days_of_campaign"), {**bounds, "campaign_id": campaign_id}
+        )
+        return sorted(found.scalars())
+
+
+def _all_days(settings: Settings) -> DayRange:
+    newest = today(settings.zone)
+    return DayRange(min(settings.start_date, newest), newest)
+
+
+def _bounds(days: DayRange, settings: Settings) -> dict[str, Any]:
+    """Parameters that name contiguous days: their dates, first instants and whole window."""
+    dates = list(days)
+    window = days.window(settings.zone)
+    return {
+        "dates": dates,
+        "starts": [day_start(day, settings.zone) for day in dates],
+        "window_start": window.start,
+        "window_end": window.end,
+    }
+
+
+def _window(bounds: dict[str, Any]) -> dict[str, Any]:
+    return {name: bounds[name] for name in ("window_start", "window_end")}
+
+
+def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, named: Iterable[date]) -> list[date]:
+    everything = _all_days(settings)
+    if scope is Scope.NAMED:
+        return sorted(day for day in set(named) if day in everything)
+    if scope is Scope.ALL:
+        return list(everything)
+    back = settings.lookback_days if scope is Scope.LOOKBACK else settings.sweep_days
+    days = set(DayRange(max(everything.first, everything.last - timedelta(days=back)), everything.last))
+    if scope is Scope.LOOKBACK:
+        overlap = timedelta(minutes=settings.ingest_overlap_minutes)
+        last = connection.execute(statement("storage/changes/select_last_pass")).scalar()
+        # Without an earlier pass there is nothing to catch up with: the first sweep compares everything.
+        since = (last or server_time(connection)) - overlap
+        days |= set(
+            connection.execute(
+                statement("storage/changes/select_named_days"), {**_bounds(everything, settings), "since": since}
+            ).scalars()
+        )
+    return sorted(days)
+
+
+def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_Verdict]:
+    """The days that differ from what is stored, and those that are marked; each chunk from one snapshot."""
+    connection.execute(statement("storage/changes/create_day_counts"))
+    verdicts = []
+    for part in (chunk for days_together in contiguous(days) for chunk in days_together.chunks(_CHUNK)):
+        bounds = _bounds(part, settings)
+        with repeatable_read(connection):
+            definition = current_definition(connection, settings)
+            connection.execute(statement("storage/changes/insert_day_counts"), bounds)
+            differences = connection.execute(
+                statement("storage/changes/select_day_differences"),
+                {"dates": bounds["dates"], "definition": definition},
+            ).all()
+            losses = day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
+        verdicts += [
+            _verdict(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences
+        ]
+    return verdicts
+
+
+def differing_days(connection: Connection, settings: Settings, days: DayRange) -> set[date]:
+    """Computed days whose facts, dimensions or definition are no longer what they were computed from.
+
+    As seen by the transaction in progress on ``connection``, plus what earlier passes marked; nothing is marked.
+    """
+    bounds = _bounds(days, settings)
+    connection.execute(statement("storage/changes/insert_day_counts"), bounds)
+    rows = connection.execute(
+        statement("storage/changes/select_day_differences"),
+        {"dates": bounds["dates"], "definition": current_definition(connection, settings)},
+    )
+    return {row.bucket_date for row in rows if row.computed_at}
+
+
+def _verdict(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _Verdict:
+    now = DayInput(
+        row.facts, row.owned_facts, row.excluded_facts, row.fingerprint,
+        row.attribution_fingerprint, definition,
+    )  # fmt: skip
+    stored = None
+    if row.computed_at and row.was_fingerprint is not None:
+        stored = DayInput(
+            row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_fingerprint,
+            row.was_attribution_fingerprint, row.was_definition,
+        )  # fmt: skip
+    cause = cause_of_change(stored, now, losses.unlinked_facts)
+    hold = reason_to_hold(losses.clients, limits(settings)) if cause and stored else None
+    if cause and row.held_reason and (cause in LOSSES or losses.clients):
+        hold = row.held_reason  # held until somebody accepts it, or the rows are back
+    return _Verdict(row.bucket_date, row.computed_at, row.stale_cause, row.held_reason, cause, hold)
+
+
+def _hold_settled(
+    connection: Connection,
+    settings: Settings,
+    seen: dict[date, _Verdict],
+    settled_before: date,
+    checked: set[date],
+) -> list[_Verdict]:
+    """The verdicts, all settled days that lost something held when they are too many, also those marked before."""
+    marked = connection.execute(statement("storage/changes/select_marked_days")).all()
+    earlier = [
+        _Verdict(r.bucket_date, r.computed_at, r.stale_cause, r.held_reason, Cause(r.stale_cause), r.held_reason)
+        for r in marked
+        if r.bucket_date not in checked
+    ]
+    everything = [*seen.values(), *earlier]
+    lost = [v for v in everything if v.cause in LOSSES and v.computed_at and v.day < settled_before]
+    why = reason_to_hold_settled(len(lost), limits(settings))
+    if why is None:
+        return list(seen.values())
+    days = {verdict.day for verdict in lost}
+    return [replace(v, hold=v.hold or why) if v.day in days else v for v in everything]
+
+
+def _mark(connection: Connection, settings: Settings, verdicts: list[_Verdict], found_at: datetime) -> tuple[date, ...]:
+    """Write the marks that changed; returns the days that were being replaced all the while."""
+    waiting = [verdict for verdict in verdicts if not verdict.is_marked_right]
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while waiting:
+        waiting = [verdict for verdict in waiting if not _mark_day(connection, settings, verdict, found_at)]
+        if waiting and time.monotonic() > deadline:
+            break
+        if waiting:
+            time.sleep(0.2)
+    return tuple(sorted(verdict.day for verdict in waiting))
+
+
+def _mark_day(connection: Connection, settings: Settings, verdict: _Verdict, found_at: datetime) -> bool:
+    """Write one day's mark unless somebody is replacing it: the mark would make that transaction fail."""
+    with try_day(connection, verdict.day) as free:
+        if free and verdict.cause is None and verdict.computed_at is None:
+            connection.execute(statement("storage/changes/delete_mark"), {"bucket_date": verdict.day})
+        elif free:
+            window = DayRange(verdict.day, verdict.day).window(settings.zone)
+            connection.execute(
+                statement("storage/changes/upsert_mark"),
+                {
+                    "bucket_date": verdict.day,
+                    "window_start": window.start,
+                    "window_end": window.end,
+                    "definition_version": DEFINITION_VERSION,
+                    "computed_at": verdict.computed_at,
+                    "found_at": found_at,
+                    "stale_cause": verdict.cause,
+                    "held_reason": verdict.hold,
+                },
+            )
+        return free
+
+
+def hold_day(engine: Engine, settings: Settings, held: DayHeld) -> None:
+    """Mark a day whose replacement met a mass loss that no pass had seen. The day's lock must be free again."""
+    with connect(engine) as connection:
+        row = connection.execute(
+            statement("storage/days/select_computed_days"), {"first_day": held.day, "last_day": held.day}
+        ).one()
+        verdict = _Verdict(held.day, row.computed_at, None, None, held.cause, held.why)
+        _mark(connection, settings, [verdict], server_time(connection))

@@ -1,0 +1,54 @@
+"""What automation asks of the warehouse: which days to compute again, which of its own traces to forget."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.repair import ChangedDay
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
+
+
+def changed_days(engine: Engine) -> list[ChangedDay]:
+    """Days that change detection marked and nothing holds, oldest first."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/changes/select_changed_days"))
+        return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at) for row in rows]
+
+
+def unsettled_days(engine: Engine, first: date, today: date, since: datetime) -> list[ChangedDay]:
+    """Days from ``first`` to ``today`` that were never computed, or (before today) only while they lasted.
+
+    Goes back further than ``first`` when nothing was computed for a while. ``since``: what they count as changed from.
+    """
+    with connect(engine) as connection:
+        rows = connection.execute(
+            statement("storage/changes/select_unfinished_days"), {"first_day": first, "today": today}
+        )
+        return [ChangedDay(row.bucket_date, since, row.computed_at) for row in rows]
+
+
+def forget_running_days(engine: Engine, settled_before: date) -> None:
+    """Delete the ledger of days while they were still running, of days before ``settled_before``.
+
+    A running day is replaced every minute and only grows; what was changed after its end stays for good.
+    """
+    with connect(engine) as connection:
+        connection.execute(statement("storage/changes/delete_running_days"), {"settled_before": settled_before})
+
+
+def days_replaced_by(engine: Engine, run_ids: Iterable[str], days: Iterable[date]) -> dict[str, frozenset[date]]:
+    """Which of ``days`` each run has replaced so far, by the ledger; also where another run did so after it."""
+    found: dict[str, set[date]] = {run_id: set() for run_id in run_ids}
+    with connect(engine) as connection:
+        parameters = {"run_ids": list(found), "days": list(days)}
+        for row in connection.execute(statement("storage/changes/select_replaced_days"), parameters):
+            found[row.run_id].add(row.bucket_date)
+    return {run_id: frozenset(replaced) for run_id, replaced in found.items()}
+
+
+def forget_passes(engine: Engine, before: datetime) -> None:
+    """Delete the record of passes of change detection from before ``before``, the latest of each scope excepted."""
+    with connect(engine) as connection:
+        connection.execute(statement("storage/changes/delete_old_passes"), {"kept_from": before})

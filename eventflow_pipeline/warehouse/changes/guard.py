@@ -1,0 +1,78 @@
+"""The guard against mass loss: dry comparison of days with what is stored, and what it holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import Connection, Engine
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.day_changes import Cause
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.mass_loss import ClientLoss, GuardLimits
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
+
+
+class DayHeld(Exception):
+    """The guard keeps a day's old buckets; the message says why and what to do."""
+
+    def __init__(self, day: date, cause: Cause, why: str) -> None:
+        super().__init__(
+            f"{day} is held and kept its old buckets: {why}. Restore the rows, or apply it with "
+            "`eventflow heal --accept --reason ...`."
+        )
+        self.day = day
+        self.cause = cause
+        self.why = why
+
+
+def limits(settings: Settings) -> GuardLimits:
+    """The guard's limits as set."""
+    return GuardLimits(settings.guard_loss_share, settings.guard_minimum_volume, settings.guard_settled_days)
+
+
+@dataclass(slots=True)
+class DayLosses:
+    """What computing a day again would take away: from which client, and how many facts would lose their link."""
+
+    clients: list[ClientLoss] = field(default_factory=list)
+    unlinked_facts: int = 0
+
+
+def day_losses(connection: Connection, days: Sequence[date]) -> dict[date, DayLosses]:
+    """What computing ``days`` from the counts in ``day_counts`` would take away, by day."""
+    found = {day: DayLosses() for day in days}
+    if days:
+        dates = {"dates": list(days)}
+        for row in connection.execute(statement("storage/changes/select_client_losses"), dates):
+            loss = ClientLoss(row.client_id, row.measure, int(row.before), int(row.after), row.lost, row.vanished)
+            found[row.bucket_date].clients.append(loss)
+        for row in connection.execute(statement("storage/changes/select_unlinked_facts"), dates):
+            found[row.bucket_date].unlinked_facts = int(row.unlinked_facts)
+    return found
+
+
+def held_conditions(engine: Engine, settings: Settings) -> list[Condition]:  # noqa: ARG001
+    """The one condition that is raised while days are held, or none."""
+    with connect(engine) as connection:
+        marked = connection.execute(statement("storage/changes/select_marked_days")).all()
+    held = [row for row in marked if row.held_since]
+    if not held:
+        return []
+    days = DayRange(held[0].bucket_date, held[-1].bucket_date)
+    return [
+        Condition(
+            name="heal_held",
+            subject="",
+            severity=Severity.ERROR,
+            since=min(row.held_since for row in held),
+            summary=f"{len(held)} days keep their old buckets because of a mass loss; for {held[-1].bucket_date}: "
+            f"{held[-1].held_reason}.",
+            runbook="heal-held",
+            command='eventflow heal --dry-run, then restore the rows or eventflow heal --accept --reason "..."',
+            days=days,
+            numbers={"days": len(held)},
+        )
+    ]

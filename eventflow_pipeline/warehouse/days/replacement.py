@@ -1,0 +1,193 @@
+"""Replacing one business day in one transaction: session-days, buckets, hour buckets and the state of the day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping
+
+from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause_of_change
+from eventflow_pipeline.domain.days import day_window
+from eventflow_pipeline.domain.mass_loss import reason_to_hold
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.changes.detection import hold_day
+from eventflow_pipeline.warehouse.changes.guard import DayHeld, DayLosses, day_losses, limits
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
+from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.ranges.pruning import require_session_days
+from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, definition_key, published_grains
+
+
+class ParityError(Exception):
+    """A day's staged rows do not add up to its facts (E3); the day was rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotals:
+    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1)."""
+
+    day: date
+    session_days: int
+    hits: int
+    visits: int
+    sessionless_hits: int
+    conversions: int
+    unknown_link_hits: int
+    unresolved_link_hits: int
+    unknown_client_hits: int
+    excluded_hits: int
+    excluded_conversions: int
+    watermark: datetime | None
+    buckets: Mapping[str, int]
+    campaign_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """On whose behalf days are replaced, for the ledger, and whether the guard against mass loss watches.
+
+    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is.
+    ``from_scratch`` writes every row anew instead of only what differs: for repair, where what is stored may be
+    damaged in ways facts cannot cause, such as a row twice.
+    """
+
+    run_id: str | None = None
+    reason: str = "backfill"
+    author: str = "eventflow_pipeline"
+    guarded: bool = False
+    from_scratch: bool = False
+
+
+def replace_day(engine: Engine, day: date, settings: Settings, request: Request | None = None) -> DayTotals:
+    """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4 of the contract).
+
+    Its return histograms are left pending for ``histograms.settle_histograms``; ranges that contain the day are
+    answered from session-days until then. The day's lock is held from before the snapshot until after the commit;
+    readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
+    ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
+    when the guard keeps the old buckets (the day is marked), UserError when pruned session-days no longer reaches it.
+    """
+    request = request or Request()
+    try:
+        return _replace_day(engine, day, settings, request)
+    except DayHeld as held:
+        hold_day(engine, settings, held)
+        raise
+
+
+def _replace_day(engine: Engine, day: date, settings: Settings, request: Request) -> DayTotals:
+    window = day_window(day, settings.zone)
+    bounds = {"window_start": window.start, "window_end": window.end}
+    the_day = {"bucket_date": day}
+    with connect(engine) as connection:
+        connection.execute(statement("storage/days/create_session_days_stage"))
+        connection.execute(statement("storage/days/create_cells"))
+        connection.execute(statement("storage/days/create_buckets_stage"))
+        connection.execute(statement("storage/changes/create_day_counts"))
+        with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
+            require_session_days(connection, day)
+            connection.execute(statement("storage/days/insert_session_days_stage"), bounds)
+            totals = connection.execute(statement("storage/days/select_day_totals"), bounds).mappings().one()
+            _require_parity(day, totals)
+            grains = published_grains(connection)
+            definition = definition_key(settings, grains)
+            cause, losses, held_already = _compare(connection, day, totals, definition)
+            if request.guarded and cause:
+                _require_no_mass_loss(day, cause, losses, held_already, settings)
+            if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
+                connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
+            _replace(connection, "session_days", day, from_scratch=request.from_scratch)
+            connection.execute(statement("storage/days/insert_cells"))
+            for grain in grains:
+                connection.execute(statement("storage/days/insert_buckets_stage"), dict(grain))
+            connection.execute(
+                statement("storage/days/insert_replacement"),
+                {
+                    **the_day,
+                    "run_id": request.run_id,
+                    "cause": cause.value if cause else "unchanged",
+                    "reason": request.reason,
+                    "author": request.author,
+                },
+            )
+            _replace(connection, "buckets", day, from_scratch=request.from_scratch)
+            buckets = connection.execute(statement("storage/days/select_bucket_counts")).all()
+            campaign_hours = _replace_hours(connection, day, {**bounds, **_hourly(settings)})
+            connection.execute(
+                statement("storage/days/upsert_partition_state"),
+                {
+                    **{name: value for name, value in totals.items() if not name.startswith("raw_")},
+                    **bounds,
+                    **the_day,
+                    "definition_version": DEFINITION_VERSION,
+                    "definition": definition,
+                    "run_id": request.run_id,
+                },
+            )
+    measured = {f.name: totals[f.name] for f in fields(DayTotals) if f.name in totals}
+    return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
+
+
+def _compare(
+    connection: Connection, day: date, totals: RowMapping, definition: str
+) -> tuple[Cause | None, DayLosses, str | None]:
+    """What differs from what the stored day was computed from, what that takes away, and why the day is held if so."""
+    names = [f.name for f in fields(DayInput)]
+    now = DayInput(
+        excluded_facts=totals["excluded_hits"] + totals["excluded_conversions"],
+        definition=definition,
+        **{name: totals[name] for name in names if name in totals},
+    )
+    row = connection.execute(statement("storage/days/select_stored_input"), {"bucket_date": day}).mappings().first()
+    if row is None:
+        return cause_of_change(None, now), DayLosses(), None
+    stored = DayInput(**{name: row[name] for name in names})
+    if stored == now:
+        return None, DayLosses(), None
+    connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
+    losses = day_losses(connection, [day])[day]
+    return cause_of_change(stored, now, losses.unlinked_facts), losses, row["held_reason"]
+
+
+def _require_no_mass_loss(
+    day: date, cause: Cause, losses: DayLosses, held_already: str | None, settings: Settings
+) -> None:
+    still_held = held_already if cause in LOSSES or losses.clients else None
+    if why := reason_to_hold(losses.clients, limits(settings)) or still_held:
+        raise DayHeld(day, cause, why)
+
+
+def _replace(connection: Connection, table: str, day: date, *, from_scratch: bool) -> None:
+    """Make the day's stored rows equal to the staged ones, writing only what differs, or everything."""
+    if from_scratch:
+        connection.execute(statement(f"storage/days/delete_all_{table}"), {"bucket_date": day})
+    stored = connection.execute(statement(f"storage/days/select_any_{table}"), {"bucket_date": day}).scalar_one()
+    for step in ("delete_missing", "insert_new") if stored else ("insert_all",):
+        connection.execute(statement(f"storage/days/{step}_{table}"), {"bucket_date": day})
+
+
+def _hourly(settings: Settings) -> dict[str, list[UUID]]:
+    return {"clients": list(settings.hourly_clients), "campaigns": list(settings.hourly_campaigns)}
+
+
+def _replace_hours(connection: Connection, day: date, parameters: Mapping[str, Any]) -> int:
+    """Replace the day's hour buckets (B1); where nobody is listed, facts are not read for them. Returns how many."""
+    connection.execute(statement("storage/days/delete_campaign_hours"), {"bucket_date": day})
+    if not (parameters["clients"] or parameters["campaigns"]):
+        return 0
+    inserted = connection.execute(statement("storage/days/insert_campaign_hours"), {**parameters, "bucket_date": day})
+    return inserted.rowcount
+
+
+def _require_parity(day: date, totals: RowMapping) -> None:
+    """Σ buckets + excluded = raw, for hits and conversions of the day's window (E3)."""
+    for measure in ("hits", "conversions"):
+        counted, raw = totals[measure] + totals[f"excluded_{measure}"], totals[f"raw_{measure}"]
+        if counted != raw:
+            raise ParityError(
+                f"{day}: {counted} {measure} were attributed or excluded but the facts hold {raw}; the day was left as "
+                "it was (a dimension row that matches a fact twice would do this)."
+            )

@@ -1,0 +1,184 @@
+"""Comparing aggregates with the facts they come from, at zero tolerance: for checks, the command line and repair.
+
+Every comparison reads facts, buckets and state in one snapshot, so a day replaced meanwhile is never half seen.
+Nothing is written but scratch tables.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, RowMapping, text
+
+from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.differences import Comparison, Difference, Part
+from eventflow_pipeline.domain.grains import KEY_COLUMNS
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.changes.detection import differing_days
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import day_bounds
+
+#: Lengths, in days, of the windows every day is the last of.
+WINDOWS = (7, 30)
+#: Days compared in one snapshot: bounds the scratch tables, not the answer.
+_DAYS_AT_ONCE = 10
+_WINDOW_ENDS_AT_ONCE = 31
+
+
+def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None) -> Comparison:
+    """Buckets of every grain, session-days and state of ``days`` against their facts (M1-M3, M5, E3).
+
+    With ``client_id`` only that client's members, and no state.
+    """
+    found = Comparison()
+    for part in days.chunks(_DAYS_AT_ONCE):
+        with _snapshot(engine) as connection:
+            status = _status(connection, settings, part)
+            _stage(connection, settings, part)
+            parameters = {**day_bounds(part, settings.zone), **_range(part), "client_id": client_id}
+            differences = [
+                *_differences(connection, Part.BUCKET, "bucket", parameters),
+                *_differences(connection, Part.SESSION_DAYS, "session_days", parameters),
+            ]
+            if client_id is None:
+                differences += _differences(connection, Part.STATE, "state", parameters)
+        found += _only_checked(status, differences)
+    return found
+
+
+def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = None) -> Comparison:
+    """Return histograms of ``days`` against session-days (M6), both as they were when the days were last settled."""
+    with _snapshot(engine) as connection:
+        rows = connection.execute(statement("parity/days"), _range(days))
+        status = {row.bucket_date: row.computed for row in rows}
+        parameters = {**_range(days), "client_id": client_id, "current_first": None, "current_last": None}
+        differences = _differences(connection, Part.HISTOGRAM, "histogram", parameters)
+    # Whether facts moved does not matter here: session-days are what histograms are counted from.
+    checked = tuple(day for day, computed in status.items() if computed)
+    missing = tuple(day for day, computed in status.items() if not computed)
+    return Comparison(checked=checked, missing=missing, differences=tuple(differences))
+
+
+def compare_windows(
+    engine: Engine,
+    settings: Settings,
+    ends: DayRange,
+    client_id: UUID | None = None,
+    lengths: Sequence[int] = WINDOWS,
+    *,
+    tiled: bool = False,
+) -> Comparison:
+    """Range answers of every grain for the windows of ``lengths`` days that end on ``ends``, against the facts (M6).
+
+    ``tiled``: only as many windows of each length as cover all days once, for long ranges.
+
+    A window that would begin before the first partition begins there. One with a missing day cannot be answered and
+    one with a stale day is late: the day it ends on is reported as such and its windows are left out. Lengths that a
+    pruned session-days does not allow are not asked for.
+    """
+    found = Comparison()
+    for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):
+        span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
+        with _snapshot(engine) as connection:
+            status = _status(connection, settings, span)
+            longest = connection.execute(text("select longest_range_days from stats.build_settings")).scalar()
+            windows = {
+                DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
+                for end in part
+                for length in lengths
+                if (longest is None or length <= longest) and not (tiled and (ends.last - end).days % length)
+            }
+            late = {w for w in windows if any(status[day][1] for day in w)}
+            unanswerable = {w for w in windows if any(not status[day][0] for day in w)}
+            checked = sorted(windows - late - unanswerable)
+            differences: list[Difference] = []
+            if checked:
+                _stage(connection, settings, DayRange(checked[0].first, part.last))
+                differences = _differences(
+                    connection,
+                    Part.WINDOW,
+                    "window",
+                    {
+                        "first_days": [w.first for w in checked],
+                        "last_days": [w.last for w in checked],
+                        "client_id": client_id,
+                    },
+                )
+        missing = {w.last for w in unanswerable}
+        stale = {w.last for w in late} - missing
+        found += Comparison(
+            tuple(sorted({w.last for w in checked} - missing - stale)),
+            tuple(sorted(stale)),
+            tuple(sorted(missing)),
+            tuple(differences),
+        )
+    return found
+
+
+def compare_everything(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None) -> Comparison:
+    """All of the above for ``days``; each day is listed as checked, stale or missing by its own facts."""
+    found = compare_days(engine, settings, days, client_id)
+    ranges = compare_windows(engine, settings, days, client_id)
+    histograms = compare_histograms(engine, days, client_id)
+    return replace(found, differences=found.differences + ranges.differences + histograms.differences)
+
+
+@contextmanager
+def _snapshot(engine: Engine) -> Iterator[Connection]:
+    with connect(engine) as connection:
+        connection.execute(statement("parity/create_stage"))
+        connection.execute(statement("storage/changes/create_day_counts"))
+        with repeatable_read(connection):
+            yield connection
+
+
+def _range(days: DayRange) -> dict[str, date]:
+    return {"first_day": days.first, "last_day": days.last}
+
+
+def _status(connection: Connection, settings: Settings, days: DayRange) -> dict[date, tuple[bool, bool]]:
+    """Per day: computed, stale. Stale is judged by the facts of this very snapshot, not by the last detection pass."""
+    differing = differing_days(connection, settings, days)
+    rows = connection.execute(statement("parity/days"), _range(days))
+    return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}
+
+
+def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
+    connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
+    connection.execute(text("analyze raw_fact"))
+
+
+def _differences(connection: Connection, part: Part, name: str, parameters: Mapping[str, object]) -> list[Difference]:
+    rows = connection.execute(statement(f"parity/{name}_differences"), parameters).mappings()
+    return [_difference(part, row) for row in rows]
+
+
+def _difference(part: Part, row: RowMapping) -> Difference:
+    return Difference(
+        part=part,
+        day=row["bucket_date"],
+        first=row.get("first_day") or row["bucket_date"],
+        grain=row["grain"],
+        member={key: str(row[key]) for key in KEY_COLUMNS if row[key] is not None},
+        measure=row["measure"],
+        raw=None if row["raw"] is None else int(row["raw"]),
+        stored=None if row["stored"] is None else int(row["stored"]),
+    )
+
+
+def _only_checked(status: dict[date, tuple[bool, bool]], differences: list[Difference]) -> Comparison:
+    checked = {day for day, (computed, stale) in status.items() if computed and not stale}
+    return Comparison(
+        tuple(sorted(checked)),
+        tuple(day for day, (computed, stale) in status.items() if computed and stale),
+        tuple(day for day, (computed, _) in status.items() if not computed),
+        tuple(d for d in differences if d.day in checked),
+    )
+
+
+def days_to_rebuild(comparison: Comparison) -> list[DayRange]:
+    """The fewest ranges of days that hold everything found different."""
+    return contiguous(day for d in comparison.differences for day in d.rebuilds)

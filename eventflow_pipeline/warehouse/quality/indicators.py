@@ -1,0 +1,119 @@
+"""Measuring data-quality indicators (Q1-Q7) into stats.quality_daily, and judging them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
+from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.conditions.deficit import deficits
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.locks import quality_lock
+from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import day_bounds
+from eventflow_pipeline.warehouse.quality.silence import quiet_streams
+from eventflow_pipeline.warehouse.quality.thresholds import judge
+
+#: Days measured from one snapshot.
+_DAYS_AT_ONCE = 10
+_SILENCE_DAYS = 7
+
+
+def measure(engine: Engine, settings: Settings, days: DayRange) -> None:
+    """Measure the indicators of ``days`` from their facts and replace what is stored.
+
+    Linkage (Q2), which depends on visits of other days, is measured only where what it depends on has changed.
+    One worker at a time.
+    """
+    newest = today(settings.zone)
+    for part in days.chunks(_DAYS_AT_ONCE):
+        parameters = {
+            **day_bounds(part, settings.zone),
+            "first_instant": day_start(settings.start_date, settings.zone),
+            "last_instant": day_start(max(newest, part.last) + timedelta(days=1), settings.zone),
+            "clone_entries": settings.clone_entries,
+            "clone_share": settings.clone_share,
+        }
+        with connect(engine) as connection, quality_lock(connection), repeatable_read(connection):
+            connection.execute(statement("storage/quality/upsert_indicators"), parameters)
+            connection.execute(statement("storage/quality/delete_missing_indicators"), {"days": list(part)})
+            _measure_linkage(connection, settings, part)
+
+
+def _measure_linkage(connection: Connection, settings: Settings, days: DayRange) -> None:
+    look_back = {"days_before": settings.linkage_days_before, "minutes_after": settings.linkage_minutes_after}
+    due: dict[date, str] = {
+        row.bucket_date: row.input
+        for row in connection.execute(
+            statement("storage/quality/select_linkage_inputs"), {**day_bounds(days, settings.zone), **look_back}
+        )
+    }
+    for part in contiguous(due):
+        window = part.window(settings.zone)
+        connection.execute(
+            statement("storage/quality/update_linkage"),
+            {
+                **day_bounds(part, settings.zone),
+                **look_back,
+                "inputs": [due[day] for day in part],
+                "look_back_start": window.start - timedelta(days=settings.linkage_days_before),
+                "look_back_end": window.end + timedelta(minutes=settings.linkage_minutes_after, microseconds=1),
+            },
+        )
+
+
+def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[Indicators]:
+    """Stored indicators of ``days``, per client and for everything, with the medians they are judged against."""
+    asked = {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume}
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/quality/select_indicators"), asked)
+        return [dict(row) for row in rows.mappings()]
+
+
+def findings(engine: Engine, settings: Settings, days: DayRange, now: datetime | None = None) -> list[Finding]:
+    """Everything past a threshold on ``days``, by the stored indicators; of today also by the trailing hour (Q6)."""
+    now = now or datetime.now(UTC)
+    judged = judge(engine, settings)
+    found = judged.findings(indicators(engine, settings, days))
+    found += _campaign_rates(engine, settings, judged, days)
+    newest = today(settings.zone, now)
+    found += _silences(engine, settings, judged, days, now)
+    if newest in days:
+        found += _trailing_deficits(engine, settings, judged, newest, now)
+    return found
+
+
+def _campaign_rates(engine: Engine, settings: Settings, judged: Judge, days: DayRange) -> Iterable[Finding]:
+    with connect(engine) as connection:
+        rows = connection.execute(
+            statement("storage/quality/select_campaign_rates"),
+            {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume},
+        ).all()
+    for row in rows:
+        what = f"{row.entity_type} {row.entity_id}: {row.conversions} conversions of {row.visits} visits"
+        yield from judged.judged("cvr", row.bucket_date, row.client_id, what, row.conversions / row.visits, row.visits)
+
+
+def _trailing_deficits(
+    engine: Engine, settings: Settings, judged: Judge, day: date, now: datetime
+) -> Iterable[Finding]:
+    for condition in deficits(engine, settings, now):
+        if condition.name == "deficit":
+            numbers: Any = condition.numbers
+            yield from judged.deficit(
+                day, UUID(condition.subject), numbers["visits"], numbers["entries"],
+                f"in the last {settings.deficit_window_minutes} minutes",
+            )  # fmt: skip
+
+
+def _silences(engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime) -> Iterable[Finding]:
+    """Streams that were silent when a day ended, or are now; of long ranges the newest days only: it is for on-call."""
+    for day in list(days)[-_SILENCE_DAYS:]:
+        at = min(now, day_start(day + timedelta(days=1), settings.zone))
+        for quiet in quiet_streams(engine, settings, at):
+            what = f"{quiet.stream} quiet for {quiet.quiet_seconds / 60:.0f} minutes"
+            yield from judged.judged("silence", day, quiet.client_id, what, quiet.excess, 0)

@@ -1,0 +1,23 @@
+"""The thresholds in force."""
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.deficit import DeficitRule
+from eventflow_pipeline.domain.quality import Judge, Threshold
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import statement
+
+
+def judge(engine: Engine, settings: Settings) -> Judge:
+    """Thresholds in force now: the settings', and those stored for single clients."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/quality/select_overrides")).all()
+    return Judge(
+        thresholds=settings.thresholds,
+        overrides={(row.client_id, row.name): Threshold(row.warn, row.error) for row in rows},
+        minimum_volume=settings.minimum_volume,
+        deficit_rule=DeficitRule(
+            settings.deficit_min_entries, settings.deficit_error_share, settings.deficit_warn_share
+        ),
+    )

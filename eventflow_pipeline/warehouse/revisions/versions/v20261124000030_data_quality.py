@@ -1,5 +1,0 @@
-"""Data-quality indicators."""
-
-from eventflow_pipeline.warehouse.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

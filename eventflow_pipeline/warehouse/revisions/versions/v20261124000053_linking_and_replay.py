@@ -1,5 +1,0 @@
-"""Linking and replay."""
-
-from eventflow_pipeline.warehouse.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

@@ -1,5 +1,0 @@
-"""Faster range reads."""
-
-from eventflow_pipeline.warehouse.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

@@ -1,0 +1,62 @@
+"""``eventflow heal`` and ``exclude`` as a user meets them."""
+
+import json
+from datetime import date
+
+from eventflow_pipeline_tests.command_line import Eventflow, refused
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.worlds.site import ALPHA, SPRING, TEST_CLONE, Site
+
+
+def test_heal_finds_does_and_then_finds_nothing(eventflow: Eventflow, database: Database) -> None:
+    site = Site(database)
+    first = {"EVENTFLOW_START_DATE": str(database.settings.start_date)}
+    for back in (1, 2, 9):
+        site.visits(site.day(back), 12)
+    days = [str(site.day(back)) for back in (9, 2, 1)]
+    seen = eventflow("heal", "--dry-run", "--json", **first)
+    assert json.loads(seen.stdout)["days"] == days
+    assert database.rows("select from stats.partition_state where computed_at is not null") == []
+    done = eventflow("heal", **first)
+    assert done.returncode == 0, done.stderr
+    assert "61 days compared, 3 changed." in done.stdout
+    assert f"{site.day(9)}  never_computed" in done.stdout
+    assert "3 of 3 days materialized." in done.stdout
+    assert "3/3 days" in done.stderr
+    assert len(database.rows("select distinct run_id from stats.partition_state")) == 2, "one run a contiguous range"
+    # Held, seen as held, accepted with a reason.
+    database.execute("delete from event_access_logs where accessed_at < :at", at=site.at(site.day(8)))
+    held = eventflow("heal", **first)
+    assert held.returncode == 0
+    assert "1 days are HELD and keep their old buckets" in held.stdout
+    assert f"hits of client {ALPHA} would fall from 12 to 0 because facts were deleted" in held.stdout
+    assert site.client_hits(site.day(9)) == {ALPHA: 12}
+    seen = eventflow("heal", "--dry-run", "--json", **first)
+    assert json.loads(seen.stdout)["days"] == []
+    assert [h["day"] for h in json.loads(seen.stdout)["held"]] == [str(site.day(9))]
+    refused(eventflow("heal", "--reason", "because", **first), "--accept")
+    accepted = eventflow("heal", "--accept", "--reason", "asked to be forgotten", "--author", "ann", "--json", **first)
+    assert json.loads(accepted.stdout)["done"] == [str(site.day(9))]
+    assert site.client_hits(site.day(9)) == {}
+    ledger = database.rows("select cause, reason, author from stats.day_ledger order by entry_no desc limit 1")
+    assert ledger == [{"cause": "facts_deleted", "reason": "accepted: asked to be forgotten", "author": "ann"}]
+
+
+def test_exclude(eventflow: Eventflow, database: Database) -> None:
+    site = Site(database)
+    first = {"EVENTFLOW_START_DATE": str(database.settings.start_date)}
+    site.visits(site.day(30), 2, TEST_CLONE)
+    site.visits(site.day(30), 1, SPRING)
+    site.heal()
+    refused(eventflow("exclude", "add", "spring", "--reason", "r", **first), "'spring' is not a campaign id", "uuid")
+    assert "--reason" in eventflow("exclude", "add", str(TEST_CLONE), **first).stderr
+    added = eventflow("exclude", "add", str(TEST_CLONE), "--reason", "test clone", "--author", "ann", "--json", **first)
+    assert [date.fromisoformat(day) for day in json.loads(added.stdout)["days"]] == [site.day(30)]
+    assert f"{TEST_CLONE}" in eventflow("exclude", "list", **first).stdout
+    healed = eventflow("heal", "--json", **first)
+    assert json.loads(healed.stdout)["causes"] == {str(site.day(30)): "exclusions_changed"}
+    assert site.client_hits(site.day(30)) == {ALPHA: 1}
+    removed = eventflow("exclude", "remove", str(TEST_CLONE), "--reason", "was none", **first)
+    assert "1 days are marked" in removed.stdout
+    assert json.loads(eventflow("exclude", "list", "--json", **first).stdout) == {"exclusions": []}
+    refused(eventflow("exclude", "remove", str(TEST_CLONE), "--reason", "again", **first), "is not excluded")

@@ -1,0 +1,258 @@
+"""The sensor and the schedules, evaluated as the daemon does, on a real Dagster instance."""
+
+import os
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+
+from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.defs.jobs import buckets_alone
+
+SEOUL = ZoneInfo("Asia/Seoul")
+TODAY = today(SEOUL)
+START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+CAMPAIGN = "00000000-0000-0000-0000-00000000000c"
+Tick = Callable[[], "dg.SensorResult"]
+
+
+def _ago(days: int) -> date:
+    return TODAY - timedelta(days=days)
+
+
+@pytest.fixture
+def database(database: Database) -> Database:
+    """Ten days that end today, with one known campaign."""
+    database.set_build_settings("Asia/Seoul", _ago(9))
+    client = "00000000-0000-0000-0000-0000000000c1"
+    database.insert("clients", [{"id": client, "agency_id": client, "name": "c"}])
+    campaign = {"id": CAMPAIGN, "client_id": client, "title": "t", "public_path": "/t"}
+    database.insert("event_survey_campaigns", [{**campaign, "status": "published", "type": "survey"}])
+    return database
+
+
+@pytest.fixture
+def tick(instance: dg.DagsterInstance, defs: dg.Definitions) -> Tick:
+    """One evaluation of the sensor."""
+    sensor = defs.get_repository_def().get_sensor_def("heal_changed_days")
+
+    def evaluate() -> dg.SensorResult:
+        result = sensor(dg.build_sensor_context(instance=instance))
+        assert isinstance(result, dg.SensorResult)
+        return result
+
+    return evaluate
+
+
+def _visits(database: Database, day: date, count: int = 1, recorded: str = "now()") -> None:
+    database.execute(
+        "insert into event_access_logs (campaign_id, session_id, accessed_at, created_at) "
+        f"select '{CAMPAIGN}', gen_random_uuid()::text, cast(:at as timestamptz), {recorded} "
+        "from generate_series(1, :count)",
+        at=f"{day} 00:00:01+09",
+        count=count,
+    )
+
+
+def _ranges(result: dg.SensorResult) -> list[tuple[str, str]]:
+    return [(request.tags[START], request.tags[END]) for request in result.run_requests or ()]
+
+
+def _reason(result: dg.SensorResult) -> str:
+    assert not result.run_requests
+    assert result.skip_reason
+    return result.skip_reason.skip_message or ""
+
+
+def _run(defs: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+    return buckets_alone(defs).execute_in_process(instance=instance, tags=dict(request.tags), raise_on_error=False)
+
+
+def _pretend_run(
+    defs: dg.Definitions, instance: dg.DagsterInstance, tags: dict[str, str], status: dg.DagsterRunStatus
+) -> dg.DagsterRun:
+    return instance.create_run_for_job(defs.resolve_job_def("daily_buckets"), tags=tags, status=status)
+
+
+def test_changed_days_become_one_run_per_contiguous_range(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Today and yesterday by the look-back, an old one by created_at, each until a run has computed it."""
+    for back in (0, 1, 7):
+        _visits(database, _ago(back))
+    result = tick()
+    assert _ranges(result) == [(str(_ago(1)), str(TODAY)), (str(_ago(7)), str(_ago(7)))]
+    recent, old = result.run_requests or ()
+    assert (recent.tags["dagster/priority"], "eventflow/history" in recent.tags) == ("10", False)
+    assert ("dagster/priority" in old.tags, old.tags["eventflow/history"]) == (False, "true")
+    assert recent.run_key != old.run_key
+    assert [r.run_key for r in tick().run_requests or ()] == [recent.run_key, old.run_key], "the same requests again"
+    for request in (recent, old):
+        assert _run(defs, instance, request).success
+    assert "none changed" in _reason(tick())
+    assert database.summary("platform", _ago(7))[0]["visits"] == 1
+    # A late fact of a computed day is another change and another request.
+    _visits(database, _ago(7))
+    (again,) = tick().run_requests or ()
+    assert again.run_key != old.run_key
+
+
+def test_idle_ticks_launch_no_run(tick: Tick, database: Database) -> None:
+    """Before anything was computed, and after everything was."""
+    assert "none changed" in _reason(tick())
+    for back in range(10):
+        _visits(database, _ago(back), recorded="now() - interval '2 days'")
+    database.replace(*DayRange(_ago(9), TODAY))
+    for _ in range(40):
+        assert "4 days compared with their facts, none changed" in _reason(tick())
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_nothing_is_asked_for_while_an_equal_run_waits_or_works(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    _visits(database, TODAY)
+    (request,) = tick().run_requests or ()
+    run = _pretend_run(defs, instance, dict(request.tags), status)
+    assert f"{TODAY}: run {run.run_id[:8]}" in _reason(tick())
+    # A fact that comes after the run has replaced the day needs another run, also when others replaced it since.
+    database.replace(TODAY)
+    database.execute("update stats.day_ledger set run_id = :run_id", run_id=run.run_id)
+    database.replace(TODAY)
+    _visits(database, TODAY)
+    assert _ranges(tick()) == [(str(TODAY), str(TODAY))]
+
+
+def test_a_failed_run_is_asked_for_again_after_a_pause(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute(
+        "create function public.refuse() returns trigger language plpgsql as "
+        "$$ begin if new.computed_at is not null then raise exception 'no'; end if; return new; end $$"
+    )
+    database.execute(
+        "create trigger refuse before insert or update on stats.partition_state for each row "
+        "execute function public.refuse()"
+    )
+    _visits(database, TODAY)
+    (request,) = tick().run_requests or ()
+    assert not _run(defs, instance, request).success
+    assert f"{TODAY}: 1 runs failed, not again until" in _reason(tick())
+    monkeypatch.setenv("EVENTFLOW_HEAL_ATTEMPTS", "1")
+    assert f"{TODAY}: 1 runs failed, not again until somebody has looked" in _reason(tick())
+    monkeypatch.setenv("EVENTFLOW_HEAL_ATTEMPTS", "2")
+    with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:  # a minute passes
+        connection.execute("update runs set start_time = start_time - 61, end_time = end_time - 61")
+    (retry,) = tick().run_requests or ()
+    assert retry.run_key != request.run_key
+
+
+def test_automatic_runs_are_guarded_against_mass_loss(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    _visits(database, _ago(1), 40)
+    (request,) = tick().run_requests or ()
+    assert _run(defs, instance, request).success
+    database.execute("delete from event_access_logs")
+    assert "1 days are held by the guard" in _reason(tick())
+    assert not _run(defs, instance, request).success, "also when the loss comes between the look and the run"
+    assert database.summary("platform", _ago(1))[0]["visits"] == 40
+
+
+def test_settling_computes_the_day_that_ended_and_opens_the_new_one(
+    database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    schedule = defs.get_repository_def().get_schedule_def("settle_days")
+    midnight = datetime(TODAY.year, TODAY.month, TODAY.day, 0, 1, tzinfo=SEOUL)
+
+    def evaluate() -> Any:
+        return schedule.evaluate_tick(dg.build_schedule_context(instance=instance, scheduled_execution_time=midnight))
+
+    database.replace(*DayRange(_ago(9), _ago(1)))
+    # Yesterday was computed while it lasted, the new day not at all; neither has facts, so nothing else finds them.
+    database.execute(
+        "update stats.partition_state set facts_at = window_end - interval '1 second' where bucket_date = :day",
+        day=_ago(1),
+    )
+    (request,) = evaluate().run_requests
+    assert (request.tags[START], request.tags[END]) == (str(_ago(1)), str(TODAY))
+    assert _run(defs, instance, request).success
+    assert "is settled" in (evaluate().skip_message or "")
+    assert database.summary("platform", DayRange(_ago(9), TODAY)) == []
+
+
+def test_sweeps_mark_old_edits_and_the_sensor_asks_for_them(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    for back in range(10):
+        _visits(database, _ago(back), recorded="now() - interval '2 days'")
+    database.replace(*DayRange(_ago(9), TODAY))
+    sweep = defs.get_repository_def().get_schedule_def("sweep_recent_days")
+    for how in ("schedule", "job"):
+        database.execute(
+            "update event_access_logs set utm_source = coalesce(utm_source, '') || 'x' "
+            "where accessed_at < cast(:before as timestamptz)",
+            before=f"{_ago(7)} 00:00+09",
+        )
+        assert "none changed" in _reason(tick()), "no look-back, no new fact: only a sweep can see it"
+        if how == "schedule":
+            context = dg.build_schedule_context(instance=instance, scheduled_execution_time=datetime.now(SEOUL))
+            data = sweep.evaluate_tick(context)
+            assert not data.run_requests
+            assert f"2 changed: {_ago(9)}..{_ago(8)}" in (data.skip_message or "")
+        else:
+            assert defs.resolve_job_def("sweep_all_days").execute_in_process(instance=instance).success
+        assert _ranges(tick()) == [(str(_ago(9)), str(_ago(8)))]
+        database.replace(_ago(9), _ago(8))
+
+
+def test_a_started_run_whose_process_is_gone_is_reported(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Nobody else notices when worker and code server died together; the run would keep its slot for hours."""
+    from eventflow_pipeline.warehouse.db.engine import connect
+    from eventflow_pipeline.warehouse.db.locks import run_alive
+
+    runs = [
+        _pretend_run(defs, instance, {START: str(TODAY), END: str(TODAY)}, dg.DagsterRunStatus.STARTED)
+        for _ in range(2)
+    ]
+    other = instance.create_run_for_job(defs.resolve_job_def("prune_history"), status=dg.DagsterRunStatus.STARTED)
+    with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
+        connection.execute("update runs set start_time = extract(epoch from now()) - 61")
+    with connect(database.pipeline) as connection, run_alive(connection, runs[0].run_id):
+        assert "1 runs were reported as failed" in _reason(tick())
+        assert "reported" not in _reason(tick())
+    statuses = [instance.get_run_by_id(run.run_id).status for run in (*runs, other)]  # type: ignore[union-attr]
+    assert [status.value for status in statuses] == ["STARTED", "FAILURE", "STARTED"]
+
+
+def test_old_ranges_do_not_starve_todays_refresh(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Queued first: a big backfill and old changed days. Queued last: today. Asked of Dagster's own queue."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eventflow_pipeline"), "__repository__")
+    job = RemoteJobOrigin(repository, "daily_buckets")
+
+    def queue(tags: dict[str, str]) -> str:
+        run = instance.create_run_for_job(
+            defs.resolve_job_def("daily_buckets"), tags=tags, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=job
+        )
+        return run.run_id
+
+    for back in (0, 6, 9):
+        _visits(database, _ago(back))
+    today_s, *old = tick().run_requests or ()
+    backfills = [queue({"dagster/backfill": "b", START: str(_ago(9)), END: str(_ago(9))}) for _ in range(3)]
+    history = [queue(dict(request.tags)) for request in old]
+    refresh = queue(dict(today_s.tags))
+    daemon = QueuedRunCoordinatorDaemon(interval_seconds=5)
+    chosen = daemon._get_runs_to_dequeue(instance, instance.get_concurrency_config(), None)
+    assert [run.run_id for run in chosen] == [refresh, *backfills[:2], history[0]]

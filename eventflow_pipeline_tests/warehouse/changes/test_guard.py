@@ -1,0 +1,172 @@
+"""The guard against mass loss: a disaster in the source does not quietly become the customers' numbers."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.mass_loss import ClientLoss, GuardLimits, reason_to_hold, reason_to_hold_settled
+from eventflow_pipeline.warehouse.changes.detection import Scope, stale_days
+from eventflow_pipeline.warehouse.changes.guard import DayHeld, held_conditions
+from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
+
+LIMITS = GuardLimits(loss_share=0.2, minimum_volume=10, settled_days=30)
+
+
+def _loss(before: int, after: int, lost: int | None = None, vanished: int = 0) -> ClientLoss:
+    gone = before - after if lost is None else lost
+    return ClientLoss(ALPHA, "hits", before, after, Decimal(gone), Decimal(vanished))
+
+
+@pytest.mark.parametrize(
+    ("loss", "held"),
+    [
+        (_loss(100, 80), False),  # 20 % exactly
+        (_loss(100, 79), True),
+        (_loss(9, 0), False),  # below the minimum volume deletions are not judged
+        (_loss(10, 0), True),
+        (_loss(3, 0, vanished=3), True),  # a vanished dimension row is, at any volume
+        (_loss(100, 0, lost=15), False),  # most of it moved to another client
+    ],
+)
+def test_limits(loss: ClientLoss, held: bool) -> None:
+    assert (reason_to_hold([loss], LIMITS) is not None) == held
+
+
+def test_a_reason_names_the_client_and_the_cause() -> None:
+    why = reason_to_hold([_loss(100, 70), _loss(100, 0, vanished=100)], LIMITS)
+    assert why == f"hits of client {ALPHA} would fall from 100 to 0 because dimension rows vanished"
+    assert reason_to_hold_settled(30, LIMITS) is None
+    assert reason_to_hold_settled(31, LIMITS)
+
+
+@pytest.fixture
+def site(database: Database) -> Site:
+    """Days of two clients, all computed."""
+    made = Site(database)
+    for back in (0, 1, 20):
+        made.visits(made.day(back), 30)
+        made.visits(made.day(back), 30, AUTUMN, marketing_campaign_link_id=LINK)
+        made.visits(made.day(back), 5, BETA_ONLY)
+        made.entries(made.day(back), 12)
+    made.heal()
+    return made
+
+
+def _held(site: Site) -> dict[object, str | None]:
+    return {stale.day: stale.held_reason for stale in stale_days(site.database.pipeline) if stale.held_since}
+
+
+def test_emptying_the_campaigns_zeroes_nobodys_screens(site: Site) -> None:
+    before = site.client_hits(site.today)
+    site.database.execute("create table kept as select * from event_survey_campaigns")
+    site.database.execute("delete from event_survey_campaigns")
+    found = site.detect()
+    assert found.days == ()
+    assert [s.day for s in found.held] == [site.day(20), site.day(1), site.day(0)]
+    assert "because dimension rows vanished" in (found.held[0].held_reason or "")
+    assert site.client_hits(site.today) == before
+    # One condition for all of it.
+    condition, *others = held_conditions(site.database.pipeline, site.database.settings)
+    assert (others, condition.severity, condition.numbers) == ([], Severity.ERROR, {"days": 3})
+    assert condition.days
+    assert (condition.days.first, condition.days.last) == (site.day(20), site.today)
+    assert condition.since < datetime.now(UTC)
+    # A run that nobody asked for leaves the days alone; one that somebody asked for does not.
+    with pytest.raises(DayHeld, match="heal --accept"):
+        replace_day(site.database.pipeline, site.today, site.database.settings, Request(guarded=True))
+    assert site.client_hits(site.today) == before
+    # Later passes of any scope keep the hold; new facts do not lift it.
+    site.visits(site.today)
+    assert site.detect(Scope.LOOKBACK).days == ()
+    assert len(_held(site)) == 3
+    replace_day(
+        site.database.pipeline, site.today, site.database.settings, Request(reason="accepted: they left", author="ann")
+    )
+    assert site.client_hits(site.today) == {ALPHA: 0, None: 66}, "its entries have a client of their own"
+    ledger = site.database.rows(
+        "select client_id, cause, reason, author, hits_before, hits_after from stats.day_ledger"
+    )
+    assert ("dimensions_vanished", "accepted: they left", "ann", 60, 0) in {tuple(r.values())[1:] for r in ledger}
+    # The rows come back: what was held is again what was computed, what was accepted heals.
+    site.database.execute("insert into event_survey_campaigns select * from kept")
+    found = site.detect()
+    assert (found.days, found.held) == ((site.today,), ())
+    assert held_conditions(site.database.pipeline, site.database.settings) == []
+
+
+def test_deleted_facts_are_held_for_the_client_that_loses_them(site: Site) -> None:
+    ids = site.database.rows("select id from stats.visit_facts where campaign_id = :c and accessed_at >= :at",
+                             c=SPRING, at=site.at(site.today, 0))  # fmt: skip
+    gone = [row["id"] for row in ids]
+    site.database.execute("delete from event_access_logs where id = any(:ids)", ids=gone[:12])
+    assert site.heal() == {site.today: "facts_deleted"}, "12 of 60 are not more than 20 %"
+    site.database.execute("delete from event_access_logs where id = any(:ids)", ids=gone[12:])
+    # As many new facts of another client do not hide it.
+    site.visits(site.today, 40, BETA_ONLY)
+    found = site.detect()
+    assert [(s.day, s.held_reason) for s in found.held] == [
+        (site.today, f"hits of client {ALPHA} would fall from 48 to 30 because facts were deleted")
+    ]
+
+
+def test_deleted_entries_alone_are_enough(site: Site) -> None:
+    site.database.execute("delete from event_survey_entries where created_at = :at", at=site.at(site.day(1)))
+    assert [s.held_reason for s in site.detect().held] == [
+        f"conversions of client {ALPHA} would fall from 12 to 0 because facts were deleted"
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update event_survey_campaigns set client_id = :beta where client_id = :alpha",
+        "insert into stats.exclusion (campaign_id, reason, author) values (:spring, 'test clone', 'ann')",
+        "update event_access_logs set campaign_id = :autumn where campaign_id = :spring",
+    ],
+    ids=["campaigns moved to another client", "campaign excluded", "facts moved to another campaign"],
+)
+def test_what_only_moved_is_not_held(site: Site, change: str) -> None:
+    values: dict[str, UUID] = {"alpha": ALPHA, "beta": BETA, "spring": SPRING, "autumn": AUTUMN}
+    site.database.execute(change, **{k: v for k, v in values.items() if f":{k}" in change})
+    found = site.detect()
+    assert (len(found.days), found.held) == (3, ())
+
+
+def test_a_loss_between_detection_and_the_run_is_met_in_the_run(site: Site) -> None:
+    site.visits(site.day(1))
+    assert site.detect().days == (site.day(1),)
+    site.database.execute("delete from event_access_logs")
+    with pytest.raises(DayHeld, match="because facts were deleted"):
+        replace_day(site.database.pipeline, site.day(1), site.database.settings, Request(guarded=True))
+    assert site.client_hits(site.day(1)) == {ALPHA: 60, BETA: 5}
+    assert list(_held(site)) == [site.day(1)]
+
+
+def test_too_many_settled_days_are_held_together(database: Database) -> None:
+    """Each day alone would lose little: a link's row goes, and with it the history of everything it led to."""
+    site = Site(database)
+    days = [site.day(back) for back in range(4, 36)]
+    for day in days:
+        site.visits(day, 2)
+        site.visits(day, 1, marketing_campaign_link_id=LINK)
+    site.heal()
+    site.visits(site.day(5))  # its own change is no loss, but the loss is in it
+    site.database.execute("create table kept as select * from campaign_link_meta")
+    site.database.execute("delete from campaign_link_meta")
+    assert site.detect(guard_settled_days=32).days == tuple(sorted(days))
+    found = site.detect(guard_settled_days=31)
+    assert (found.days, len(found.held)) == ((), 32)
+    assert "32 settled days would change" in (found.held[0].held_reason or "")
+    # A pass that sees a few of them only does not lift the hold, nor does a run that nobody asked for.
+    assert site.detect(Scope.SWEEP, sweep_days=6).days == ()
+    with pytest.raises(DayHeld):
+        replace_day(database.pipeline, site.day(10), database.settings, Request(guarded=True))
+    database.replace(site.day(10), site.day(11))
+    assert len(site.detect().held) == 30, "accepting some days is not accepting all"
+    site.database.execute("insert into campaign_link_meta select * from kept")
+    assert (site.detect().days, _held(site)) == ((site.day(11), site.day(10), site.day(5)), {})

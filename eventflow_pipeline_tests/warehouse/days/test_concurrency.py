@@ -1,0 +1,116 @@
+"""Many at once on the same days: one worker a day, no deadlock, answers as if everything was loaded cleanly once.
+
+``make test-long`` has a hundred rounds, every one another sequence.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.locks import day_lock
+from eventflow_pipeline.warehouse.schema.migrations import rebuild
+from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.worlds.changing_facts import Facts
+
+DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 6))
+_COMPUTED = {
+    "bucket_daily": "select * from stats.bucket_daily",
+    "return_histogram": "select * from stats.return_histogram",
+    "session_days": "select * from stats.session_days",
+    "session_day_change": "select * from stats.session_day_change",
+    "partition_state": "select bucket_date, window_start, window_end, hits, visits, sessionless_hits, conversions, "
+    "session_days, histogram_pending, histogram_included from stats.partition_state",
+}
+
+
+def _stored(database: Database) -> dict[str, str]:
+    """Digest of everything computed, table by table."""
+    return {
+        table: database.rows(f"select md5(coalesce(string_agg(t::text, ' ' order by t::text), '')) d from ({query}) t")[
+            0
+        ]["d"]
+        for table, query in _COMPUTED.items()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 101))])
+def test_eight_processes_on_the_same_days(database: Database, databases: Databases, tmp_path: Path, seed: int) -> None:
+    facts = Facts(database.url, DAYS, "Asia/Seoul", seed=seed, visits_a_day=300)
+    facts.load()
+    storage = databases.create()
+    surroundings = {
+        **os.environ,
+        "EVENTFLOW_DATABASE_URL": database.url,
+        "EVENTFLOW_START_DATE": str(database.settings.start_date),
+        "EVENTFLOW_HOME": str(tmp_path),
+        "DAGSTER_POSTGRES_URL": databases.url(storage),
+    }
+    first, last = str(DAYS.first), str(DAYS.last)
+    eventflow = str(Path(sys.executable).with_name("eventflow"))
+    worker = [sys.executable, "-m", "eventflow_pipeline_tests.warehouse.days.concurrent_worker"]
+    commands = [[eventflow, "backfill", "--from", first, "--to", last], [eventflow, "heal"]]
+    commands += [[*worker, kind, f"{seed}.{n}", first, last] for kind in ("replace", "sensor") for n in range(3)]
+    processes = [
+        subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for command in commands
+    ]
+    changes = 0
+    while any(process.poll() is None for process in processes):
+        facts.change()
+        facts.commit()
+        changes += 1
+        time.sleep(0.5)
+    for process in processes:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+    assert changes > 3, "facts must have changed meanwhile"
+    assert database.rows("select deadlocks from pg_stat_database where datname = current_database()") == [
+        {"deadlocks": 0}
+    ]
+    # What is left to do is what changed last; a heal finds it, and everything is as one clean load would have it.
+    detection = detect_changes(database.pipeline, database.settings, Scope.NAMED, DAYS)
+    database.replace(*detection.days)
+    database.settle()
+    assert database.rows("select 1 from stats.partition_state where histogram_pending") == []
+    assert facts.wrong_ranges() == []
+    concurrent = _stored(database)
+    (done,) = database.rows("select count(*) as replacements from stats.day_ledger where grain = 'platform'")
+    rebuild(database.owner, database.settings)
+    database.replace(*DAYS)
+    database.settle()
+    assert concurrent == _stored(database)
+    databases.drop(storage)
+    print(f"seed {seed}: {changes} times facts changed, {done['replacements']} days replaced, no deadlock, equal")
+
+
+def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Database) -> None:
+    day = date(2024, 3, 2)
+    insert = (
+        "insert into event_access_logs (campaign_id, session_id, accessed_at) "
+        "values (gen_random_uuid(), :s, '2024-03-02 12:00+09')"
+    )
+    database.execute(insert, s="before")
+    totals = []
+    waiting = threading.Thread(target=lambda: totals.extend(database.replace(day)))
+    with connect(database.pipeline) as connection, day_lock(connection, day):
+        waiting.start()
+        deadline = time.monotonic() + 30
+        while not connection.execute(
+            text("select 1 from pg_locks where locktype = 'advisory' and not granted")
+        ).first():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        database.execute(insert, s="while waiting")
+    waiting.join(30)
+    assert totals[0].visits == 2

@@ -1,0 +1,244 @@
+"""Parity at zero tolerance: what is damaged by hand is found, named and repaired."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.differences import Comparison, Part
+from eventflow_pipeline.warehouse.parity.comparison import (
+    compare_days,
+    compare_histograms,
+    compare_windows,
+    days_to_rebuild,
+)
+from eventflow_pipeline.warehouse.parity.rebuild import repair
+from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
+from eventflow_pipeline_tests.databases import Database
+
+CLIENT, OTHER, C, D = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD)
+LAST = date(2024, 4, 30)
+#: Days a session returns on, so that histograms of LAST have predecessors 3 and 60 days back.
+DAYS = DayRange(LAST - timedelta(days=60), LAST)
+
+
+def _visit(day: date, session: str | None, campaign: UUID = C, **more: object) -> dict[str, object]:
+    at = datetime(day.year, day.month, day.day, 3, tzinfo=UTC)
+    return {"accessed_at": at, "session_id": session or " ", "campaign_id": campaign, **more}
+
+
+@pytest.fixture
+def prepared(database: Database) -> Iterator[Database]:
+    """61 computed days, mostly empty; two clients, returning sessions, entries, UTM, a dangling link."""
+    database.insert("clients", [{"id": CLIENT, "name": "client"}, {"id": OTHER, "name": "other"}])
+    database.insert(
+        "event_survey_campaigns",
+        [{"id": C, "client_id": CLIENT, "title": "C"}, {"id": D, "client_id": OTHER, "title": "D"}],
+    )
+    visits = [
+        _visit(DAYS.first, "s1"),
+        _visit(LAST - timedelta(days=3), "s2", utm_source="naver"),
+        _visit(LAST - timedelta(days=3), "s2", D),
+        _visit(LAST, "s1"),
+        _visit(LAST, "s1", D),
+        _visit(LAST, "s2", utm_source="naver"),
+        _visit(LAST, "s3", marketing_campaign_link_id=UUID(int=0x99)),
+        _visit(LAST, None),
+    ]
+    database.insert("event_access_logs", visits)
+    database.insert(
+        "event_survey_entries",
+        [{"created_at": datetime(2024, 4, 30, 4, tzinfo=UTC), "campaign_id": C, "client_id": CLIENT}],
+    )
+    database.replace(*DAYS)
+    database.settle()
+    return database
+
+
+def _everything(database: Database, days: DayRange = DAYS) -> Comparison:
+    settings = database.settings
+    return (
+        compare_days(database.pipeline, settings, days)
+        + compare_histograms(database.pipeline, days)
+        + compare_windows(database.pipeline, settings, DayRange(LAST - timedelta(days=1), LAST))
+    )
+
+
+DAMAGES = {
+    "session-day row lost": (
+        "delete from stats.session_days where bucket_date = '2024-04-30' and session_id = 's3'",
+        {(Part.SESSION_DAYS, "session_days", "rows", 1, 0)},
+    ),
+    "session-day row twice": (
+        "insert into stats.session_days select * from stats.session_days "
+        "where bucket_date = '2024-04-30' and session_id = 's3'",
+        {(Part.SESSION_DAYS, "session_days", "rows", 0, 1)},
+    ),
+    "bucket too high": (
+        "update stats.client_daily set visits = 4, hits = 9 where bucket_date = '2024-04-30' "
+        "and client_id = '00000000-0000-0000-0000-000000000001'",
+        {
+            (Part.BUCKET, "client", "visits", 3, 4),
+            (Part.BUCKET, "client", "hits", 4, 9),
+            (Part.WINDOW, "client", "visits", 3, 4),
+            (Part.WINDOW, "client", "hits", 5, 10),
+        },
+    ),
+    "bucket gone": (
+        "delete from stats.utm_source_daily where bucket_date = '2024-04-30' and utm_source = 'naver'",
+        {(Part.BUCKET, "utm_source", "hits", 1, None), (Part.BUCKET, "utm_source", "visits", 1, None)},
+    ),
+    "histogram, predecessor 3 days back": (
+        "update stats.client_returns set sessions = 5 where bucket_date = '2024-04-30' "
+        "and previous_date = '2024-04-27' and client_id = '00000000-0000-0000-0000-000000000001'",
+        {(Part.HISTOGRAM, "client", "sessions", 1, 5), (Part.WINDOW, "client", "visits", 3, -1)},
+    ),
+    "histogram, predecessor 60 days back": (
+        "delete from stats.platform_returns where bucket_date = '2024-04-30' and previous_date = '2024-03-01'",
+        {(Part.HISTOGRAM, "platform", "sessions", 1, None)},
+    ),
+    "histogram row from nowhere": (
+        "insert into stats.return_histogram (grain, bucket_date, previous_date, sessions) "
+        "values ('platform', '2024-04-30', '2024-04-01', 1)",
+        {(Part.HISTOGRAM, "platform", "sessions", None, 1)},
+    ),
+    "state": (
+        "update stats.partition_state set excluded_hits = 7, session_days = 1 where bucket_date = '2024-04-30'",
+        {
+            (Part.STATE, "partition_state", "excluded_hits", 0, 7),
+            (Part.STATE, "partition_state", "session_days", 5, 1),
+        },
+    ),
+}
+
+
+def test_everything_agrees_when_nothing_is_damaged(prepared: Database) -> None:
+    found = _everything(prepared)
+    assert found.differences == ()
+    assert set(found.checked) == set(DAYS)
+    assert (found.stale, found.missing) == ((), ())
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_named_and_repaired(prepared: Database, damage: str) -> None:
+    command, expected = DAMAGES[damage]
+    prepared.execute(command)
+    found = _everything(prepared)
+    assert found.differences
+    assert expected <= {(d.part, d.grain, d.measure, d.raw, d.stored) for d in found.differences}
+    assert {d.day for d in found.differences} == {LAST}
+    repair(prepared.pipeline, prepared.settings, found)
+    assert _everything(prepared).differences == ()
+    # Nothing is left over that would spoil the next settling.
+    prepared.insert("event_access_logs", [_visit(LAST - timedelta(days=1), "s1")])
+    prepared.replace(LAST - timedelta(days=1))
+    prepared.settle()
+    assert _everything(prepared).differences == ()
+
+
+def test_a_range_names_each_damaged_day_and_rebuilds_only_those(prepared: Database) -> None:
+    prepared.execute(
+        "update stats.platform_daily set conversions = conversions + 1 "
+        "where bucket_date in ('2024-04-27', '2024-04-30')"
+    )
+    found = compare_days(prepared.pipeline, prepared.settings, DAYS)
+    assert {d.day for d in found.differences} == {LAST - timedelta(days=3), LAST}
+    assert [len(days) for days in days_to_rebuild(found)] == [1, 1]
+
+
+def test_a_failing_window_rebuilds_its_days(prepared: Database) -> None:
+    prepared.execute("update stats.platform_daily set conversions = 3 where bucket_date = '2024-04-27'")
+    found = compare_windows(prepared.pipeline, prepared.settings, DayRange(LAST, LAST))
+    assert {(d.first, d.day) for d in found.differences} == {
+        (LAST - timedelta(days=6), LAST),
+        (LAST - timedelta(days=29), LAST),
+    }
+    repair(prepared.pipeline, prepared.settings, found)
+    assert compare_windows(prepared.pipeline, prepared.settings, DayRange(LAST, LAST)).differences == ()
+
+
+def test_tiled_windows_cover_every_day_once(prepared: Database) -> None:
+    """A long backfill compares as many windows as contain each day, not one for each."""
+    prepared.execute("update stats.platform_daily set conversions = 7 where bucket_date = '2024-03-01'")
+    ends = DayRange(date(2024, 3, 30), date(2024, 4, 29))
+    found = compare_windows(prepared.pipeline, prepared.settings, ends, lengths=(30,), tiled=True)
+    assert found.checked == (ends.first, ends.last)
+    assert {(d.first, d.day, d.raw, d.stored) for d in found.differences} == {(DAYS.first, ends.first, 0, 7)}
+
+
+def test_the_raw_side_does_not_read_session_days(prepared: Database) -> None:
+    """Session-days and buckets damaged alike, as a wrong attribution would: only the facts can tell."""
+    prepared.execute("update stats.session_days set session_id = 's1' where session_id = 's2'")
+    prepared.execute("update stats.client_daily set visits = 2 where bucket_date = '2024-04-30' and visits = 3")
+    found = compare_days(prepared.pipeline, prepared.settings, DayRange(LAST, LAST))
+    assert (Part.BUCKET, "visits", 3, 2) in {(d.part, d.measure, d.raw, d.stored) for d in found.differences}
+
+
+def test_a_client_alone(prepared: Database) -> None:
+    prepared.execute("update stats.client_daily set conversions = conversions + 1 where bucket_date = '2024-04-30'")
+    found = compare_days(prepared.pipeline, prepared.settings, DayRange(LAST, LAST), OTHER)
+    assert {d.member["client_id"] for d in found.differences} == {str(OTHER)}
+    assert {d.grain for d in found.differences} == {"client"}
+
+
+def test_a_day_never_computed_is_missing_not_wrong(prepared: Database) -> None:
+    later = DayRange(LAST, LAST + timedelta(days=1))
+    prepared.insert("event_access_logs", [_visit(later.last, "s9")])
+    days = compare_days(prepared.pipeline, prepared.settings, later)
+    windows = compare_windows(prepared.pipeline, prepared.settings, later)
+    for found in (days, windows):
+        assert (found.checked, found.missing, found.differences) == ((LAST,), (later.last,), ())
+
+
+def test_pending_days_do_not_look_like_damaged_histograms(prepared: Database) -> None:
+    prepared.insert("event_access_logs", [_visit(LAST - timedelta(days=1), "s1")])
+    prepared.replace(LAST - timedelta(days=1))
+    assert compare_histograms(prepared.pipeline, DAYS).differences == ()
+    prepared.settle()
+    assert compare_histograms(prepared.pipeline, DAYS).differences == ()
+
+
+def test_a_day_whose_facts_moved_is_stale_not_wrong(prepared: Database) -> None:
+    prepared.insert("event_access_logs", [_visit(LAST, "late")])
+    days = compare_days(prepared.pipeline, prepared.settings, DayRange(LAST - timedelta(days=1), LAST))
+    assert (days.checked, days.stale, days.differences) == ((LAST - timedelta(days=1),), (LAST,), ())
+    windows = compare_windows(prepared.pipeline, prepared.settings, DayRange(LAST - timedelta(days=1), LAST))
+    assert (windows.checked, windows.stale, windows.differences) == ((LAST - timedelta(days=1),), (LAST,), ())
+
+
+def test_a_repair_is_in_the_ledger(prepared: Database) -> None:
+    prepared.execute("update stats.platform_daily set conversions = 9 where bucket_date = '2024-04-30'")
+    repair(prepared.pipeline, prepared.settings, compare_days(prepared.pipeline, prepared.settings, DAYS), "run")
+    assert prepared.rows(
+        "select cause, reason, run_id, conversions_before, conversions_after from stats.day_ledger "
+        "where bucket_date = '2024-04-30' order by entry_no desc limit 1"
+    ) == [
+        {
+            "cause": "unchanged",
+            "reason": "repair: parity",
+            "run_id": "run",
+            "conversions_before": 9,
+            "conversions_after": 1,
+        }
+    ]
+
+
+def test_pruned_session_days_is_not_damage(prepared: Database) -> None:
+    """Seven days are answered: session-days keep fourteen, histograms whose predecessor it forgot stay as they are."""
+    pruning = prepared.settings.model_copy(update={"longest_range_days": 7})
+    assert prune_session_days(prepared.pipeline, pruning, LAST) > 0
+    assert _everything(prepared).differences == ()
+    kept = prepared.rows("select count(*) as n from stats.return_histogram where previous_date = '2024-03-01'")
+    prepared.execute("update stats.client_returns set sessions = 5 where previous_date = '2024-04-27'")
+    found = _everything(prepared)
+    assert {d.part for d in found.differences} == {Part.HISTOGRAM, Part.WINDOW}
+    repair(prepared.pipeline, prepared.settings, found)
+    assert _everything(prepared).differences == ()
+    assert prepared.rows("select count(*) as n from stats.return_histogram where previous_date = '2024-03-01'") == kept
+    # A day that can no longer be replaced is reported and kept.
+    prepared.execute("update stats.platform_daily set conversions = 9 where bucket_date = '2024-03-01'")
+    done = repair(prepared.pipeline, prepared.settings, _everything(prepared))
+    assert list(done.kept) == [DAYS.first]
+    assert done.rebuilt == ()

@@ -1,0 +1,93 @@
+"""A small EventFlow for tests of healing: two clients, campaigns, a link, and facts on named days."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from eventflow_pipeline.domain.days import day_start, today
+from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
+from eventflow_pipeline_tests.databases import Database
+
+ALPHA, BETA = UUID(int=0xA), UUID(int=0xB)
+SPRING, AUTUMN, TEST_CLONE, BETA_ONLY = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xC3), UUID(int=0xC4)
+LINK = UUID(int=0x11)
+
+
+@dataclass
+class Site:
+    """The small EventFlow, its first partition 60 days ago."""
+
+    database: Database
+    today: date = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.today = today(self.database.settings.zone)
+        self.database.set_build_settings("Asia/Seoul", self.today - timedelta(days=60))
+        d = self.database
+        d.insert("clients", [{"id": ALPHA, "name": "alpha"}, {"id": BETA, "name": "beta"}])
+        campaigns = ((SPRING, ALPHA), (AUTUMN, ALPHA), (TEST_CLONE, ALPHA), (BETA_ONLY, BETA))
+        d.insert("event_survey_campaigns", [{"id": c, "client_id": owner, "title": "t"} for c, owner in campaigns])
+        d.insert(
+            "campaign_link_meta",
+            [{"id": LINK, "client_id": ALPHA, "name": "l", "utm_source": "naver", "cid": "ABCD1234"}],
+        )
+
+    def day(self, back: int) -> date:
+        """The day ``back`` days before today."""
+        return self.today - timedelta(days=back)
+
+    def at(self, day: date, minutes: int = 1) -> datetime:
+        """An instant of ``day``."""
+        return day_start(day, self.database.settings.zone) + timedelta(minutes=minutes)
+
+    def visits(self, day: date, count: int = 1, campaign: UUID = SPRING, **columns: Any) -> list[UUID]:
+        """Record visits of different sessions, by default recorded at the time they are dated."""
+        ids = [uuid4() for _ in range(count)]
+        self.database.insert(
+            "event_access_logs",
+            [
+                {"id": i, "campaign_id": campaign, "session_id": f"s{n}", "accessed_at": self.at(day, n % 200),
+                 "created_at": self.at(day, n % 200), **columns}
+                for n, i in enumerate(ids)
+            ],
+        )  # fmt: skip
+        return ids
+
+    def entries(self, day: date, count: int = 1, campaign: UUID = SPRING, client: UUID = ALPHA) -> list[UUID]:
+        """Record entries."""
+        ids = [uuid4() for _ in range(count)]
+        self.database.insert(
+            "event_survey_entries",
+            [
+                {
+                    "id": i,
+                    "campaign_id": campaign,
+                    "client_id": client,
+                    "phone_norm": str(i),
+                    "created_at": self.at(day),
+                }
+                for i in ids
+            ],
+        )
+        return ids
+
+    def detect(self, scope: Scope = Scope.ALL, **settings: Any) -> Detection:
+        """One pass, with settings changed for it."""
+        changed = self.database.settings.model_copy(update=settings)
+        return detect_changes(self.database.pipeline, changed, scope)
+
+    def heal(self) -> dict[date, str]:
+        """One full pass without the guard, then replace what changed; returns the causes by day."""
+        found = self.detect(guard_loss_share=1.0)
+        self.database.replace(*found.days)
+        return {stale.day: stale.cause.value for stale in found.changed}
+
+    def client_hits(self, day: date) -> dict[UUID | None, int]:
+        """Hits by client as the buckets have them."""
+        rows = self.database.rows("select client_id, hits from stats.client_daily where bucket_date = :d", d=day)
+        return {row["client_id"]: row["hits"] for row in rows}
+
+    def state(self, day: date) -> dict[str, Any]:
+        """The day's row of partition_state."""
+        return self.database.rows("select * from stats.partition_state where bucket_date = :d", d=day)[0]

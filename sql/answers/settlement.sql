@@ -1,0 +1,62 @@
+-- `eventflow report`: the figures of a client and range.
+
+-- name: select_state
+-- WHAT: how current a range is. Grain: one row. Inputs: stats.range_state; :first_day, :last_day.
+select as_of, complete from stats.range_state(:first_day, :last_day);
+
+-- name: select_totals
+-- WHAT: a client's measures over a range. Grain: one row, or none without facts.
+-- Inputs: stats.range_summary; :client_id, :first_day, :last_day. Rules: M1-M4, M6.
+select hits, visits, sessionless_hits, conversions, cvr
+from stats.range_summary('client', :first_day, :last_day, :client_id);
+
+-- name: select_days
+-- WHAT: a client's measures and data quality by business day. Grain: one day. Visits are of the single day (M2).
+-- Inputs: stats.daily_series, stats.quality_daily, stats.partition_state; :client_id, :first_day, :last_day. Rules: M1-M4, Q2-Q4.
+select d.day::date as date, coalesce(b.hits, 0) as hits, coalesce(b.visits, 0) as visits,
+       coalesce(b.sessionless_hits, 0) as sessionless_hits, coalesce(b.conversions, 0) as conversions, b.cvr,
+       s.computed_at, s.stale_since,
+       q.linked_entries::numeric / nullif(q.entries, 0) as linkage,
+       q.utm_hits::numeric / nullif(q.hits, 0) as utm_fill,
+       q.unresolved_link_hits::numeric / nullif(q.hits, 0) as unresolved_link,
+       q.unknown_link_hits::numeric / nullif(q.hits, 0) as unknown_link
+from generate_series(cast(:first_day as date), cast(:last_day as date), interval '1 day') as d (day)
+left join stats.daily_series('client', :first_day, :last_day, :client_id) b on b.bucket_date = d.day::date
+left join stats.partition_state s on s.bucket_date = d.day::date
+left join stats.quality_daily q on q.bucket_date = d.day::date and q.scope = 'client' and q.client_id = :client_id
+order by d.day;
+
+-- name: select_campaigns
+-- WHAT: campaigns and webinars of a client over a range, named. Grain: member of the grain campaign.
+-- Inputs: stats.range_summary, dimensions; :client_id, :first_day, :last_day. Rules: M1-M4, M6.
+select s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
+       s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
+from stats.range_summary('campaign', :first_day, :last_day, :client_id) s
+left join stats.campaigns c on s.entity_type = 'campaign' and c.id = s.entity_id
+left join stats.webinars w on s.entity_type = 'webinar' and w.id = s.entity_id
+order by s.visits desc, s.conversions desc, title, s.entity_id;
+
+-- name: select_links
+-- WHAT: links of a client over a range, named, and what came by unresolved links or none. Grain: member of the grain link.
+-- Inputs: stats.range_summary, dimensions; :client_id, :first_day, :last_day. Rules: A1, A2, M1-M4, M6.
+select s.link_id, l.name, s.link_status, s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
+       s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
+from stats.range_summary('link', :first_day, :last_day, :client_id) s
+left join stats.links l on l.id = s.link_id and l.client_id = s.client_id
+left join stats.campaigns c on s.entity_type = 'campaign' and c.id = s.entity_id
+left join stats.webinars w on s.entity_type = 'webinar' and w.id = s.entity_id
+order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id;
+
+-- name: select_quality
+-- WHAT: a client's data quality over a range; rates from summed counts. Grain: one row. Rules: Q2-Q5.
+-- Inputs: stats.quality_daily; :client_id, :first_day, :last_day.
+select count(*) as days_measured,
+       sum(linked_entries)::numeric / nullif(sum(entries) filter (where linked_entries is not null), 0) as linkage,
+       sum(utm_hits)::numeric / nullif(sum(hits), 0) as utm_fill_hits,
+       sum(utm_entries)::numeric / nullif(sum(entries), 0) as utm_fill_entries,
+       sum(unresolved_link_hits)::numeric / nullif(sum(hits), 0) as unresolved_link_hits,
+       sum(unknown_link_hits)::numeric / nullif(sum(hits), 0) as unknown_link_hits,
+       sum(sessionless_hits)::numeric / nullif(sum(hits), 0) as sessionless_hits,
+       coalesce(sum(excluded_hits), 0) as excluded_hits, coalesce(sum(excluded_entries), 0) as excluded_entries
+from stats.quality_daily
+where scope = 'client' and client_id = :client_id and bucket_date between :first_day and :last_day;

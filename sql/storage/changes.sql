@@ -1,0 +1,303 @@
+-- Days that must be computed again: comparing, judging losses, marking, queueing; rules of exclusion (E3).
+
+-- name: create_day_counts
+-- HOW: a connection's own scratch table: what the facts of some days amount to now, by member of the grain campaign.
+create temporary table if not exists day_counts (
+    bucket_date date not null,
+    client_id uuid,
+    entity_type text not null,
+    entity_id uuid,
+    excluded boolean not null,
+    hits bigint not null,
+    conversions bigint not null,
+    linked_facts bigint not null,
+    fact_hash numeric not null,
+    attribution_hash numeric not null
+) on commit delete rows;
+
+-- name: insert_day_counts
+-- HOW: counts and fingerprints of contiguous days, straight from the facts; nothing else of the day is computed.
+-- Grain: business day, client, entity, excluded. Inputs: numbers/attributed_facts over the days' whole window
+-- (:window_start, :window_end); :dates and :starts, the days and their first instants in order (T1).
+insert into day_counts (
+    bucket_date, client_id, entity_type, entity_id, excluded, hits, conversions, linked_facts, fact_hash,
+    attribution_hash
+)
+select
+    (cast(:dates as date[]))[width_bucket(occurred_at, cast(:starts as timestamptz[]))] as bucket_date,
+    client_id, entity_type, entity_id, excluded,
+    sum(hits), sum(conversions), count(*) filter (where link_status = 'resolved'), sum(fact_hash), sum(attribution_hash)
+from (
+    {include numbers/attributed_facts}
+) fact
+group by 1, 2, 3, 4, 5;
+
+-- name: insert_staged_day_counts
+-- HOW: the same counts of a day that is being replaced, from its staged facts.
+-- Grain: client, entity, excluded. Inputs: stage_session_days, :bucket_date.
+insert into day_counts (
+    bucket_date, client_id, entity_type, entity_id, excluded, hits, conversions, linked_facts, fact_hash,
+    attribution_hash
+)
+select
+    cast(:bucket_date as date), client_id, entity_type, entity_id, excluded,
+    sum(hits), sum(conversions), coalesce(sum(hits + conversions) filter (where link_status = 'resolved'), 0),
+    sum(fact_hash), sum(attribution_hash)
+from stage_session_days
+group by client_id, entity_type, entity_id, excluded;
+
+-- name: select_day_differences
+-- WHAT: the days whose facts, dimensions or definition differ from what was stored with them, and the days that are
+-- marked stale already (they may have come back to what they were).
+-- Grain: one business day. Inputs: day_counts, stats.partition_state, :dates, :definition. was_*: NULL when never
+-- computed; counts of facts include excluded ones.
+select
+    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.held_since, s.held_reason,
+    n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
+    s.facts as was_facts, s.owned_facts as was_owned_facts, 
+    s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.fingerprint as was_fingerprint,
+    s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition
+from unnest(cast(:dates as date[])) as d (bucket_date)
+cross join lateral (
+    select
+        coalesce(sum(c.hits + c.conversions), 0) as facts,
+        coalesce(sum(c.hits + c.conversions) filter (where c.client_id is not null), 0) as owned_facts,
+        coalesce(sum(c.hits + c.conversions) filter (where c.excluded), 0) as excluded_facts,
+        coalesce(sum(c.fact_hash), 0) as fingerprint,
+        coalesce(sum(c.attribution_hash), 0) as attribution_fingerprint
+    from day_counts c
+    where c.bucket_date = d.bucket_date
+) n
+left join stats.partition_state s on s.bucket_date = d.bucket_date
+where s.stale_since is not null
+   or case when s.computed_at is null then n.facts > 0
+           else (n.fingerprint, n.attribution_fingerprint, cast(:definition as text))
+                is distinct from (s.fingerprint, s.attribution_fingerprint, s.definition)
+      end
+order by d.bucket_date;
+
+-- name: select_client_losses
+-- WHAT: what each client's day would lose if it were computed now, and how much of it because facts were deleted or
+-- dimension rows vanished; what merely moved to another known client or was excluded is no loss.
+-- Grain: business day, client (NULL: unknown), measure (hits or conversions). Inputs: day_counts, stats.bucket_daily at
+-- the grain campaign, :dates. lost = deleted + vanished. Facts that turned up under the unknown client count as vanished.
+with counted as (
+    select b.bucket_date, m.measure, b.client_id, b.entity_type::text, b.entity_id, m.n as before, 0 as after, 0 as excluded
+    from stats.bucket_daily b
+    cross join lateral (values ('hits', b.hits), ('conversions', b.conversions)) as m (measure, n)
+    where b.grain = 'campaign' and b.bucket_date = any (cast(:dates as date[]))
+    union all
+    select c.bucket_date, m.measure, c.client_id, c.entity_type, c.entity_id,
+           0, case when not c.excluded then m.n else 0 end, case when c.excluded then m.n else 0 end
+    from day_counts c
+    cross join lateral (values ('hits', c.hits), ('conversions', c.conversions)) as m (measure, n)
+    where c.bucket_date = any (cast(:dates as date[]))
+),
+member as (
+    select bucket_date, measure, client_id, entity_type, entity_id,
+           sum(before) as before, sum(after) as after, sum(excluded) as excluded
+    from counted
+    group by bucket_date, measure, client_id, entity_type, entity_id
+),
+entity as (
+    select m.*,
+           greatest(before - after, 0) as fallen,
+           sum(greatest(before - after, 0)) over e as entity_fallen,
+           sum(excluded) over e + coalesce(sum(greatest(after - before, 0)) filter (where client_id is not null) over e, 0)
+               as moved,
+           coalesce(sum(greatest(after - before, 0)) filter (where client_id is null) over e, 0) as orphaned
+    from member m
+    window e as (partition by bucket_date, measure, entity_type, entity_id)
+),
+loss as (
+    select entity.*,
+           fallen * greatest(entity_fallen - moved, 0) / nullif(entity_fallen, 0) as lost,
+           fallen * least(greatest(entity_fallen - moved, 0), orphaned) / nullif(entity_fallen, 0) as vanished
+    from entity
+)
+select bucket_date, client_id, measure, sum(before) as before, sum(after) as after,
+       coalesce(sum(lost), 0) as lost, coalesce(sum(vanished), 0) as vanished
+from loss
+group by bucket_date, client_id, measure
+having coalesce(sum(lost), 0) > 0 and sum(after) < sum(before)
+order by bucket_date, client_id, measure;
+
+-- name: select_unlinked_facts
+-- WHAT: how many facts would lose the link they were resolved to while their client and entity stay: the link's row
+-- vanished, or no longer matches. Facts that go to another client leave the old one's links behind; that is no loss.
+-- Grain: business day; only days with such facts. Inputs: day_counts, stats.bucket_daily at the grain link, :dates.
+select bucket_date, sum(greatest(linked_before - linked_after - greatest(before - after, 0), 0)) as unlinked_facts
+from (
+    select bucket_date, client_id, entity_type, entity_id,
+           sum(before) as before, sum(after) as after,
+           sum(linked_before) as linked_before, sum(linked_after) as linked_after
+    from (
+        select b.bucket_date, b.client_id, b.entity_type::text, b.entity_id,
+               b.hits + b.conversions as before,
+               case when b.link_status = 'resolved' then b.hits + b.conversions else 0 end as linked_before,
+               0 as after, 0 as linked_after
+        from stats.bucket_daily b
+        where b.grain = 'link' and b.bucket_date = any (cast(:dates as date[]))
+        union all
+        select c.bucket_date, c.client_id, c.entity_type, c.entity_id, 0, 0, c.hits + c.conversions, c.linked_facts
+        from day_counts c
+        where not c.excluded and c.bucket_date = any (cast(:dates as date[]))
+    ) counted
+    group by bucket_date, client_id, entity_type, entity_id
+) member
+group by bucket_date
+having sum(greatest(linked_before - linked_after - greatest(before - after, 0), 0)) > 0;
+
+-- name: select_last_pass
+-- WHAT: when the latest pass that looked for late facts everywhere began; NULL before the first.
+select max(started_at) from stats.detection_pass where scope in ('lookback', 'all');
+
+-- name: select_named_days
+-- WHAT: the days whose visit hits were recorded after an instant, whatever time they are dated (late facts).
+-- Grain: one business day. Inputs: stats.visit_facts by created_at, :since; :dates and :starts, all days and their first
+-- instants in order (T1). Facts outside those days are left out (T4); entries have no ingest time.
+select distinct (cast(:dates as date[]))[width_bucket(v.accessed_at, cast(:starts as timestamptz[]))] as bucket_date
+from stats.visit_facts v
+where v.created_at >= :since and v.accessed_at >= :window_start and v.accessed_at < :window_end;
+
+-- name: select_marked_days
+-- WHAT: the days that wait to be computed again, and those that the guard against mass loss holds.
+-- Grain: one business day. Inputs: stats.partition_state.
+select bucket_date, computed_at, stale_since, stale_cause, held_since, held_reason
+from stats.partition_state
+where stale_since is not null
+order by bucket_date;
+
+-- name: upsert_mark
+-- HOW: marks a day as stale or held, or takes the marks away, unless it was replaced since it was looked at.
+-- Grain: one business day. Inputs: :bucket_date, its bounds, :computed_at as seen, :stale_cause, :held_reason (NULL:
+-- not so). Times of marks that are there already stay. Run under the day's lock.
+insert into stats.partition_state as p (
+    bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause
+)
+values (
+    :bucket_date, :window_start, :window_end, :definition_version, false,
+    case when cast(:stale_cause as text) is not null then cast(:found_at as timestamptz) end, cast(:stale_cause as text)
+)
+on conflict (bucket_date) do update set
+    stale_since = case when excluded.stale_cause is not null then coalesce(p.stale_since, excluded.stale_since) end,
+    stale_cause = excluded.stale_cause,
+    held_since = case when cast(:held_reason as text) is not null then coalesce(p.held_since, excluded.stale_since) end,
+    held_reason = cast(:held_reason as text)
+where p.computed_at is not distinct from cast(:computed_at as timestamptz);
+
+-- name: delete_mark
+-- HOW: forgets a day that was marked, never computed and has no facts any more. Grain: one business day.
+delete from stats.partition_state where bucket_date = :bucket_date and computed_at is null;
+
+-- name: insert_pass
+-- HOW: records a finished pass of change detection.
+insert into stats.detection_pass (
+    started_at, finished_at, scope, days_checked, days_changed, days_held, out_of_range_hits, out_of_range_conversions
+)
+values (
+    :started_at, clock_timestamp(), :scope, :days_checked, :days_changed, :days_held, :out_of_range_hits,
+    :out_of_range_conversions
+)
+on conflict do nothing;
+
+-- name: delete_old_passes
+-- HOW: forgets passes of change detection that began before :kept_from, the latest of each scope excepted.
+delete from stats.detection_pass d
+where d.started_at < :kept_from
+  and exists (select from stats.detection_pass n where n.scope = d.scope and n.started_at > d.started_at);
+
+-- name: select_newest_detection
+-- WHAT: when change detection last finished a pass; where there was none, when the build settings was set up.
+-- Grain: one row (none before the first migration). Inputs: stats.detection_pass, stats.build_settings.
+select (select max(finished_at) from stats.detection_pass) as finished_at, created_at as migrated_since
+from stats.build_settings;
+
+-- name: select_changed_days
+-- WHAT: days marked as changed that nothing holds, with when they were last computed.
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state.
+select bucket_date, stale_since, computed_at
+from stats.partition_state
+where stale_since is not null and held_since is null
+order by bucket_date;
+
+-- name: select_unfinished_days
+-- WHAT: days up to :today that no computation from after their end stands for: never computed, or computed before they
+-- were over. Today itself is listed when it was never computed. Looks back to :first_day, and further when no day
+-- since the last computed one has been (nothing ran for a while).
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings; :first_day, :today.
+with computed as (
+    select bucket_date, window_end, facts_at, computed_at, held_since
+    from stats.partition_state
+    where computed_at is not null
+),
+reach as (
+    select greatest(
+        c.first_partition,
+        least(cast(:first_day as date), (select max(bucket_date) + 1 from computed where bucket_date <= :today))
+    ) as first_day
+    from stats.build_settings c
+)
+select days.day::date as bucket_date, s.computed_at
+from reach
+cross join generate_series(reach.first_day, cast(:today as date), interval '1 day') as days (day)
+left join computed s on s.bucket_date = days.day::date
+where s.bucket_date is null
+   or (s.held_since is null and s.bucket_date < :today and s.facts_at < s.window_end)
+order by days.day;
+
+-- name: select_replaced_days
+-- WHAT: which of some days each of some runs has replaced so far.
+-- Grain: run and business day. Inputs: stats.day_ledger (one platform row for every replacement); :run_ids, :days.
+select distinct run_id, bucket_date
+from stats.day_ledger
+where bucket_date = any (cast(:days as date[])) and client_id is null and grain = 'platform'
+  and run_id = any (cast(:run_ids as text[]));
+
+-- name: delete_running_days
+-- HOW: forgets the ledger of days while they were still running: their numbers grew all the time. What was changed after
+-- the day's end stays. Grain: ledger row. Inputs: :settled_before, the first day that is not settled yet.
+delete from stats.day_ledger l
+using stats.partition_state s
+where s.bucket_date = l.bucket_date and l.bucket_date < :settled_before and l.replaced_at < s.window_end;
+
+-- name: select_exclusions
+-- WHAT: the campaigns excluded (E3), with their title where the row exists, why, by whom and since when.
+-- Grain: one rule. Inputs: stats.exclusion, stats.campaigns.
+select x.campaign_id, c.title, c.client_id, x.reason, x.author, x.created_at
+from stats.exclusion x
+left join stats.campaigns c on c.id = x.campaign_id
+order by x.created_at, x.campaign_id;
+
+-- name: insert_exclusion
+-- HOW: adds a rule of exclusion (E3) and its history; nothing when the campaign is excluded already. Returns the rule.
+with added as (
+    insert into stats.exclusion (campaign_id, reason, author)
+    values (:campaign_id, :reason, :author)
+    on conflict do nothing
+    returning campaign_id, reason, author
+)
+insert into stats.exclusion_change (campaign_id, change, reason, author)
+select campaign_id, 'added', reason, author from added
+returning campaign_id;
+
+-- name: delete_exclusion
+-- HOW: removes a rule of exclusion (E3) and notes who did and why; nothing when there is none. Returns the campaign.
+with removed as (
+    delete from stats.exclusion where campaign_id = :campaign_id returning campaign_id
+)
+insert into stats.exclusion_change (campaign_id, change, reason, author)
+select campaign_id, 'removed', :reason, :author from removed
+returning campaign_id;
+
+-- name: select_days_of_campaign
+-- WHAT: the days that hold facts of a campaign: those a rule of exclusion for it changes.
+-- Grain: one business day. Inputs: stats.visit_facts, stats.entry_facts by campaign_id; :campaign_id; :dates and :starts,
+-- all days and their first instants in order (T1), :window_start, :window_end, their bounds.
+select distinct (cast(:dates as date[]))[width_bucket(occurred_at, cast(:starts as timestamptz[]))] as bucket_date
+from (
+    select v.accessed_at as occurred_at from stats.visit_facts v where v.campaign_id = :campaign_id
+    union all
+    select e.created_at from stats.entry_facts e where e.campaign_id = :campaign_id
+) fact
+where occurred_at >= :window_start and occurred_at < :window_end;

@@ -1,0 +1,402 @@
+-- Replacing a business day, in the order of its one transaction: stage, prove, replace, record.
+
+-- name: create_session_days_stage
+-- HOW: a connection's own scratch table for the attributed facts of the day it is replacing.
+create temporary table if not exists stage_session_days (
+    client_id uuid,
+    entity_type text not null,
+    entity_id uuid,
+    link_id uuid,
+    link_status text not null,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    session_id text,
+    hits integer not null,
+    conversions integer not null,
+    excluded boolean not null,
+    fact_hash numeric not null,
+    attribution_hash numeric not null
+) on commit delete rows;
+
+-- name: create_cells
+-- HOW: a connection's own scratch table for the rows from which the buckets of the day it is replacing are counted.
+create temporary table if not exists stage_cells (
+    client_id uuid,
+    entity_type text not null,
+    entity_id uuid,
+    link_id uuid,
+    link_status text not null,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    session_no integer,
+    hits integer not null,
+    visits integer not null,
+    sessionless_hits integer not null,
+    conversions integer not null
+) on commit delete rows;
+
+-- name: create_buckets_stage
+-- HOW: a connection's own scratch table for the buckets of the day it is replacing.
+create temporary table if not exists stage_buckets (
+    grain text not null,
+    client_id uuid,
+    entity_type text,
+    entity_id uuid,
+    link_id uuid,
+    link_status text,
+    utm_source text,
+    utm_medium text,
+    utm_campaign text,
+    hits bigint not null,
+    visits bigint not null,
+    sessionless_hits bigint not null,
+    conversions bigint not null
+) on commit delete rows;
+
+-- name: insert_session_days_stage
+-- HOW: the day's attributed facts, kept for the statements of this transaction.
+insert into stage_session_days (
+    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
+    hits, conversions, excluded, fact_hash, attribution_hash
+)
+{include numbers/session_days};
+
+-- name: select_day_totals
+-- WHAT: totals of one day as staged, what was excluded (E3), and the raw facts they must add up to.
+-- Grain: one row. Inputs: stage_session_days, stats.visit_facts, stats.entry_facts; :window_start, :window_end.
+-- Rules: M1-M3, E2, E3, A2; facts, owned_facts and the fingerprints include what is excluded; raw_hits
+-- and raw_conversions count the facts without any join.
+with raw_visits as (
+    select count(*) as facts, max(v.created_at) as newest
+    from stats.visit_facts v
+    where v.accessed_at >= :window_start and v.accessed_at < :window_end
+),
+raw_entries as (
+    select count(*) as facts, max(e.created_at) as newest
+    from stats.entry_facts e
+    where e.created_at >= :window_start and e.created_at < :window_end
+)
+select
+    count(*) filter (where not n.excluded) as session_days,
+    coalesce(sum(n.hits) filter (where not n.excluded), 0) as hits,
+    (select count(*) from (
+        select from stage_session_days d where not d.excluded and d.session_id is not null group by d.session_id
+     ) session) as visits,
+    coalesce(sum(n.hits) filter (where not n.excluded and n.session_id is null), 0) as sessionless_hits,
+    coalesce(sum(n.conversions) filter (where not n.excluded), 0) as conversions,
+    coalesce(sum(n.hits) filter (where not n.excluded and n.link_status = 'unknown'), 0) as unknown_link_hits,
+    coalesce(sum(n.hits) filter (where not n.excluded and n.link_status = 'unresolved'), 0) as unresolved_link_hits,
+    coalesce(sum(n.hits) filter (where not n.excluded and n.client_id is null), 0) as unknown_client_hits,
+    coalesce(sum(n.hits) filter (where n.excluded), 0) as excluded_hits,
+    coalesce(sum(n.conversions) filter (where n.excluded), 0) as excluded_conversions,
+    coalesce(sum(n.hits + n.conversions), 0) as facts,
+    coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null), 0) as owned_facts,
+    coalesce(sum(n.fact_hash), 0) as fingerprint,
+    coalesce(sum(n.attribution_hash), 0) as attribution_fingerprint,
+    (select raw.facts from raw_visits raw) as raw_hits,
+    (select raw.facts from raw_entries raw) as raw_conversions,
+    greatest((select raw.newest from raw_visits raw), (select raw.newest from raw_entries raw)) as watermark
+from stage_session_days n;
+
+-- name: select_stored_input
+-- WHAT: what a day's stored buckets were computed from, and why the guard holds them, if it does; no row when it was never computed. Input: :bucket_date.
+select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, fingerprint,
+       attribution_fingerprint, definition, held_reason
+from stats.partition_state
+where bucket_date = :bucket_date and computed_at is not null;
+
+-- name: select_histogram_included
+-- WHAT: do the return histograms include the day? No row when the day was never computed.
+select histogram_included from stats.partition_state where bucket_date = :bucket_date;
+
+-- name: insert_session_day_changes
+-- HOW: notes which sessions appeared on (+1) or vanished from (-1) a day that the return histograms already include.
+-- Grain: attribution and session. Inputs: stage_session_days, stats.session_days before it is changed, :bucket_date.
+-- Rule: M6. Run before the day's rows are replaced.
+insert into stats.session_day_change (
+    bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    session_id, change
+)
+select cast(:bucket_date as date), appeared.*, 1
+from (
+    select n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium,
+           n.utm_campaign, n.session_id
+    from stage_session_days n
+    where n.session_id is not null and not n.excluded
+    except
+    select s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status, s.utm_source, s.utm_medium,
+           s.utm_campaign, s.session_id
+    from stats.session_days s
+    where s.session_id is not null and s.bucket_date = :bucket_date
+) appeared
+union all
+select cast(:bucket_date as date), vanished.*, -1
+from (
+    select s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status, s.utm_source, s.utm_medium,
+           s.utm_campaign, s.session_id
+    from stats.session_days s
+    where s.session_id is not null and s.bucket_date = :bucket_date
+    except
+    select n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium,
+           n.utm_campaign, n.session_id
+    from stage_session_days n
+    where n.session_id is not null and not n.excluded
+) vanished;
+
+-- name: delete_all_session_days
+-- HOW: removes all of a day's session-day rows, so that the day is written anew. Inputs: :bucket_date.
+delete from stats.session_days where bucket_date = :bucket_date;
+
+-- name: select_any_session_days
+-- WHAT: does the day have session-day rows? One row.
+select exists (select from stats.session_days where bucket_date = :bucket_date);
+
+-- name: delete_missing_session_days
+-- HOW: removes the day's session-day rows that the facts no longer give. Whole rows are compared: NULL equals NULL.
+-- Grain: one row of stats.session_days. Inputs: stage_session_days, :bucket_date.
+delete from stats.session_days s
+where s.bucket_date = :bucket_date
+  and not exists (
+    select from stage_session_days n
+    where not n.excluded
+      and s = row(cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status,
+                  n.utm_source, n.utm_medium, n.utm_campaign, n.session_id, n.hits, n.conversions)::stats.session_days
+  );
+
+-- name: insert_new_session_days
+-- HOW: adds the day's session-day rows that are not there yet; what is unchanged is not written again.
+-- Grain: one row of stats.session_days. Inputs: stage_session_days, :bucket_date.
+-- In order of the session index, which then grows page by page instead of everywhere at once.
+insert into stats.session_days (
+    bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    session_id, hits, conversions
+)
+select
+    cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source,
+    n.utm_medium, n.utm_campaign, n.session_id, n.hits, n.conversions
+from stage_session_days n
+where not n.excluded
+  and not exists (
+    select from stats.session_days s
+    where s.bucket_date = :bucket_date
+      and s = row(cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status,
+                  n.utm_source, n.utm_medium, n.utm_campaign, n.session_id, n.hits, n.conversions)::stats.session_days
+  )
+order by stats.session_key(n.session_id);
+
+-- name: insert_all_session_days
+-- HOW: adds all of the day's session-day rows, where the day has none yet: nothing to compare with.
+-- Grain: one row of stats.session_days. Inputs: stage_session_days, :bucket_date.
+-- In order of the session index, which then grows page by page instead of everywhere at once.
+insert into stats.session_days (
+    bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    session_id, hits, conversions
+)
+select
+    cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source,
+    n.utm_medium, n.utm_campaign, n.session_id, n.hits, n.conversions
+from stage_session_days n
+where not n.excluded
+order by stats.session_key(n.session_id);
+
+-- name: insert_cells
+-- HOW: prepares counting a day at many grains. A session seen under one attribution only is in one member of every grain,
+-- so it is counted here, once, with its attribution. A session seen under several keeps rows of its own: how many
+-- members it is in differs from grain to grain; a number stands for it.
+-- Grain: attribution (session_no NULL), or attribution and session. Inputs: stage_session_days.
+insert into stage_cells (
+    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_no,
+    hits, visits, sessionless_hits, conversions
+)
+select
+    n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium, n.utm_campaign,
+    several.session_no,
+    sum(n.hits),
+    count(n.session_id),
+    coalesce(sum(n.hits) filter (where n.session_id is null), 0),
+    sum(n.conversions)
+from stage_session_days n
+left join (
+    select session_id, row_number() over () as session_no
+    from stage_session_days
+    where session_id is not null and not excluded
+    group by session_id
+    having count(*) > 1
+) several on several.session_id = n.session_id
+where not n.excluded
+group by
+    n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium, n.utm_campaign,
+    several.session_no;
+
+-- name: insert_buckets_stage
+-- HOW: the day's buckets at one grain, kept for the statements of this transaction.
+insert into stage_buckets (
+    grain, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    hits, visits, sessionless_hits, conversions
+)
+{include numbers/buckets};
+
+-- name: insert_replacement
+-- HOW: appends to the ledger what a replacement changes: one row for the platform, one for each client whose totals
+-- change. Run after the buckets are staged and before the stored ones are replaced.
+-- Grain: grain and client. Inputs: stage_buckets, stats.bucket_daily, :bucket_date, :run_id, :cause, :reason, :author.
+insert into stats.day_ledger (
+    bucket_date, grain, client_id, run_id, cause, reason, author, hits_before, hits_after, visits_before, visits_after,
+    conversions_before, conversions_after
+)
+select
+    cast(:bucket_date as date), grain, client_id, :run_id, :cause, :reason, :author,
+    sum(hits_before), sum(hits_after), sum(visits_before), sum(visits_after), sum(conversions_before),
+    sum(conversions_after)
+from (
+    select 'platform' as grain, cast(null as uuid) as client_id, 0 as hits_before, 0 as hits_after, 0 as visits_before,
+           0 as visits_after, 0 as conversions_before, 0 as conversions_after
+    union all
+    select b.grain, b.client_id, b.hits, 0, b.visits, 0, b.conversions, 0
+    from stats.bucket_daily b
+    where b.grain in ('platform', 'client') and b.bucket_date = :bucket_date
+    union all
+    select n.grain, n.client_id, 0, n.hits, 0, n.visits, 0, n.conversions
+    from stage_buckets n
+    where n.grain in ('platform', 'client')
+) total
+group by grain, client_id
+having grain = 'platform'
+    or (sum(hits_before), sum(visits_before), sum(conversions_before))
+       <> (sum(hits_after), sum(visits_after), sum(conversions_after));
+
+-- name: delete_all_buckets
+-- HOW: removes all of a day's buckets, so that the day is written anew. Inputs: :bucket_date.
+delete from stats.bucket_daily where bucket_date = :bucket_date;
+
+-- name: select_any_buckets
+-- WHAT: does the day have buckets? One row.
+select exists (select from stats.bucket_daily where bucket_date = :bucket_date);
+
+-- name: delete_missing_buckets
+-- HOW: removes the day's buckets that are gone or have other measures. Whole rows are compared: NULL equals NULL.
+-- Grain: one bucket. Inputs: stage_buckets, :bucket_date.
+delete from stats.bucket_daily b
+where b.bucket_date = :bucket_date
+  and not exists (
+    select from stage_buckets n
+    where b = row(n.grain, cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id,
+                  n.link_status, n.utm_source, n.utm_medium, n.utm_campaign, n.hits, n.visits, n.sessionless_hits,
+                  n.conversions)::stats.bucket_daily
+  );
+
+-- name: insert_new_buckets
+-- HOW: adds the day's buckets that are new or changed; what is unchanged is not written again.
+-- Grain: one bucket. Inputs: stage_buckets, :bucket_date.
+insert into stats.bucket_daily (
+    grain, bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    hits, visits, sessionless_hits, conversions
+)
+select
+    n.grain, cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status,
+    n.utm_source, n.utm_medium, n.utm_campaign, n.hits, n.visits, n.sessionless_hits, n.conversions
+from stage_buckets n
+where not exists (
+    select from stats.bucket_daily b
+    where b.bucket_date = :bucket_date
+      and b = row(n.grain, cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id,
+                  n.link_status, n.utm_source, n.utm_medium, n.utm_campaign, n.hits, n.visits, n.sessionless_hits,
+                  n.conversions)::stats.bucket_daily
+);
+
+-- name: insert_all_buckets
+-- HOW: adds all of the day's buckets, where the day has none yet: nothing to compare with.
+-- Grain: one bucket. Inputs: stage_buckets, :bucket_date.
+insert into stats.bucket_daily (
+    grain, bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+    hits, visits, sessionless_hits, conversions
+)
+select
+    n.grain, cast(:bucket_date as date), n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status,
+    n.utm_source, n.utm_medium, n.utm_campaign, n.hits, n.visits, n.sessionless_hits, n.conversions
+from stage_buckets n;
+
+-- name: select_bucket_counts
+-- WHAT: how many buckets each grain has on a day (for the partition's row count in Dagster).
+-- Grain: one row per grain. Inputs: stage_buckets.
+select g.name as grain, count(n.grain) as buckets
+from stats.grain g
+left join stage_buckets n on n.grain = g.name
+group by g.name;
+
+-- name: delete_campaign_hours
+-- HOW: removes the day's hour buckets, also those of clients and campaigns no longer listed.
+-- Grain: one hour bucket. Inputs: :bucket_date.
+delete from stats.campaign_hourly where bucket_date = :bucket_date;
+
+-- name: insert_campaign_hours
+-- HOW: the day's hour buckets, after delete_campaign_hours in the same transaction.
+-- Grain: one hour bucket. Inputs: :bucket_date and those of select_campaign_hours.
+insert into stats.campaign_hourly (
+    bucket_date, bucket_hour, client_id, entity_type, entity_id, hits, visits, sessionless_hits, conversions
+)
+select
+    cast(:bucket_date as date), h.bucket_hour, h.client_id, h.entity_type, h.entity_id, h.hits, h.visits,
+    h.sessionless_hits, h.conversions
+from (
+    {include numbers/campaign_hours}
+) h;
+
+-- name: upsert_partition_state
+-- HOW: records what is known of the day, in the transaction that replaced it.
+-- Grain: one row per business day. Inputs: the day's totals as parameters.
+insert into stats.partition_state as p (
+    bucket_date, window_start, window_end, definition_version, grains, session_days,
+    hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
+    excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
+    facts, owned_facts, fingerprint, attribution_fingerprint, definition, facts_at
+)
+values (
+    :bucket_date, :window_start, :window_end, :definition_version,
+    (select array_agg(name order by position) from stats.grain), :session_days,
+    :hits, :visits, :sessionless_hits, :conversions, :unknown_link_hits, :unresolved_link_hits, :unknown_client_hits,
+    :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true,
+    :facts, :owned_facts, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp()
+)
+on conflict (bucket_date) do update set
+    window_start = excluded.window_start,
+    window_end = excluded.window_end,
+    definition_version = excluded.definition_version,
+    grains = excluded.grains,
+    session_days = excluded.session_days,
+    hits = excluded.hits,
+    visits = excluded.visits,
+    sessionless_hits = excluded.sessionless_hits,
+    conversions = excluded.conversions,
+    unknown_link_hits = excluded.unknown_link_hits,
+    unresolved_link_hits = excluded.unresolved_link_hits,
+    unknown_client_hits = excluded.unknown_client_hits,
+    excluded_hits = excluded.excluded_hits,
+    excluded_conversions = excluded.excluded_conversions,
+    watermark = excluded.watermark,
+    run_id = excluded.run_id,
+    computed_at = excluded.computed_at,
+    facts = excluded.facts,
+    owned_facts = excluded.owned_facts,
+    fingerprint = excluded.fingerprint,
+    attribution_fingerprint = excluded.attribution_fingerprint,
+    definition = excluded.definition,
+    facts_at = excluded.facts_at,
+    stale_since = null,
+    stale_cause = null,
+    held_since = null,
+    held_reason = null,
+    -- A day whose sessions did not change needs no histogram step.
+    histogram_pending = not p.histogram_included or exists (
+        select from stats.session_day_change c where c.bucket_date = excluded.bucket_date
+    );
+
+-- name: select_computed_days
+-- WHAT: days of a range that are computed, and when.
+-- Grain: one row per day. Inputs: :first_day, :last_day.
+select bucket_date, computed_at
+from stats.partition_state
+where bucket_date between :first_day and :last_day and computed_at is not null
+order by bucket_date;

@@ -1,0 +1,154 @@
+-- Data-quality indicators (Q1-Q5) as they are stored and read.
+
+-- name: upsert_indicators
+-- HOW: stores the indicators of the days; linkage (Q2) is kept, it has its own statement. Grain: day, scope, client.
+insert into stats.quality_daily (
+    bucket_date, scope, client_id, hits, visits, entries, sessionless_hits, sessionless_entries, captured_utm_hits,
+    captured_utm_entries, utm_hits, utm_entries, resolved_link_hits, resolved_link_entries, unresolved_link_hits,
+    unresolved_link_entries, unknown_link_hits, unknown_link_entries, unknown_client_hits, unknown_client_entries,
+    unknown_entity_hits, unknown_entity_entries, supplied_cid_hits, supplied_cid_entries, malformed_cid_hits,
+    malformed_cid_entries, foreign_entries, excluded_hits, excluded_entries, out_of_range_hits,
+    out_of_range_entries, suspected_clones, measured_at
+)
+select m.*, now()
+from (
+{include numbers/quality}
+) m
+on conflict (client_id, bucket_date, scope) do update set
+    hits = excluded.hits,
+    visits = excluded.visits,
+    entries = excluded.entries,
+    sessionless_hits = excluded.sessionless_hits,
+    sessionless_entries = excluded.sessionless_entries,
+    captured_utm_hits = excluded.captured_utm_hits,
+    captured_utm_entries = excluded.captured_utm_entries,
+    utm_hits = excluded.utm_hits,
+    utm_entries = excluded.utm_entries,
+    resolved_link_hits = excluded.resolved_link_hits,
+    resolved_link_entries = excluded.resolved_link_entries,
+    unresolved_link_hits = excluded.unresolved_link_hits,
+    unresolved_link_entries = excluded.unresolved_link_entries,
+    unknown_link_hits = excluded.unknown_link_hits,
+    unknown_link_entries = excluded.unknown_link_entries,
+    unknown_client_hits = excluded.unknown_client_hits,
+    unknown_client_entries = excluded.unknown_client_entries,
+    unknown_entity_hits = excluded.unknown_entity_hits,
+    unknown_entity_entries = excluded.unknown_entity_entries,
+    supplied_cid_hits = excluded.supplied_cid_hits,
+    supplied_cid_entries = excluded.supplied_cid_entries,
+    malformed_cid_hits = excluded.malformed_cid_hits,
+    malformed_cid_entries = excluded.malformed_cid_entries,
+    foreign_entries = excluded.foreign_entries,
+    excluded_hits = excluded.excluded_hits,
+    excluded_entries = excluded.excluded_entries,
+    out_of_range_hits = excluded.out_of_range_hits,
+    out_of_range_entries = excluded.out_of_range_entries,
+    suspected_clones = excluded.suspected_clones,
+    measured_at = excluded.measured_at;
+
+-- name: delete_missing_indicators
+-- HOW: removes rows of clients that have no fact on the day any more. Run in the transaction that measured the days.
+delete from stats.quality_daily where bucket_date = any (cast(:days as date[])) and measured_at < now();
+
+-- name: select_linkage_inputs
+-- WHAT: a digest of everything linkage (Q2) of each day depends on: what the days of its look-back were computed from,
+-- the day after it, and which of its entries a visit names. Days whose digest differs from the stored one are due.
+-- Grain: business day. Inputs: stats.partition_state, stats.entry_facts, stats.visit_facts, stats.quality_daily; :days,
+-- :starts, :ends, :days_before (look-back, whole days), :minutes_after.
+select d.day as bucket_date, i.input
+from unnest(cast(:days as date[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]))
+    as d (day, window_start, window_end)
+cross join lateral (
+    select md5(concat_ws('|',
+        :days_before, :minutes_after,
+        (select string_agg(concat_ws(' ', p.bucket_date, p.fingerprint, p.attribution_fingerprint), ',' order by p.bucket_date)
+         from stats.partition_state p
+         where p.bucket_date between d.day - (cast(:days_before as integer) + 1) and d.day + 1),
+        (select count(*) from stats.entry_facts e
+         where e.created_at >= d.window_start and e.created_at < d.window_end
+           and exists (select from stats.visit_facts v where v.entry_id = e.id))
+    )) as input
+) i
+left join stats.quality_daily q on q.bucket_date = d.day and q.scope = 'platform'
+where q.linkage_input is distinct from i.input
+order by d.day;
+
+-- name: update_linkage
+-- WHAT and HOW: entries that a visit of the same session in the same client precedes within the look-back (or follows by
+-- a moment), or that a visit names (Q2). Grain: business day, scope, client. Excluded facts (E3) count on neither side.
+-- Inputs: stats.entry_facts, stats.visit_facts, stats.campaigns, stats.webinars, stats.exclusion; :days, :starts,
+-- :window_end, :inputs (digests of the days), :look_back_start, :look_back_end, :days_before, :minutes_after.
+with entry as materialized (
+    select (cast(:days as date[]))[width_bucket(e.created_at, cast(:starts as timestamptz[]))] as bucket_date,
+           e.id, e.client_id, e.session_id, e.created_at
+    from stats.entry_facts e
+    where e.created_at >= (cast(:starts as timestamptz[]))[1] and e.created_at < :window_end
+      and not exists (select from stats.exclusion x where x.campaign_id = e.campaign_id)
+),
+visit as materialized (
+    select v.session_id, coalesce(c.client_id, case when v.campaign_id is null then w.client_id end) as client_id,
+           v.accessed_at
+    from stats.visit_facts v
+    left join stats.campaigns c on c.id = v.campaign_id
+    left join stats.webinars w on w.id = v.webinar_id
+    where v.accessed_at >= :look_back_start and v.accessed_at < :look_back_end
+      and v.session_id in (select e.session_id from entry e)
+      and not exists (select from stats.exclusion x where x.campaign_id = v.campaign_id)
+),
+by_session as (
+    select distinct e.id
+    from entry e
+    join visit v on v.session_id = e.session_id and v.client_id = e.client_id
+    where v.accessed_at >= e.created_at - make_interval(secs => cast(:days_before as integer) * 86400)
+      and v.accessed_at <= e.created_at + make_interval(mins => cast(:minutes_after as integer))
+),
+linked as (
+    select e.bucket_date, e.client_id, grouping(e.client_id) = 1 as everything, count(*) as entries
+    from entry e
+    where e.id in (select b.id from by_session b)
+       or exists (select from stats.visit_facts n where n.entry_id = e.id)
+    group by grouping sets ((e.bucket_date), (e.bucket_date, e.client_id))
+)
+update stats.quality_daily q
+set linked_entries = coalesce((
+        select l.entries from linked l
+        where l.bucket_date = q.bucket_date and l.everything = (q.scope = 'platform')
+          and l.client_id is not distinct from q.client_id
+    ), 0),
+    linkage_input = i.input
+from unnest(cast(:days as date[]), cast(:inputs as text[])) as i (day, input)
+where q.bucket_date = i.day;
+
+-- name: select_indicators
+-- WHAT: indicators of a range with what is usual for the client: the median share of unknown links over the 28 days
+-- before, where at least a week of them had enough volume (Q4). Grain: business day, scope, client.
+-- Inputs: stats.quality_daily; :first_day, :last_day, :minimum_volume.
+select q.*, usual.hits as median_unknown_link_hits, usual.entries as median_unknown_link_entries
+from stats.quality_daily q
+left join lateral (
+    select
+        case when count(*) filter (where p.hits >= :minimum_volume) >= 7 then
+            percentile_cont(0.5) within group (order by p.unknown_link_hits::double precision / nullif(p.hits, 0))
+                filter (where p.hits >= :minimum_volume) end as hits,
+        case when count(*) filter (where p.entries >= :minimum_volume) >= 7 then
+            percentile_cont(0.5) within group (order by p.unknown_link_entries::double precision / nullif(p.entries, 0))
+                filter (where p.entries >= :minimum_volume) end as entries
+    from stats.quality_daily p
+    where p.scope = q.scope and p.client_id is not distinct from q.client_id
+      and p.bucket_date between q.bucket_date - 28 and q.bucket_date - 1
+) usual on true
+where q.bucket_date between :first_day and :last_day
+order by q.bucket_date, q.scope desc, q.client_id;
+
+-- name: select_campaign_rates
+-- WHAT: campaigns and webinars that convert more often than they are visited on a day (M4): candidates of the check cvr.
+-- Grain: business day, member of the grain campaign. Inputs: stats.bucket_daily; :first_day, :last_day, :minimum_volume.
+select b.bucket_date, b.client_id, b.entity_type, b.entity_id, b.visits, b.conversions
+from stats.bucket_daily b
+where b.grain = 'campaign' and b.bucket_date between :first_day and :last_day
+  and b.visits >= :minimum_volume and b.conversions > b.visits
+order by b.bucket_date, b.client_id, b.entity_id;
+
+-- name: select_overrides
+-- WHAT: thresholds single clients have of their own. Grain: client, name.
+select client_id, name, warn, error from stats.threshold_override;

@@ -1,0 +1,118 @@
+-- What `migrate` asks of the database before it changes anything.
+
+-- name: select_source_columns
+-- Columns of EventFlow's tables as they are here: table_name, column_name, data_type (information_schema names).
+select table_name, column_name, data_type
+from information_schema.columns
+where table_schema = 'public';
+
+-- name: select_index_is_invalid
+-- Whether an index of ours on a fact table (:index, its name) is what a failed CREATE INDEX CONCURRENTLY left behind: kept
+-- up to date, used by nobody.
+select not i.indisvalid
+from pg_catalog.pg_index i
+where i.indexrelid = to_regclass('public.' || quote_ident(:index));
+
+-- name: select_in_the_way
+-- Functions with the very signature of one of ours (:signatures) that are not ours and cannot be set aside: what, which, and
+-- whose it is or what uses it. What uses it would be dropped with it, or keep it from being dropped.
+with in_the_way as (
+    select wanted.signature, p.oid, p.proowner
+    from unnest(cast(:signatures as text[])) as wanted (signature)
+    join pg_catalog.pg_proc p on p.oid = to_regprocedure(wanted.signature)
+    where coalesce(obj_description(p.oid, 'pg_proc'), '') not like 'eventflow_pipeline:%'
+)
+select 'function_owner' as what, f.signature as subject, pg_get_userbyid(f.proowner)::text as found
+from in_the_way f
+where not pg_has_role(f.proowner, 'usage')
+union all
+select 'function_used', f.signature, pg_describe_object(d.classid, d.objid, d.objsubid)
+from in_the_way f
+join pg_catalog.pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid and d.deptype = 'n'
+order by what, subject, found;
+
+-- name: select_source_tables
+-- Names of EventFlow's tables (:tables) that exist, also those the caller may not read.
+select c.relname::text
+from pg_catalog.pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relname = any (cast(:tables as text[]));
+
+-- name: select_unmet
+-- What `migrate` needs in this database and does not find, most basic first: what, about which object, and what is found.
+-- Parameters: tables (EventFlow's), roles (ours). Looks into catalogs only: to_regclass and its like refuse those who may not
+-- use the schema.
+with me as (
+    select r.oid, r.rolsuper, r.rolcreaterole, current_setting('server_version_num')::integer >= 160000 as since_16
+    from pg_catalog.pg_roles r
+    where r.rolname = current_user
+),
+source as (
+    select c.relname::text as name, c.relkind, c.relowner, c.relforcerowsecurity, o.rolname::text as owner,
+           o.rolsuper or o.rolbypassrls as sees_all
+    from unnest(cast(:tables as text[])) as wanted (name)
+    join pg_catalog.pg_class c on c.relname = wanted.name and c.relnamespace = 'public'::regnamespace
+    join pg_catalog.pg_roles o on o.oid = c.relowner
+)
+select unmet.what, unmet.subject, unmet.found
+from (
+    select 1 as position, 'encoding' as what, current_database()::text as subject, getdatabaseencoding()::text as found
+    where getdatabaseencoding() <> 'UTF8'
+    union all
+    select 1, 'collation', current_database(), ''
+    where not exists (
+        select from pg_catalog.pg_collation c
+        where c.collnamespace = 'pg_catalog'::regnamespace and c.collname in ('pg_unicode_fast', 'und-x-icu')
+    )
+    union all
+    select 2, 'schema_owner', n.nspname, pg_get_userbyid(n.nspowner)
+    from pg_catalog.pg_namespace n
+    where n.nspname = 'stats' and not pg_has_role(n.nspowner, 'usage')
+    union all
+    -- Ours says so from its first statement on; an empty one may become ours.
+    select 3, 'schema_used', n.nspname, min(pg_describe_object(held.classid, held.objid, 0))
+    from pg_catalog.pg_namespace n
+    join pg_catalog.pg_depend held
+        on held.refclassid = 'pg_namespace'::regclass and held.refobjid = n.oid and held.deptype = 'n'
+    where n.nspname = 'stats'
+      and not exists (
+          select from pg_catalog.pg_class c where c.relnamespace = n.oid and c.relname = 'schema_migration'
+      )
+      and coalesce(obj_description(n.oid, 'pg_namespace'), '') not like 'Daily buckets of visits and conversions%'
+    group by n.nspname
+    union all
+    select 4, 'create_schema', current_database(), current_user
+    where to_regnamespace('stats') is null and not has_database_privilege(current_database(), 'create')
+    union all
+    select 5, 'create_function', 'public', current_user
+    where not has_schema_privilege('public', 'create')
+    union all
+    select 6, 'table_owner', s.name, s.owner
+    from source s
+    cross join me
+    where not pg_has_role(s.relowner, 'usage')
+       or not pg_has_role(s.relowner, case when me.since_16 then 'set' else 'member' end)
+    union all
+    -- These get an index without blocking writers, or a policy.
+    select 7, 'table_kind', s.name, case s.relkind when 'p' then 'partitioned' when 'v' then 'a view' else 'no plain table' end
+    from source s
+    where s.relkind <> 'r' and s.name in ('event_access_logs', 'event_survey_entries', 'webinar_live_presence')
+    union all
+    select 8, 'hidden_rows', s.name, s.owner
+    from source s
+    where s.relforcerowsecurity and not s.sees_all
+    union all
+    select 9, 'role_missing', wanted.name, current_user
+    from unnest(cast(:roles as text[])) as wanted (name)
+    cross join me
+    where not exists (select from pg_catalog.pg_roles r where r.rolname = wanted.name)
+      and not (me.rolsuper or me.rolcreaterole)
+    union all
+    select 10, 'role_foreign', r.rolname, current_user
+    from unnest(cast(:roles as text[])) as wanted (name)
+    join pg_catalog.pg_roles r on r.rolname = wanted.name
+    cross join me
+    where not (pg_has_role(r.oid, 'usage') and pg_has_role(r.oid, case when me.since_16 then 'set' else 'member' end))
+      and not pg_has_role(r.oid, 'member with admin option')
+      and (me.since_16 or not me.rolcreaterole)
+) unmet
+order by unmet.position, unmet.subject, unmet.found;
