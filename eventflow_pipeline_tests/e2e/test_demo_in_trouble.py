@@ -89,7 +89,7 @@ def _await(what: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.e2e
 @pytest.mark.timeout(2400)
 def test_a_failing_demo_says_why_and_a_killed_one_is_taken_over(home: Path, server: EmbeddedServer) -> None:
