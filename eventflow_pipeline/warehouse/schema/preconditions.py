@@ -51,12 +51,13 @@ def first_unmet(connection: Connection) -> str | None:
 
     Of what a step makes in ``public`` see ``first_in_the_way``. Both write nothing.
     """
-    return _first(connection, "select_unmet", tables=[table.name for table in SOURCE_TABLES], roles=list(ROLES))
+    tables = [table.name for table in SOURCE_TABLES]
+    return _first(connection, "storage/schema/select_unmet", tables=tables, roles=list(ROLES))
 
 
 def first_in_the_way(connection: Connection) -> str | None:
     """The first function under the signature of one of ours that cannot be set aside, as a clause with its remedy."""
-    return _first(connection, "select_in_the_way", signatures=list(PUBLIC_FUNCTIONS))
+    return _first(connection, "storage/schema/select_in_the_way", signatures=list(PUBLIC_FUNCTIONS))
 
 
 def source_tables(connection: Connection) -> frozenset[str]:
@@ -66,5 +67,5 @@ def source_tables(connection: Connection) -> frozenset[str]:
 
 
 def _first(connection: Connection, query: str, **parameters: list[str]) -> str | None:
-    row = connection.execute(statement(f"preconditions/{query}"), parameters).first()
+    row = connection.execute(statement(query), parameters).first()
     return _SENTENCES[row.what].format(subject=row.subject, found=row.found) if row else None
