@@ -20,6 +20,8 @@ from sqlalchemy.engine import URL
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.extras import require_extras
 
+#: Minor version of the wheel whose private parts are used here: its lock, its clean-up, its list of binaries.
+VERIFIED_WITH = "0.6"
 SERVER_USER = "pgserver"
 _CONFIGURATION = """
 # eventflow_pipeline: a small server on a developer's machine

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
@@ -108,17 +107,17 @@ def failed_ticks(instance: dg.DagsterInstance, now: datetime) -> list[Condition]
     """``tick_failed`` per schedule or sensor whose newest tick failed: a warning, after three in a row an error."""
     found: list[Condition] = []
     for state in instance.all_instigator_state():
-        if state.status is InstigatorStatus.STOPPED:
+        if not state.is_running:
             continue
         ticks = [
             tick
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=_TICKS + 1)
-            if tick.status is not TickStatus.STARTED
+            if tick.is_completed
         ]
         if not ticks or now.timestamp() - ticks[0].timestamp > _FORGOTTEN.total_seconds():
             continue
         failing = 0
-        while failing < len(ticks) and ticks[failing].status is TickStatus.FAILURE:
+        while failing < len(ticks) and ticks[failing].is_failure:
             failing += 1
         if not failing:
             continue

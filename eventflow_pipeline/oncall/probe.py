@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
@@ -100,7 +99,7 @@ def _look_at_dagster(found: Probe, settings: Settings, now: datetime) -> None:
         newest = [
             tick.timestamp
             for state in instance.all_instigator_state()
-            if state.status is not InstigatorStatus.STOPPED
+            if state.is_running
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         ]
         found.newest_tick_age = round(now.timestamp() - max(newest)) if newest else None

@@ -1,5 +1,5 @@
-"""What Dagster 1.13 offers no public API for: pruning its own history, and checks of partitions in range runs. Tests
-hold the version these were read in, and fail when they stop working.
+"""What Dagster offers no public API for: pruning its own history, and checks of partitions in range runs. Tests fail
+when these stop working.
 
 Dagster keeps runs, events, check executions and (but for its own retention of ticks) ticks for ever, and deleting a
 run leaves its check executions behind.
@@ -26,9 +26,6 @@ from dagster._serdes import deserialize_value
 from sqlalchemy import Connection
 
 from eventflow_pipeline.warehouse.db.sql import statement
-
-#: Minor version of Dagster whose tables and calls are used here.
-VERIFIED_WITH = "1.13"
 
 #: Of a step that records results of checks: of a step of checks, or of an asset that has them evaluated.
 CheckContext = dg.AssetCheckExecutionContext | dg.AssetExecutionContext
