@@ -162,8 +162,8 @@ class DagsterStack:
         for command in dead:
             _signal_group(self._children[command], signal.SIGKILL)  # what it has started may outlive it
             self._start(command, again=True)
-            if command == CODE_SERVER:
-                self._await_code()
+        if CODE_SERVER in dead:
+            self._await_code()
         return dead
 
     def pid(self, command: str) -> int:

@@ -20,7 +20,7 @@ from eventflow_pipeline.cli import app
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.reports import settlement as settlement_report
 from eventflow_pipeline.warehouse.answers.settlement import settle_client
-from eventflow_pipeline.warehouse.quality.indicators import indicators as quality
+from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline_tests.databases import Database
 
 CLIENT, OTHER, C, D, LINK = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD), UUID(int=0x11)

@@ -118,6 +118,6 @@ def test_visits_stop_while_entries_go_on(
     _await("another look", lambda: len(_ticks(instance)) >= seen + 3)
     assert [title.split("] ")[0] for title in about("Acme")] == ["[error", "[ok"]
     assert len([m for m in incident.messages if "deficit" in m["message"]]) <= 4
-    output = (Path(os.environ["EVENTFLOW_HOME"]) / "output" / "dagster-daemon.log").read_text()
+    output = (Path(os.environ["EVENTFLOW_HOME"]) / "output" / "dagster-code-server.log").read_text()
     told = [json.loads(line) for line in output.splitlines() if '"alert_begin"' in line]
     assert {line["subject"] for line in told if line["condition"] == "deficit"} == {str(CLIENT), str(OTHER)}

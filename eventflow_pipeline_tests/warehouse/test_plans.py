@@ -30,7 +30,7 @@ from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.sql import statement, statement_names
 from eventflow_pipeline.warehouse.parity.comparison import compare_days
-from eventflow_pipeline.warehouse.quality.indicators import indicators as quality
+from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.conftest import settings_for

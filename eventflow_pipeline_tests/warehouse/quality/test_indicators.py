@@ -14,7 +14,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.silence import silences
-from eventflow_pipeline.warehouse.quality.indicators import indicators as quality
+from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline_tests.databases import Database
 

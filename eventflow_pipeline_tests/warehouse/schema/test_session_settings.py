@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.quality.indicators import indicators as quality
+from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 
