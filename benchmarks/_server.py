@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from benchmarks._facts import FIRST_DAY, Facts, make_facts
@@ -43,8 +42,8 @@ class Measured:
     @property
     def url(self) -> str:
         """Its address."""
-        assert self.settings.database_url
-        return self.settings.database_url.get_secret_value()
+        assert self.settings.database.url
+        return self.settings.database.url.get_secret_value()
 
 
 @contextmanager
@@ -87,10 +86,9 @@ def create(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
 def attach(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
     """The database ``name``, made earlier."""
     settings = Settings(
-        database_url=SecretStr(running.url(name).render_as_string(False)),
+        database={"url": running.url(name).render_as_string(False), "work_mem_mb": WORK_MEM_MB},
         timezone="Asia/Seoul",
         start_date=FIRST_DAY,
-        parallel_days=2,
-        work_mem_mb=WORK_MEM_MB,
+        runs={"parallel_days": 2},
     )
     return Measured(settings, facts, admin_engine(settings), pipeline_engine(settings))

@@ -15,7 +15,6 @@ from typing import Any
 
 import psutil
 import psycopg
-from pydantic import SecretStr
 
 from benchmarks.report import Section
 from eventflow_pipeline.dev.dagster_process import free_port
@@ -24,8 +23,8 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import admin_engine
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 
-RATE = int(os.environ.get("EVENTFLOW_BENCH_RATE", "500"))
-SECONDS = int(os.environ.get("EVENTFLOW_BENCH_SECONDS", "60"))
+RATE = int(os.environ.get("BENCH_RATE", "500"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
 
 
 def run() -> Section:
@@ -62,7 +61,7 @@ def _measure(home: Path, *, restart: bool) -> dict[str, Any]:
     serving: subprocess.Popen[bytes] | None = None
     try:
         url = server.url("postgres").render_as_string(hide_password=False)
-        settings = Settings(database_url=SecretStr(url))
+        settings = Settings(database={"url": url})
         owner = admin_engine(settings)
         create_source(owner)
         migrate(owner, settings)

@@ -92,8 +92,8 @@ def _dagster(running: EmbeddedServer, database: Measured) -> Times:
     environment |= {
         "EVENTFLOW_DATABASE_URL": database.url,
         "EVENTFLOW_HOME": str(Path(running.socket_dir).parent / "home"),
-        "EVENTFLOW_PARALLEL_DAYS": str(database.settings.parallel_days),
-        "EVENTFLOW_WORK_MEM_MB": str(database.settings.work_mem_mb),
+        "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
+        "EVENTFLOW_DATABASE_WORK_MEM_MB": str(database.settings.database.work_mem_mb),
         "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
     }
     backfill = [str(Path(sys.executable).with_name("eventflow")), "backfill", "--json"]

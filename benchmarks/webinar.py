@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from benchmarks._pgbench import Latencies, Load
@@ -72,7 +71,7 @@ def _database() -> Iterator[tuple[EmbeddedServer, str, Engine]]:
         with psycopg.connect(maintenance, autocommit=True) as connection:
             connection.execute(f"create database {DATABASE}".encode())
         url = server.url(DATABASE).render_as_string(False)
-        settings = Settings(database_url=SecretStr(url), presence_min_seconds=1)
+        settings = Settings(database={"url": url}, webinar={"presence_min_seconds": 1})
         owner, pipeline = admin_engine(settings), pipeline_engine(settings)
         create_source(owner)
         migrate(owner, settings)

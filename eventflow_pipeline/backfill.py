@@ -37,7 +37,7 @@ class BackfillReport:
 def run_backfill(
     settings: Settings, days: DayRange, *, ticket: str | None = None, show_progress: bool = True
 ) -> BackfillReport:
-    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_DAYS_PER_RUN days, newest first.
+    """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_RUNS_MAX_DAYS days, newest first.
 
     ``ticket`` becomes the tag ``ticket`` of the runs and the reason in the ledger.
     """
@@ -76,7 +76,7 @@ def materialize(
         dg.DagsterInstance.get() as instance,
         day_progress(engine, span, started, expected=len(days), enabled=show_progress),
     ):
-        for part in sorted((p for r in ranges for p in r.chunks(settings.days_per_run)), reverse=True):
+        for part in sorted((p for r in ranges for p in r.chunks(settings.runs.max_days)), reverse=True):
             result = job.execute_in_process(
                 instance=instance,
                 tags={**tags, **range_tags(part)},

@@ -1,15 +1,18 @@
-"""Every knob of the project, once, typed, read from the environment (``EVENTFLOW_*``)."""
+"""Every setting of the project, once, typed, in sections, read from the environment: ``EVENTFLOW_<SECTION>_<NAME>``."""
 
+import difflib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from eventflow_pipeline.capture.rules import CaptureRules
 
 PACKAGE = Path(__file__).resolve().parent
+PREFIX = "EVENTFLOW_"
 
 
 def project_root() -> Path:
@@ -27,177 +31,274 @@ def project_root() -> Path:
     return PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
 
 
-class Settings(BaseSettings):
-    """Settings of one process. Secrets (the database URL) come from the environment alone and are never shown."""
+class Section(BaseModel, frozen=True, extra="forbid"):
+    """Settings of one subject. The first line of its docstring is its title on the page of settings."""
 
-    model_config = SettingsConfigDict(env_prefix="EVENTFLOW_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    database_url: SecretStr | None = Field(
+class DatabaseSettings(Section):
+    """The database of facts and buckets"""
+
+    url: SecretStr | None = Field(
         None, description="Facts and buckets: any Postgres 15 or later. Unset: a server of the project's own."
-    )
-    timezone: str = Field("Asia/Seoul", description="Zone of the business day (T1), an IANA name.")
-    start_date: date = Field(
-        date(2025, 1, 1), ge=date(1970, 1, 1), le=date(2999, 12, 31), description="First daily partition, a local date."
-    )
-    home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
-    parallel_days: int = Field(2, ge=1, le=32, description="Days a run replaces at once, one connection each.")
-    days_per_run: int = Field(
-        90,
-        ge=1,
-        description="Most days that go into one run, of backfills as of heals: longer ranges are several runs.",
     )
     statement_timeout_seconds: int = Field(600, ge=1, description="Longest a single statement may take.")
     lock_timeout_seconds: int = Field(600, ge=1, description="Longest to wait for another worker's day.")
-    lookback_days: int = Field(
-        3, ge=0, description="Days before today that every tick of change detection compares with their facts."
-    )
-    sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares.")
-    ingest_overlap_minutes: int = Field(
-        60, ge=1, description="How far before the last pass late facts are looked for: longer than any transaction."
-    )
-    guard_loss_share: float = Field(
-        0.2, ge=0, le=1, description="Share of a client's day whose loss by deletion or vanished rows is held."
-    )
-    guard_minimum_volume: int = Field(
-        10, ge=1, description="Hits or conversions of a client's day from which deletions are judged."
-    )
-    guard_settled_days: int = Field(
-        30, ge=0, description="Settled days (older than the look-back) that may lose facts or dimension rows at once."
-    )
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
-    capture_keys: SecretStr | None = Field(
-        None, description="Keys that sign capture's cookies, comma-separated, newest first, 16 characters or more each."
-    )
-    capture_session_cookie: str = Field("ef_session", description="Name of the session cookie (S1).")
-    capture_first_cookie: str = Field("ef_first_touch", description="Name of the first-touch cookie (S2).")
-    capture_last_cookie: str = Field("ef_last_touch", description="Name of the last-touch cookie (S2).")
-    capture_cookie_domain: str | None = Field(None, description="Domain of the cookies. Unset: the very host.")
-    capture_secure_cookies: bool = Field(True, description="Cookies travel over HTTPS only.")
-    capture_session_hours: float = Field(24, gt=0, description="Life of the session cookie after the last request.")
-    capture_first_days: float = Field(365, gt=0, le=400, description="Life of the first-touch cookie.")
-    capture_last_days: float = Field(30, gt=0, le=400, description="Life of the last-touch cookie; no trust.")
-    capture_trust_hours: float = Field(24, ge=0, description="How old a last touch may be and still attribute a fact.")
-    capture_scope_segments: int = Field(
-        0, ge=0, le=4, description="Leading path segments that name the tenant, whose touches are kept apart."
-    )
-    capture_origins: str = Field(
-        "", description="Origins besides the app's own that may call it, comma-separated (https://site.example)."
-    )
-    capture_rate: str = Field("600/minute", description="Calls from one address, such as 600/minute; off: no limit.")
-    capture_body_kib: int = Field(64, ge=1, le=1024, description="Largest body of a call.")
-    capture_queue: int = Field(20_000, ge=1, description="Events held in memory while the database is away.")
-    capture_queue_mib: int = Field(64, ge=1, description="Memory those events may take.")
-    capture_visit_wait_ms: int = Field(25, ge=0, description="Longest a visit call waits to hear it is stored.")
-    capture_entry_wait_ms: int = Field(2_000, ge=0, description="Longest an entry call waits to hear it is stored.")
-    capture_site_url: str = Field("", description="Where short links lead: the site's origin. Empty: the app's own.")
-    capture_webinar_path: str = Field("/webinars/{id}", description="Path a short link to a webinar leads to.")
-    capture_jwt_secret: SecretStr | None = Field(
-        None,
-        description="HS256 secret of users' tokens, 32 bytes or more, for presence pings. Unset: pings are refused.",
-    )
-    capture_jwt_audience: str | None = Field(
-        None, description="Audience (aud) those tokens must be for, such as authenticated. Unset: any."
-    )
-    capture_link_grace_seconds: int = Field(
-        3_600, ge=0, description="How long a fact waits for a link its table refuses, before it is stored without."
-    )
-    capture_dead_letter_days: int = Field(
-        90, ge=1, description="Days a dead letter that cannot be replayed keeps its payload, personal data."
-    )
 
-    presence_min_seconds: int = Field(
-        60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
+
+class RunSettings(Section):
+    """Runs of Dagster"""
+
+    parallel_days: int = Field(2, ge=1, le=32, description="Days a run replaces at once, one connection each.")
+    max_days: int = Field(
+        90,
+        ge=1,
+        description="Most days of one run, of backfills as of heals: longer ranges are several runs.",
     )
-    presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
-    webinar_before_minutes: int = Field(
-        60, ge=0, description="Sampling begins this long before a webinar's start (W1)."
-    )
-    webinar_after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after the start (W1).")
-    sampler_silent_seconds: int = Field(
-        90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
-    )
-    alert_urls: SecretStr | None = Field(
-        None,
-        description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
-        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
-    )
-    alert_interval_seconds: int = Field(30, ge=5, description="How often conditions are looked at.")
-    alert_reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is told again this often.")
-    alert_settle_seconds: int = Field(
-        120, ge=0, description="How long a condition must be gone before its end is told."
-    )
-    runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
-    rules_url: str = Field("docs/rules.md", description="Where assets say the rules are; of an address, with #anchor.")
-    stale_warn_minutes: int = Field(10, ge=1, description="A day stale, or no detection pass, this long: a warning.")
-    stale_error_minutes: int = Field(30, ge=1, description="... and this long: an error.")
-    daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
-    deficit_window_minutes: int = Field(60, ge=5, description="Trailing window of the deficit of visits (Q6).")
-    deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
-    deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
-    deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
-    detection_seconds: int = Field(30, ge=1, description="Pause between two looks for changed facts.")
-    heal_retry_seconds: int = Field(
-        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
-    )
-    heal_attempts: int = Field(
-        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for somebody."
-    )
-    run_retention_days: int = Field(
+    retention_days: int = Field(
         3, ge=1, description="Days that superseded automatic runs, their events and their ticks are kept."
     )
 
-    hourly_clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
+
+class HourlySettings(Section):
+    """Hour buckets (B1)"""
+
+    clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
         (), description="Clients that get hour buckets (B1), ids separated by commas."
     )
-    hourly_campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
+    campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
         (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
     )
 
-    longest_range_days: int | None = Field(
-        None,
-        ge=1,
-        description="Prune the session-days: longest range then answered, in days, and oldest day then replaced. "
-        "Unset: never pruned.",
-    )
-
-    @field_validator("hourly_clients", "hourly_campaigns", mode="before")
+    @field_validator("clients", "campaigns", mode="before")
     @classmethod
     def _listed(cls, ids: object) -> object:
         """A list as the environment has it; the same ids in another order are the same setting."""
         listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
         return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
 
-    thresholds: dict[str, Threshold] = Field(
+
+class RangeSettings(Section):
+    """Answers over ranges of days (M6)"""
+
+    longest_days: int | None = Field(
+        None,
+        ge=1,
+        description="Prune the session-days: longest range then answered, in days, and oldest day then replaced. "
+        "Unset: never pruned.",
+    )
+
+
+class ChangeSettings(Section):
+    """Changed facts: how they are found and healed"""
+
+    interval_seconds: int = Field(30, ge=1, description="Pause between two passes of change detection.")
+    lookback_days: int = Field(
+        3, ge=0, description="Days before today that every pass of change detection compares with their facts."
+    )
+    sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares with their facts.")
+    overlap_minutes: int = Field(
+        60, ge=1, description="How far before the last pass late facts are searched for: longer than any transaction."
+    )
+    retry_seconds: int = Field(
+        60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
+    )
+    attempts: int = Field(
+        8, ge=1, description="Failed automatic runs of a day within 24 hours after which it waits for a person."
+    )
+
+
+class GuardSettings(Section):
+    """The guard against mass loss"""
+
+    loss_share: float = Field(
+        0.2, ge=0, le=1, description="Share of a client's day whose loss by deletion or vanished rows is held."
+    )
+    minimum_volume: int = Field(
+        10, ge=1, description="Hits or conversions of a client's day from which deletions are judged."
+    )
+    old_days: int = Field(
+        30, ge=0, description="Days older than the look-back that may lose facts or dimension rows at once."
+    )
+
+
+class QualitySettings(Section):
+    """Indicators of quality (Q1-Q7)"""
+
+    thresholds: Annotated[dict[str, Threshold], NoDecode] = Field(
         default_factory=dict,
         validate_default=True,
         description="Thresholds of quality checks that differ from the defaults, as JSON: "
         '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
     )
     minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
-    linkage_days_before: int = Field(30, ge=1, description="Look-back of the linkage rate before an entry (Q2).")
-    linkage_minutes_after: int = Field(5, ge=0, description="... and after it.")
+    linkage_days_before: int = Field(30, ge=1, description="How many days before an entry its visit may lie (Q2).")
+    linkage_minutes_after: int = Field(5, ge=0, description="How many minutes after an entry its visit may lie (Q2).")
     clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
-    clone_share: float = Field(0.20, ge=0, le=1, description="... and the share of either they must be.")
+    clone_share: float = Field(
+        0.20, ge=0, le=1, description="Share of either campaign's entries that the shared ones must be (Q7)."
+    )
     silence_minutes: int = Field(30, ge=1, description="Quiet of a client's stream that is never judged (Q7).")
     silence_factor: float = Field(
         3.0, ge=1, description="Multiple of the 99th percentile of a stream's gaps from which it is silent (Q7)."
     )
-    verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
-    checks_recorded_days: int = Field(
-        400,
-        ge=1,
-        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
-    )
+    deficit_window_minutes: int = Field(60, ge=5, description="Trailing window of the deficit of visits (Q6).")
+    deficit_min_entries: int = Field(5, ge=1, description="Entries from which a deficit is judged (Q6).")
+    deficit_error_share: float = Field(0.10, ge=0, description="Visits below this share of entries: an error (Q6).")
+    deficit_warn_share: float = Field(0.50, ge=0, description="Visits below this share of entries: a warning (Q6).")
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _parsed(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        try:
+            return json.loads(given)
+        except ValueError as problem:
+            raise ValueError(f"it is no JSON ({problem})") from problem
 
     @field_validator("thresholds")
     @classmethod
     def _with_defaults(cls, given: dict[str, Threshold]) -> dict[str, Threshold]:
         if unknown := sorted(given.keys() - DEFAULT_THRESHOLDS.keys()):
             raise ValueError(
-                f"EVENTFLOW_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
+                f"EVENTFLOW_QUALITY_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
                 + ", ".join(DEFAULT_THRESHOLDS)
             )
         return {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
+
+
+class CheckSettings(Section):
+    """Checks of days against their facts"""
+
+    verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
+    recorded_days: int = Field(
+        400,
+        ge=1,
+        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
+    )
+
+
+class AlertSettings(Section):
+    """Alerts"""
+
+    urls: SecretStr | None = Field(
+        None,
+        description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
+        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
+    )
+    interval_seconds: int = Field(30, ge=5, description="Pause between two checks of all conditions.")
+    reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is sent again this often.")
+    clear_seconds: int = Field(120, ge=0, description="How long a condition must be gone before its end is sent.")
+    stale_warn_minutes: int = Field(
+        10, ge=1, description="Minutes a day may be stale, or change detection silent, before it is a warning."
+    )
+    stale_error_minutes: int = Field(
+        30, ge=1, description="Minutes a day may be stale, or change detection silent, before it is an error."
+    )
+    daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
+
+
+class DocsSettings(Section):
+    """Where the pages are"""
+
+    runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    rules_url: str = Field("docs/rules.md", description="Where assets say the rules are; of an address, with #anchor.")
+
+
+class WebinarSettings(Section):
+    """Concurrency of webinars"""
+
+    before_minutes: int = Field(60, ge=0, description="Sampling begins this long before a webinar's start (W1).")
+    after_minutes: int = Field(240, ge=1, description="Sampling goes on this long after a webinar's start (W1).")
+    presence_min_seconds: int = Field(
+        60, ge=0, description="A ping sooner after the viewer's last one is ignored; stored by `eventflow migrate`."
+    )
+    presence_active_seconds: int = Field(180, ge=1, description="A viewer is active this long after the last ping.")
+    sampler_silent_seconds: int = Field(
+        90, ge=60, description="A live webinar without a sample for longer means that the sampler is silent."
+    )
+
+
+class CaptureSettings(Section):
+    """Capture of visits and registrations"""
+
+    keys: SecretStr | None = Field(
+        None, description="Keys that sign capture's cookies, comma-separated, newest first, 16 characters or more each."
+    )
+    session_cookie: str = Field("ef_session", description="Name of the session cookie (S1).")
+    first_cookie: str = Field("ef_first_touch", description="Name of the first-touch cookie (S2).")
+    last_cookie: str = Field("ef_last_touch", description="Name of the last-touch cookie (S2).")
+    cookie_domain: str | None = Field(None, description="Domain of the cookies. Unset: the very host.")
+    secure_cookies: bool = Field(True, description="Cookies travel over HTTPS only.")
+    session_hours: float = Field(24, gt=0, description="Life of the session cookie after the last request.")
+    first_days: float = Field(365, gt=0, le=400, description="Life of the first-touch cookie.")
+    last_days: float = Field(
+        30,
+        gt=0,
+        le=400,
+        description="Life of the last-touch cookie; whether it attributes: EVENTFLOW_CAPTURE_TRUST_HOURS.",
+    )
+    trust_hours: float = Field(24, ge=0, description="How old a last touch may be and still attribute a fact.")
+    scope_segments: int = Field(
+        0, ge=0, le=4, description="Leading path segments that name the tenant, whose touches are kept apart."
+    )
+    origins: str = Field(
+        "", description="Origins besides the app's own that may call it, comma-separated (https://site.example)."
+    )
+    rate: str = Field("600/minute", description="Calls from one address, such as 600/minute; off: no limit.")
+    body_kib: int = Field(64, ge=1, le=1024, description="Largest body of a call, in KiB.")
+    queue: int = Field(20_000, ge=1, description="Events held in memory while the database is away.")
+    queue_mib: int = Field(64, ge=1, description="Memory that events held while the database is away may take, in MiB.")
+    visit_wait_ms: int = Field(25, ge=0, description="Longest a visit call waits to hear it is stored.")
+    entry_wait_ms: int = Field(2_000, ge=0, description="Longest an entry call waits to hear it is stored.")
+    site_url: str = Field("", description="Where short links lead: the site's origin. Empty: the app's own.")
+    webinar_path: str = Field("/webinars/{id}", description="Path a short link to a webinar leads to.")
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="HS256 secret of users' tokens, 32 bytes or more, for presence pings. Unset: pings are refused.",
+    )
+    jwt_audience: str | None = Field(
+        None, description="Audience (aud) that users' tokens must be for, such as authenticated. Unset: any."
+    )
+    link_grace_seconds: int = Field(
+        3_600, ge=0, description="How long a fact waits for a link its table refuses, before it is stored without."
+    )
+    dead_letter_days: int = Field(
+        90, ge=1, description="Days a dead letter that cannot be replayed keeps its payload, personal data."
+    )
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Secrets (the database URL) come from the environment alone and are never shown."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    timezone: str = Field("Asia/Seoul", description="Zone of the business day (T1), an IANA name.")
+    start_date: date = Field(
+        date(2025, 1, 1), ge=date(1970, 1, 1), le=date(2999, 12, 31), description="First daily partition, a local date."
+    )
+    home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
+
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    runs: RunSettings = Field(default_factory=RunSettings)
+    hourly: HourlySettings = Field(default_factory=HourlySettings)
+    ranges: RangeSettings = Field(default_factory=RangeSettings)
+    changes: ChangeSettings = Field(default_factory=ChangeSettings)
+    guard: GuardSettings = Field(default_factory=GuardSettings)
+    quality: QualitySettings = Field(default_factory=QualitySettings)
+    checks: CheckSettings = Field(default_factory=CheckSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+    docs: DocsSettings = Field(default_factory=DocsSettings)
+    webinar: WebinarSettings = Field(default_factory=WebinarSettings)
+    capture: CaptureSettings = Field(default_factory=CaptureSettings)
 
     @field_validator("timezone")
     @classmethod
@@ -215,7 +316,18 @@ class Settings(BaseSettings):
     def _absolute_home(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
-    @cached_property
+    def changed(self, **changes: Any) -> Self:
+        """A copy in which some settings differ: ``changed(timezone="UTC", capture={"rate": "off"})``.
+
+        Values are taken as they are, not validated: they must have the type of the setting.
+        """
+        update = {
+            name: getattr(self, name).model_copy(update=value) if isinstance(value, Mapping) else value
+            for name, value in changes.items()
+        }
+        return self.model_copy(update=update)
+
+    @property
     def zone(self) -> ZoneInfo:
         """The business zone."""
         return ZoneInfo(self.timezone)
@@ -224,9 +336,9 @@ class Settings(BaseSettings):
     def observation(self) -> ObservationRules:
         """When webinars are observed, and who counts as active (W1)."""
         return ObservationRules(
-            active=timedelta(seconds=self.presence_active_seconds),
-            before=timedelta(minutes=self.webinar_before_minutes),
-            after=timedelta(minutes=self.webinar_after_minutes),
+            active=timedelta(seconds=self.webinar.presence_active_seconds),
+            before=timedelta(minutes=self.webinar.before_minutes),
+            after=timedelta(minutes=self.webinar.after_minutes),
         )
 
     @property
@@ -235,14 +347,18 @@ class Settings(BaseSettings):
 
         Zone and first partition are not among them: they are stored as the build settings, which must be rebuilt.
         """
-        return {name: tuple(map(str, getattr(self, name))) for name in ("hourly_clients", "hourly_campaigns")}
+        return {
+            "hourly_clients": tuple(map(str, self.hourly.clients)),
+            "hourly_campaigns": tuple(map(str, self.hourly.campaigns)),
+        }
 
     @property
     def capture_rules(self) -> "CaptureRules":
         """The rules of capture (extra ``capture``). Raises UserError without usable keys."""
         from eventflow_pipeline.capture.rules import DAY, CaptureRules
 
-        given = self.capture_keys.get_secret_value() if self.capture_keys else ""
+        capture = self.capture
+        given = capture.keys.get_secret_value() if capture.keys else ""
         keys = tuple(key.strip() for key in given.split(",") if key.strip())
         if not keys or min(map(len, keys)) < 16:
             raise UserError(
@@ -251,34 +367,103 @@ class Settings(BaseSettings):
             )
         return CaptureRules(
             keys=keys,
-            session_cookie=self.capture_session_cookie,
-            first_cookie=self.capture_first_cookie,
-            last_cookie=self.capture_last_cookie,
-            session_seconds=round(self.capture_session_hours * 3_600),
-            first_seconds=round(self.capture_first_days * DAY),
-            last_seconds=round(self.capture_last_days * DAY),
-            trust_seconds=round(self.capture_trust_hours * 3_600),
-            scope_segments=self.capture_scope_segments,
-            secure=self.capture_secure_cookies,
-            domain=self.capture_cookie_domain,
+            session_cookie=capture.session_cookie,
+            first_cookie=capture.first_cookie,
+            last_cookie=capture.last_cookie,
+            session_seconds=round(capture.session_hours * 3_600),
+            first_seconds=round(capture.first_days * DAY),
+            last_seconds=round(capture.last_days * DAY),
+            trust_seconds=round(capture.trust_hours * 3_600),
+            scope_segments=capture.scope_segments,
+            secure=capture.secure_cookies,
+            domain=capture.cookie_domain,
         )
 
-    @property
-    def chosen(self) -> frozenset[str]:
-        """Names of the settings somebody set; the others hold defaults."""
-        return frozenset(self.model_fields_set)
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the environment and the setting it gives."""
+
+    #: As in the environment.
+    name: str
+    #: Name of the section's field in Settings; None: of Settings itself.
+    section: str | None
+    #: Name of the setting's field in its section.
+    field: str
+    info: FieldInfo
+
+    def _holder(self, settings: Settings) -> BaseModel:
+        return getattr(settings, self.section) if self.section else settings
+
+    def value(self, settings: Settings) -> object:
+        """What the setting is."""
+        return getattr(self._holder(settings), self.field)
+
+    def is_chosen(self, settings: Settings) -> bool:
+        """Whether somebody set it; else it holds its default."""
+        return self.field in self._holder(settings).model_fields_set
+
+
+def sections() -> Mapping[str | None, str]:
+    """Title of every section by its field in Settings, in the order of the page; None: settings without a section."""
+    titles: dict[str | None, str] = {None: "What everything depends on"}
+    for name, info in Settings.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            titles[name] = (info.annotation.__doc__ or name).splitlines()[0]
+    return titles
+
+
+def variables() -> Iterator[Variable]:
+    """Every variable, by section."""
+    for section in sections():
+        model = Settings.model_fields[section].annotation if section else Settings
+        assert model is not None
+        for field, info in model.model_fields.items():
+            if section or field not in sections():
+                name = f"{section}_{field}" if section else field
+                yield Variable(PREFIX + name.upper(), section, field, info)
+
+
+def _refuse_unknown_variables() -> None:
+    """Raise UserError on a variable that is no setting: misspelled, it would silently leave a default in force."""
+    known = [variable.name for variable in variables()]
+    for given, value in sorted(os.environ.items()):
+        if value and given.upper().startswith(PREFIX) and given.upper() not in known:
+            raise UserError(
+                f"{given} is no setting (did you mean {_nearest(given.upper(), known)}?): correct or unset it; "
+                "`eventflow settings` lists all."
+            )
+
+
+def _nearest(given: str, known: list[str]) -> str:
+    """The likeliest of ``known``: spelled most alike, and with the same words wherever they stand."""
+    words = set(given.split("_"))
+
+    def likeness(name: str) -> float:
+        others = set(name.split("_"))
+        return difflib.SequenceMatcher(None, given, name).ratio() + len(words & others) / len(words)
+
+    return max(known, key=likeness)
+
+
+def _variable_of(location: tuple[int | str, ...]) -> str:
+    """The variable that gives the value at a place in Settings."""
+    parts = [str(part) for part in location[: 2 if location[0] in sections() else 1]]
+    return PREFIX + "_".join(parts).upper()
 
 
 def load_settings() -> Settings:
-    """Settings from the environment. Raises UserError naming the first variable that is wrong."""
+    """Settings from the environment. Raises UserError naming the first variable that is wrong or no setting."""
+    _refuse_unknown_variables()
     try:
-        return Settings()  # type: ignore[call-arg,unused-ignore]
+        return Settings()
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         message = str(first["msg"]).removeprefix("Value error, ")
-        if not message.startswith("EVENTFLOW_"):
-            name = "EVENTFLOW_" + "_".join(str(part) for part in first["loc"]).upper()
-            message = f"{name} cannot be used: {message[0].lower()}{message[1:]}; correct or unset it"
+        if not message.startswith(PREFIX):
+            message = (
+                f"{_variable_of(first['loc'])} cannot be used: {message[0].lower()}{message[1:]}; correct or unset it"
+            )
         raise UserError(message + ".") from problem
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from eventflow_pipeline.dev.embedded import start_embedded
 from eventflow_pipeline.settings import Settings
@@ -42,7 +41,7 @@ def databases() -> Iterator[Databases]:
 
 def settings_for(url: str, **changes: object) -> Settings:
     """Settings that name a database, without looking at the environment."""
-    return Settings(database_url=SecretStr(url), start_date=FIRST_DAY, **changes)  # type: ignore[arg-type]
+    return Settings(database={"url": url}, start_date=FIRST_DAY, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

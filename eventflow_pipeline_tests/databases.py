@@ -37,8 +37,8 @@ class Database:
     @property
     def url(self) -> str:
         """Address of the database, as EVENTFLOW_DATABASE_URL takes it."""
-        assert self.settings.database_url
-        return self.settings.database_url.get_secret_value()
+        assert self.settings.database.url
+        return self.settings.database.url.get_secret_value()
 
     def close(self) -> None:
         """Close every connection."""
@@ -48,8 +48,7 @@ class Database:
     def set_build_settings(self, time_zone: str, first: date = FIRST_DAY) -> None:
         """Start over in another zone."""
         self.close()
-        self.settings = self.settings.model_copy(update={"timezone": time_zone, "start_date": first})
-        self.settings.__dict__.pop("zone", None)
+        self.settings = self.settings.changed(timezone=time_zone, start_date=first)
         self.__post_init__()
         rebuild(self.owner, self.settings)
 

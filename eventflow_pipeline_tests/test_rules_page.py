@@ -96,7 +96,7 @@ def test_every_link_to_an_anchor_of_it_leads_somewhere() -> None:
 
 def test_an_asset_links_to_the_rules_it_cites(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rules_metadata("Visits (M2), E1-E3.") == {"rules": dg.MetadataValue.md("E1, E2, E3, M2: docs/rules.md")}
-    monkeypatch.setenv("EVENTFLOW_RULES_URL", "https://wiki.example/rules")
+    monkeypatch.setenv("EVENTFLOW_DOCS_RULES_URL", "https://wiki.example/rules")
     (shown,) = rules_metadata("Days (T1).").values()
     assert shown == dg.MetadataValue.md("[T1](https://wiki.example/rules#t1): https://wiki.example/rules")
     assert rules_metadata("Nothing.") == {}

@@ -39,7 +39,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
     """The application; ``pages`` adds the demo's pages. Raises UserError for unusable settings."""
     log = LogLines()
     store = CaptureStore(settings)
-    queue = EventQueue(store, log, settings.capture_queue, settings.capture_queue_mib * 2**20)
+    queue = EventQueue(store, log, settings.capture.queue, settings.capture.queue_mib * 2**20)
     calls = Calls(settings, store, queue, log)
     links = Links(store)
 
@@ -72,7 +72,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
             log.write("warning", "short_link_unresolved", reason=how)
         pairs = list(capture_request(request.scope).query)
         where = destination(
-            settings.capture_site_url.rstrip("/"), settings.capture_webinar_path, key[:200], link, pairs
+            settings.capture.site_url.rstrip("/"), settings.capture.webinar_path, key[:200], link, pairs
         )
         # No cookie here: a crawler that only looks at the link is nobody's session.
         return RedirectResponse(where, 302, {"cache-control": "no-store"})
@@ -110,7 +110,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         skip=NO_PAGES,
         log=lambda fields: log.write("info", "arrival", **fields),
     )
-    if listed := Origins(settings.capture_origins).listed:
+    if listed := Origins(settings.capture.origins).listed:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=listed,

@@ -34,10 +34,10 @@ class Calls:
     def __init__(self, settings: Settings, store: CaptureStore, queue: EventQueue, log: LogLines) -> None:
         self.rules = settings.capture_rules
         self._settings, self._store, self._queue, self._log = settings, store, queue, log
-        self._origins, self._rate = Origins(settings.capture_origins), Rate(settings.capture_rate)
-        secret = settings.capture_jwt_secret
-        self._tokens = Tokens(secret.get_secret_value(), settings.capture_jwt_audience) if secret else None
-        self._wait = {"visit": settings.capture_visit_wait_ms / 1000, "entry": settings.capture_entry_wait_ms / 1000}
+        self._origins, self._rate = Origins(settings.capture.origins), Rate(settings.capture.rate)
+        secret = settings.capture.jwt_secret
+        self._tokens = Tokens(secret.get_secret_value(), settings.capture.jwt_audience) if secret else None
+        self._wait = {"visit": settings.capture.visit_wait_ms / 1000, "entry": settings.capture.entry_wait_ms / 1000}
 
     async def payload(self, request: Request) -> dict[str, Any] | Response:
         """The call's body as an object, or the refusal that answers it."""
@@ -45,7 +45,7 @@ class Calls:
             return self._refuse(request, 403, "origin not allowed")
         if not self._rate.allow(request):
             return self._refuse(request, 429, "too many calls from this address", retry=60)
-        body = await read_body(request, self._settings.capture_body_kib * 1024)
+        body = await read_body(request, self._settings.capture.body_kib * 1024)
         if body is None:
             return self._refuse(request, 413, "body too large")
         parsed = parse(body, request.headers.get("content-type", ""))

@@ -22,7 +22,7 @@ def backfill(
     """Materialize the daily assets for an inclusive range, as a Dagster run in this process.
 
     No daemon is needed; the same locks hold, so it may run beside one. Days run side by side
-    (EVENTFLOW_PARALLEL_DAYS). If a day fails the others are kept, the failed days are named and the exit
+    (EVENTFLOW_RUNS_PARALLEL_DAYS). If a day fails the others are kept, the failed days are named and the exit
     status is 1.
     """
     from eventflow_pipeline.dev.environment import environment

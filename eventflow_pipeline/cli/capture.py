@@ -30,7 +30,7 @@ def serve(
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.settings import load_settings
 
-    if load_settings().database_url is not None:
+    if load_settings().database.url is not None:
         run(load_settings(), host, port, pages=demo_pages)
         return
     with environment() as settings:

@@ -38,7 +38,7 @@ def doctor(
         cause = f" ({f.cause})" if f.cause else ""
         lines.append(
             f"{f.severity.upper():5}  {f.summary}{since}\n  meaning  {f.meaning}{cause}\n  fix      {f.fix}\n"
-            f"  runbook  {settings.runbook_url}#{f.runbook}\n  run      {f.command}"
+            f"  runbook  {settings.docs.runbook_url}#{f.runbook}\n  run      {f.command}"
         )
     data = {
         "healthy": not findings,

@@ -31,7 +31,7 @@ def heal(
     vanished, new exclusions and another definition. Days run in this process; no daemon is needed.
 
     A change that would lower a client's day by more than EVENTFLOW_GUARD_LOSS_SHARE, or touch more than
-    EVENTFLOW_GUARD_SETTLED_DAYS settled days, because facts were deleted or dimension rows vanished, is held: the
+    EVENTFLOW_GUARD_OLD_DAYS settled days, because facts were deleted or dimension rows vanished, is held: the
     old buckets stay until the rows are back or `--accept` applies it. The exit status is 1 when a day failed.
     """
     from eventflow_pipeline.dev.environment import environment

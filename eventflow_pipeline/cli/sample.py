@@ -40,7 +40,7 @@ def sample(
     from eventflow_pipeline.settings import load_settings
     from eventflow_pipeline.warehouse.db.engine import admin_engine
 
-    is_ours = load_settings().database_url is None
+    is_ours = load_settings().database.url is None
     with environment() as settings:
         engine = admin_engine(settings)
         if database is not None or not is_ours:

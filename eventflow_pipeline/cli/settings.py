@@ -1,60 +1,71 @@
-"""``eventflow settings``: every knob, what it means and what it is now."""
+"""``eventflow settings``: every setting by section, what it means and what it is now."""
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
+from pydantic_core import to_json
 from rich.console import Console
 from rich.table import Table
 
 from eventflow_pipeline.cli.app import Json, app
-from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.settings import Settings, Variable, load_settings, sections, variables
+
+_PAGE_HEAD = """# Settings
+
+Read from the environment by every process. `eventflow settings` shows those in force here; this page is \
+`eventflow settings --markdown`. A variable `EVENTFLOW_…` that is not listed here is refused. Dagster's own storage is \
+`DAGSTER_POSTGRES_URL` (unset: a database on the embedded server).
+"""
 
 
 def _shown(value: object) -> str:
     """A value as the environment would have it; a secret only as being there."""
-    if value is None or value == ():
+    if value is None or value in ((), "", {}):
         return "unset"
     if isinstance(value, SecretStr):
         return "set (secret)"
     if isinstance(value, tuple):
         return ",".join(map(str, value))
+    if isinstance(value, Mapping):
+        return to_json(value).decode()
     return str(value)
 
 
+def _default(variable: Variable) -> str:
+    """The default, independent of the machine."""
+    return ".eventflow" if variable.field == "home" else _shown(variable.info.get_default(call_default_factory=True))
+
+
 def _rows(settings: Settings) -> list[dict[str, str]]:
-    rows = []
-    for name, field in Settings.model_fields.items():
-        default = ".eventflow" if name == "home" else _shown(field.default)
-        rows.append(
-            {
-                "setting": f"EVENTFLOW_{name.upper()}",
-                "now": _shown(getattr(settings, name)) if name in settings.chosen else default,
-                "default": default,
-                "meaning": field.description or "",
-            }
-        )
-    return rows
+    titles = sections()
+    return [
+        {
+            "section": titles[variable.section],
+            "setting": variable.name,
+            "now": _shown(variable.value(settings)) if variable.is_chosen(settings) else _default(variable),
+            "default": _default(variable),
+            "meaning": variable.info.description or "",
+        }
+        for variable in variables()
+    ]
 
 
 def settings_document() -> str:
     """docs/settings.md: every setting with its default and meaning."""
-    lines = [
-        "# Settings",
-        "",
-        "Read from the environment by every process. `eventflow settings` shows those in force here; this page is "
-        "`eventflow settings --markdown`. Dagster's own storage is `DAGSTER_POSTGRES_URL` (unset: a database on the "
-        "embedded server).",
-        "",
-        "| setting | default | meaning |",
-        "|---|---|---|",
-    ]
-    for row in _rows(Settings.model_construct()):
-        meaning = row["meaning"].replace("|", "\\|")
-        lines.append(f"| `{row['setting']}` | `{row['default']}` | {meaning} |")
-    return "\n".join(lines) + "\n"
+    lines = [_PAGE_HEAD]
+    titles = sections()
+    for section, title in titles.items():
+        lines += [f"## {title}", "", "| setting | default | meaning |", "|---|---|---|"]
+        for variable in variables():
+            if variable.section == section:
+                meaning = (variable.info.description or "").replace("|", "\\|")
+                lines.append(f"| `{variable.name}` | `{_default(variable)}` | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 @app.command("settings")
@@ -64,7 +75,8 @@ def show_settings(
 ) -> None:
     """Show every setting: what it is now, its default and what it means. Secrets are never shown.
 
-    Wrong values are refused here as everywhere, with exit status 2, so this also checks an environment.
+    Wrong values and variables that are no setting are refused here as everywhere, with exit status 2, so this also
+    checks an environment.
     """
     if markdown:
         typer.echo(settings_document(), nl=False)
@@ -76,7 +88,12 @@ def show_settings(
     table = Table(show_lines=False)
     for heading in ("setting", "now", "meaning"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "setting")
+    section = ""
     for row in rows:
+        if row["section"] != section:
+            section = row["section"]
+            table.add_section()
+            table.add_row(f"[dim]{section}[/]")
         changed = row["now"] != row["default"]
         table.add_row(row["setting"], f"[bold]{row['now']}[/]" if changed else row["now"], row["meaning"])
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)

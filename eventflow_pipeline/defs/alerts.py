@@ -1,4 +1,4 @@
-"""Sensors that tell people (F1): they look every EVENTFLOW_ALERT_INTERVAL_SECONDS and are on by default.
+"""Sensors that tell people (F1): they look every EVENTFLOW_ALERTS_INTERVAL_SECONDS and are on by default.
 
 Two, so that each notices when the other fails. A dead daemon is noticed by ``eventflow probe`` from outside.
 """
@@ -20,7 +20,7 @@ from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.conditions import SOURCES, due, look
 from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 
-_INTERVAL = load_settings().alert_interval_seconds
+_INTERVAL = load_settings().alerts.interval_seconds
 #: A tick must end well before the daemon gives up on it.
 _TICK_STATEMENT_SECONDS = 20
 
@@ -29,8 +29,8 @@ _TICK_STATEMENT_SECONDS = 20
 def _warehouse() -> Iterator[tuple[Engine, Settings]]:
     """Settings and connections of one tick, with statements kept short."""
     settings = load_settings()
-    limit = min(settings.statement_timeout_seconds, _TICK_STATEMENT_SECONDS)
-    engine = pipeline_engine(settings.model_copy(update={"statement_timeout_seconds": limit}))
+    limit = min(settings.database.statement_timeout_seconds, _TICK_STATEMENT_SECONDS)
+    engine = pipeline_engine(settings.changed(database={"statement_timeout_seconds": limit}))
     try:
         yield engine, settings
     finally:

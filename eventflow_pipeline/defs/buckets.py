@@ -152,7 +152,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
         settled = settle_histograms(warehouse.engine)
         context.log.info(f"return histograms settled for {len(settled)} days")
         if pruned := prune_session_days(warehouse.engine, warehouse.settings):
-            context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_LONGEST_RANGE_DAYS)")
+            context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_RANGES_LONGEST_DAYS)")
         if failed:
             names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
             raise dg.Failure(

@@ -37,8 +37,8 @@ def _evaluation(longest_statement: int = _TICK_SECONDS) -> Iterator[tuple[Settin
 
     Raises UserError, which the tick shows, when the database is not migrated or has other build settings (T1).
     """
-    settings = load_settings().model_copy(
-        update={"statement_timeout_seconds": longest_statement, "lock_timeout_seconds": longest_statement}
+    settings = load_settings().changed(
+        database={"statement_timeout_seconds": longest_statement, "lock_timeout_seconds": longest_statement}
     )
     engine = pipeline_engine(settings)
     try:
@@ -55,10 +55,10 @@ def _plan(
     if not changed:
         return RepairPlan((), ())
     limits = RepairLimits(
-        recent_from=today(settings.zone, now) - timedelta(days=settings.lookback_days),
-        retry=timedelta(seconds=settings.heal_retry_seconds),
-        attempts=settings.heal_attempts,
-        days_per_run=settings.days_per_run,
+        recent_from=today(settings.zone, now) - timedelta(days=settings.changes.lookback_days),
+        retry=timedelta(seconds=settings.changes.retry_seconds),
+        attempts=settings.changes.attempts,
+        days_per_run=settings.runs.max_days,
     )
     running = running_ranges(instance, engine, [day.day for day in changed])
     return plan_repairs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
@@ -66,7 +66,7 @@ def _plan(
 
 def _requests(plan: RepairPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
     """Run requests of a plan; runs with a recent day go before all others, the rest only a few at once."""
-    recent = today(settings.zone, now) - timedelta(days=settings.lookback_days)
+    recent = today(settings.zone, now) - timedelta(days=settings.changes.lookback_days)
     requests = []
     for repair in plan.repairs:
         queue = {PRIORITY: _RECENT_PRIORITY} if repair.days.last >= recent else {HISTORY: "true"}
@@ -87,7 +87,7 @@ def _found(detection: Detection) -> str:
 @dg.sensor(
     name="heal_changed_days",
     job=daily_buckets_job,
-    minimum_interval_seconds=_SETTINGS.detection_seconds,
+    minimum_interval_seconds=_SETTINGS.changes.interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
     "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
@@ -125,7 +125,7 @@ def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | 
     at = context.scheduled_execution_time
     with _evaluation() as (settings, engine):
         day = local_date(at, settings.zone)
-        first = day - timedelta(days=max(1, settings.lookback_days))
+        first = day - timedelta(days=max(1, settings.changes.lookback_days))
         unsettled = unsettled_days(engine, first, day, at)
         plan = _plan(context.instance, engine, settings, unsettled, datetime.now(UTC))
         requests = _requests(plan, settings, SCHEDULE, at)
@@ -140,8 +140,8 @@ def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | 
     cron_schedule="17 * * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Hourly: compare EVENTFLOW_SWEEP_DAYS days with their facts and mark those that changed; the sensor "
-    "asks for their runs. Starts no run itself.",
+    description="Hourly: compare EVENTFLOW_CHANGES_SWEEP_DAYS days with their facts and mark those that changed; the "
+    "sensor asks for their runs. Starts no run itself.",
 )
 def sweep_recent_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:  # noqa: ARG001
     """Finds edits, deletions and late dimension rows that no look-back and no created_at names."""

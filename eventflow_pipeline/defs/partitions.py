@@ -18,4 +18,4 @@ def daily_partitions() -> dg.DailyPartitionsDefinition:
 
 DAILY = daily_partitions()
 #: One policy for all of them, or Dagster gives assets that depend on each other runs of their own.
-DAYS_PER_RUN = dg.BackfillPolicy.multi_run(load_settings().days_per_run)
+DAYS_PER_RUN = dg.BackfillPolicy.multi_run(load_settings().runs.max_days)

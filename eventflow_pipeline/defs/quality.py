@@ -149,7 +149,7 @@ def _quality_result(wrong: Sequence[Finding]) -> DayResult:
 
 def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:
     """Windows that end on every day; of a long backfill only as many as cover all days."""
-    windows = compare_windows(engine, settings, span, tiled=len(span) > settings.verify_days)
+    windows = compare_windows(engine, settings, span, tiled=len(span) > settings.checks.verify_days)
     histograms = compare_histograms(engine, span)
     return replace(windows, differences=windows.differences + histograms.differences)
 

@@ -19,12 +19,12 @@ _MOST = 20_000
 
 @dg.op(description="Delete superseded automatic runs with their events, orphaned check executions and old ticks.")
 def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
-    """Delete what is older than EVENTFLOW_RUN_RETENTION_DAYS and on which nothing rests.
+    """Delete what is older than EVENTFLOW_RUNS_RETENTION_DAYS and on which nothing rests.
 
     Only runs of schedules and sensors are touched, and of those only the superseded: the latest materialization of
     every partition keeps its run, so no partition changes its status.
     """
-    before = datetime.now(UTC) - timedelta(days=warehouse.settings.run_retention_days)
+    before = datetime.now(UTC) - timedelta(days=warehouse.settings.runs.retention_days)
     runs = superseded_runs(context.instance, before, _MOST)
     for run_id in runs:
         context.instance.delete_run(run_id)

@@ -18,11 +18,11 @@ def cited_rules(text: str) -> Iterator[str]:
 
 
 def rules_metadata(description: str) -> dict[str, dg.MetadataValue]:
-    """Metadata ``rules``: the rules a description cites, as links where EVENTFLOW_RULES_URL is an address.
+    """Metadata ``rules``: the rules a description cites, as links where EVENTFLOW_DOCS_RULES_URL is an address.
 
     Nothing for a description that cites none.
     """
-    page = load_settings().rules_url
+    page = load_settings().docs.rules_url
     rules = sorted(set(cited_rules(description)))
     if not rules:
         return {}

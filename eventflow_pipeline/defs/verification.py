@@ -93,13 +93,13 @@ def verify_today_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     cron_schedule="10 4 * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="At night: indicators and every check of the last EVENTFLOW_VERIFY_DAYS days and of as many older "
-    "ones, another part each night, return histograms against session-days included.",
+    description="At night: indicators and every check of the last EVENTFLOW_CHECKS_VERIFY_DAYS days and of as many "
+    "older ones, another part each night, return histograms against session-days included.",
 )
 def verify_days_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Two runs: recent days, and this night's part of history."""
     today = local_date(context.scheduled_execution_time, _SETTINGS.zone)
-    ranges = nightly_ranges(_SETTINGS.start_date, today, _SETTINGS.verify_days)
+    ranges = nightly_ranges(_SETTINGS.start_date, today, _SETTINGS.checks.verify_days)
     return [
         dg.RunRequest(run_key=f"verify:{today}:{days}", tags={**range_tags(days), **({HISTORY: "true"} if n else {})})
         for n, days in enumerate(ranges)

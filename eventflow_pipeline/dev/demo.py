@@ -38,7 +38,7 @@ from eventflow_pipeline.warehouse.schema.migrations import migrate, stored_build
 
 DEMO_DAYS = 45
 #: Of everything a demo starts besides the server, in its environment: whose demo it is.
-_MARK = "EVENTFLOW_DEMO"
+_MARK = "_EVENTFLOW_DEMO"
 #: Begins the titles of the backfills a demo launches.
 _TITLE = "demo"
 _ENDED = {"COMPLETED_FAILED", "FAILED", "CANCELED", "FAILING", "CANCELING", "COMPLETED"}
@@ -138,7 +138,7 @@ def _prepare(settings: Settings) -> Settings:
     """Source tables, sample rows and migrations, each only where missing; settings with the demo's calendar."""
     engine = admin_engine(settings)
     with connect(engine) as connection:
-        if stored_build_settings(connection) is None and "start_date" not in settings.chosen:
+        if stored_build_settings(connection) is None and "start_date" not in settings.model_fields_set:
             first = today(settings.zone) - timedelta(days=DEMO_DAYS - 1)
             os.environ["EVENTFLOW_START_DATE"] = first.isoformat()
     settings = load_settings()

@@ -39,10 +39,10 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
     settings = load_settings()
     server: EmbeddedServer | None = None
     needs_dagster = dagster and dagster_database_url() is None
-    if settings.database_url is None or needs_dagster:
+    if settings.database.url is None or needs_dagster:
         server = start_embedded(settings.home)
     try:
-        if server and settings.database_url is None:
+        if server and settings.database.url is None:
             os.environ["EVENTFLOW_DATABASE_URL"] = _ensure_database(server, FACTS_DATABASE)
         if server and needs_dagster:
             os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
@@ -111,7 +111,7 @@ def _ensure_dagster_home(home: Path) -> None:
 
 
 def _follow_stored_build_settings(settings: Settings) -> None:
-    if {"timezone", "start_date"} <= settings.chosen:
+    if {"timezone", "start_date"} <= settings.model_fields_set:
         return
     engine = admin_engine(load_settings())
     with connect(engine) as connection:
@@ -120,7 +120,7 @@ def _follow_stored_build_settings(settings: Settings) -> None:
     if stored is None:
         return
     zone, first = stored
-    if "timezone" not in settings.chosen:
+    if "timezone" not in settings.model_fields_set:
         os.environ["EVENTFLOW_TIMEZONE"] = zone
-    if "start_date" not in settings.chosen:
+    if "start_date" not in settings.model_fields_set:
         os.environ["EVENTFLOW_START_DATE"] = date.isoformat(first)

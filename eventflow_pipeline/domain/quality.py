@@ -34,8 +34,8 @@ class Threshold:
         return None
 
 
-#: Defaults of EVENTFLOW_THRESHOLDS. Rates are judged from the minimum volume on; counts always. The deficit of visits
-#: (Q6) has settings of its own, and clients may have their own shares of it under the name ``deficit``.
+#: Defaults of EVENTFLOW_QUALITY_THRESHOLDS. Rates are judged from the minimum volume on; counts always. The deficit of
+#: visits (Q6) has settings of its own, and clients may have their own shares of it under the name ``deficit``.
 DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "linkage": Threshold(0.70, 0.30),
     "utm_fill": Threshold(0.60, 0.30),

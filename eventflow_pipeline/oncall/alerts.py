@@ -67,7 +67,7 @@ def tell_unreachable(settings: Settings, problem: str, told_at: datetime | None,
 
     ``told_at``: what the last call returned, None when it could be reached then. Repeated at the reminder's interval.
     """
-    reminder = timedelta(minutes=settings.alert_reminder_minutes)
+    reminder = timedelta(minutes=settings.alerts.reminder_minutes)
     if told_at is not None and now - told_at < reminder:
         return told_at
     condition = Condition(
@@ -127,8 +127,8 @@ def _decide(
             due = message_due(
                 episode,
                 now,
-                reminder=timedelta(minutes=settings.alert_reminder_minutes),
-                settle=timedelta(seconds=settings.alert_settle_seconds),
+                reminder=timedelta(minutes=settings.alerts.reminder_minutes),
+                settle=timedelta(seconds=settings.alerts.clear_seconds),
             )
             kept[key] = with_due(episode, due, now)
     alert_store.store(connection, kept.values())

@@ -107,8 +107,8 @@ def _of_receivers(settings: Settings) -> list[Finding]:
         return []
     return [
         Finding(
-            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset",
-            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
+            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERTS_URLS is unset",
+            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERTS_URLS='slack://…'",
         )
     ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Find
 
 
 def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: datetime) -> Finding:
-    window = now - timedelta(minutes=settings.deficit_window_minutes)
+    window = now - timedelta(minutes=settings.quality.deficit_window_minutes)
     since = window if condition.name == "deficit" else condition.since
     cause = cause_of_deficit(deficit_evidence(engine, UUID(condition.subject), since, now))
     return Finding(

@@ -30,7 +30,7 @@ def body(message: Message, episodes: Sequence[Episode], settings: Settings, now:
     parts = [_paragraph(message, episode, settings, now) for episode in episodes[:_LISTED]]
     if len(episodes) > _LISTED:
         parts.append(f"... and {len(episodes) - _LISTED} more of {condition.name}: eventflow doctor lists them all.")
-    parts.append(f"runbook: {settings.runbook_url}#{condition.runbook}\nowner: {condition.owner}")
+    parts.append(f"runbook: {settings.docs.runbook_url}#{condition.runbook}\nowner: {condition.owner}")
     return redact("\n\n".join(parts))
 
 

@@ -77,7 +77,7 @@ def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
             return
         finished, since = newest_detection(engine)
         found.newest_detection_age = _age(finished, now)
-        if now - (finished or since) > timedelta(minutes=settings.stale_error_minutes):
+        if now - (finished or since) > timedelta(minutes=settings.alerts.stale_error_minutes):
             when = f"for {found.newest_detection_age} s" if finished else "at all"
             found.problems.append(f"No change detection {when}: nobody knows which days are stale.")
     finally:
@@ -85,7 +85,7 @@ def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
 
 
 def _look_at_dagster(found: Probe, settings: Settings, now: datetime) -> None:
-    limit = settings.daemon_silent_seconds
+    limit = settings.alerts.daemon_silent_seconds
     with dg.DagsterInstance.get() as instance:
         heartbeats = instance.get_daemon_heartbeats()
         found.dagster_database_reachable = True
@@ -103,7 +103,7 @@ def _look_at_dagster(found: Probe, settings: Settings, now: datetime) -> None:
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         ]
         found.newest_tick_age = round(now.timestamp() - max(newest)) if newest else None
-        if found.newest_tick_age is None or found.newest_tick_age > limit + settings.alert_interval_seconds:
+        if found.newest_tick_age is None or found.newest_tick_age > limit + settings.alerts.interval_seconds:
             found.problems.append("No sensor or schedule has ticked lately: nothing is looked at and nobody is told.")
 
 

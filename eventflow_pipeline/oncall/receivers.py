@@ -1,4 +1,4 @@
-"""Who is told what: the routes of EVENTFLOW_ALERT_URLS, and sending through Apprise.
+"""Who is told what: the routes of EVENTFLOW_ALERTS_URLS, and sending through Apprise.
 
 Written as addresses separated by blanks, each with an optional route before it:
 ``slack://… error=pagerduty://… team:growth=mailto://… team:growth+error=opsgenie://…``. A receiver without a severity
@@ -48,10 +48,10 @@ class Receiver:
 
 
 def configured_receivers(settings: Settings) -> tuple[Receiver, ...]:
-    """Receivers of EVENTFLOW_ALERT_URLS; none when unset. Raises UserError naming the entry by its position."""
-    if settings.alert_urls is None:
+    """Receivers of EVENTFLOW_ALERTS_URLS; none when unset. Raises UserError naming the entry by its position."""
+    if settings.alerts.urls is None:
         return ()
-    entries = settings.alert_urls.get_secret_value().split()
+    entries = settings.alerts.urls.get_secret_value().split()
     return tuple(_receiver(entry, position) for position, entry in enumerate(entries, start=1))
 
 
@@ -59,7 +59,7 @@ def _receiver(entry: str, position: int) -> Receiver:
     match = _ENTRY.fullmatch(entry)
     if not match or not apprise.Apprise().add(match["url"]):
         raise UserError(
-            f"EVENTFLOW_ALERT_URLS cannot be used: entry {position} is no Apprise address; write scheme://…, with a "
+            f"EVENTFLOW_ALERTS_URLS cannot be used: entry {position} is no Apprise address; write scheme://…, with a "
             "route before it if need be (error=, warn=, team:name=), separated by blanks."
         )
     severity, owner = None, None
@@ -70,7 +70,7 @@ def _receiver(entry: str, position: int) -> Receiver:
             owner = word
         else:
             raise UserError(
-                f"EVENTFLOW_ALERT_URLS has an unknown route in entry {position}: use warn=, error=, an owner such as "
+                f"EVENTFLOW_ALERTS_URLS has an unknown route in entry {position}: use warn=, error=, an owner such as "
                 "team:growth=, or both joined by +."
             )
     return Receiver(match["url"], severity, owner)

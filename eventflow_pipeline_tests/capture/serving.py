@@ -18,18 +18,18 @@ KEYS = "test-key-newest-0001,test-key-older-0001"
 
 
 def capture_settings(settings: Settings, **changes: Any) -> Settings:
-    """``settings`` with keys, cookies that travel over plain HTTP and no rate limit, unless changed.
+    """``settings`` of capture with keys, cookies that travel over plain HTTP and no rate limit, unless changed.
 
     A call waits long to hear it is stored: a busy machine must not turn stored into queued.
     """
     defaults = {
-        "capture_keys": SecretStr(KEYS),
-        "capture_secure_cookies": False,
-        "capture_rate": "off",
-        "capture_visit_wait_ms": 10_000,
-        "capture_entry_wait_ms": 10_000,
+        "keys": SecretStr(KEYS),
+        "secure_cookies": False,
+        "rate": "off",
+        "visit_wait_ms": 10_000,
+        "entry_wait_ms": 10_000,
     }
-    return settings.model_copy(update={**defaults, **changes})
+    return settings.changed(capture={**defaults, **changes})
 
 
 @dataclass

@@ -129,7 +129,7 @@ def test_bodies_become_json_that_postgres_can_hold() -> None:
 
 
 def test_only_listed_origins_may_call(database: Database) -> None:
-    settings = capture_settings(database.settings, capture_origins="https://site.example")
+    settings = capture_settings(database.settings, origins="https://site.example")
     with Serving(settings) as app, app.client() as browser:
 
         def call(**headers: str) -> httpx.Response:
@@ -147,7 +147,7 @@ def test_only_listed_origins_may_call(database: Database) -> None:
 
 
 def test_one_address_cannot_flood(database: Database) -> None:
-    with Serving(capture_settings(database.settings, capture_rate="3/minute")) as app, app.client() as browser:
+    with Serving(capture_settings(database.settings, rate="3/minute")) as app, app.client() as browser:
         answers = [browser.post("/visit", json={}) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
     assert answers[3].json() == {"accepted": False, "reason": "too many calls from this address"}
@@ -199,7 +199,7 @@ def test_a_short_link_keeps_everything_and_makes_no_session(app: Serving, databa
 
 
 def test_a_presence_ping_is_passed_on_as_its_viewer(database: Database) -> None:
-    settings = capture_settings(database.settings, capture_jwt_secret=SecretStr(SECRET))
+    settings = capture_settings(database.settings, jwt_secret=SecretStr(SECRET))
     user, webinar = str(uuid.uuid4()), str(uuid.uuid4())
     good = token(sub=user, exp=FUTURE)
     database.execute("insert into webinars (id, client_id, title) values (:w, :k, 'w')", w=webinar, k=K)
@@ -254,7 +254,7 @@ def test_the_database_may_go_away_and_come_back(databases: Databases, database: 
     """Connections are cut and refused for a while: calls are taken at once and stored when it is back."""
     _fill(database)
     name = database.url.rsplit("/", 1)[1].split("?")[0]
-    settings = capture_settings(database.settings, capture_visit_wait_ms=25)
+    settings = capture_settings(database.settings, visit_wait_ms=25)
     with Serving(settings) as app, app.client() as browser:
         assert browser.post("/visit", json={"campaign_id": C, "event_id": "before"}).json()["accepted"] is True
         while browser.get("/health").json()["queued"]:
@@ -282,7 +282,7 @@ def test_a_full_queue_pushes_back_and_says_so(databases: Databases, database: Da
     name = database.url.rsplit("/", 1)[1].split("?")[0]
     database.close()
     databases.admin(f'alter database "{name}" allow_connections false')
-    settings = capture_settings(database.settings, capture_queue=2, capture_visit_wait_ms=0)
+    settings = capture_settings(database.settings, queue=2, visit_wait_ms=0)
     with Serving(settings) as app, app.client() as browser:
         answers = [browser.post("/visit", json={"campaign_id": C}) for _ in range(3)]
         databases.admin(f'alter database "{name}" allow_connections true')

@@ -219,7 +219,7 @@ def test_a_link_that_stays_missing_does_not_cost_the_visit(production: Server) -
     assert production.visit(**event)["status"] == "dead_letter"
     assert production.one("select refused_columns from stats.dead_letter") == ["marketing_campaign_link_id"]
     assert replay_dead_letters(database.pipeline, database.settings).refused == 1
-    patience = database.settings.model_copy(update={"capture_link_grace_seconds": 0})
+    patience = database.settings.changed(capture={"link_grace_seconds": 0})
     assert replay_dead_letters(database.pipeline, patience).replayed == 1
     assert production.rows("select marketing_campaign_link_id from event_access_logs") == [(None,)]
     assert production.one("select missing_link_id::text from stats.fact_surface") == link

@@ -22,7 +22,7 @@ from eventflow_pipeline_tests.databases import Database
 
 @pytest.fixture
 def api(database: Database) -> Iterator[Any]:
-    settings = capture_settings(database.settings, capture_jwt_secret=SecretStr("x" * 32))
+    settings = capture_settings(database.settings, jwt_secret=SecretStr("x" * 32))
     with Serving(settings) as app:
         yield schemathesis.openapi.from_url(f"{app.url}/openapi.json")
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, Touch, arrive, entry, visit
 from eventflow_pipeline.capture.cookies import sign, verify
@@ -113,6 +112,6 @@ def test_a_cookie_changed_anywhere_is_not_believed(position: int, letter: str) -
 
 @pytest.mark.parametrize("keys", [None, "", "short", "long-enough-key-0001,short"])
 def test_keys_must_be_usable(keys: str | None) -> None:
-    settings = Settings(capture_keys=SecretStr(keys) if keys is not None else None)
+    settings = Settings(capture={"keys": keys})
     with pytest.raises(UserError, match=r"^EVENTFLOW_CAPTURE_KEYS must"):
         _ = settings.capture_rules

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -16,7 +17,7 @@ from sqlalchemy.engine import make_url
 from eventflow_pipeline.cli.app import asked_range
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
 from eventflow_pipeline_tests.databases import Database
@@ -99,7 +100,7 @@ def test_backfill_names_failed_days_and_exits_with_1(eventflow: Eventflow, datab
 
 
 def test_several_runs_when_days_per_run_is_set(eventflow: Eventflow) -> None:
-    done = eventflow("backfill", "--from", "2024-03-01", "--to", "2024-03-05", "--json", EVENTFLOW_DAYS_PER_RUN="2")
+    done = eventflow("backfill", "--from", "2024-03-01", "--to", "2024-03-05", "--json", EVENTFLOW_RUNS_MAX_DAYS="2")
     answer = json.loads(done.stdout)
     assert (answer["done"], len(answer["runs"])) == (5, 3)
 
@@ -123,7 +124,7 @@ def test_bad_dates(eventflow: Eventflow) -> None:
 def test_bad_settings(eventflow: Eventflow) -> None:
     refused(eventflow("migrate", EVENTFLOW_TIMEZONE="Asia/Soul"), "EVENTFLOW_TIMEZONE", "Asia/Soul", "Asia/Seoul")
     refused(eventflow("migrate", EVENTFLOW_START_DATE="soon"), "EVENTFLOW_START_DATE")
-    refused(eventflow("migrate", EVENTFLOW_PARALLEL_DAYS="0"), "EVENTFLOW_PARALLEL_DAYS")
+    refused(eventflow("migrate", EVENTFLOW_RUNS_PARALLEL_DAYS="0"), "EVENTFLOW_RUNS_PARALLEL_DAYS")
     refused(
         eventflow("migrate", EVENTFLOW_DATABASE_URL="not an address"),
         "EVENTFLOW_DATABASE_URL",
@@ -215,14 +216,50 @@ def test_home_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_settings_shows_what_is_in_force_and_no_secret(eventflow: Eventflow) -> None:
     shown = eventflow(
-        "settings", "--json", EVENTFLOW_PARALLEL_DAYS="5", EVENTFLOW_ALERT_URLS="json://u:hush@127.0.0.1:1/",
+        "settings", "--json", EVENTFLOW_RUNS_PARALLEL_DAYS="5", EVENTFLOW_ALERTS_URLS="json://u:hush@127.0.0.1:1/",
         EVENTFLOW_CAPTURE_KEYS="hush-hush-hush-hush",
     )  # fmt: skip
     assert "hush" not in shown.stdout
+    section = {row["setting"]: row["section"] for row in json.loads(shown.stdout)["settings"]}
+    assert (section["EVENTFLOW_RUNS_PARALLEL_DAYS"], section["EVENTFLOW_ALERTS_URLS"]) == ("Runs of Dagster", "Alerts")
     now = {row["setting"]: row["now"] for row in json.loads(shown.stdout)["settings"]}
-    assert (now["EVENTFLOW_PARALLEL_DAYS"], now["EVENTFLOW_ALERT_URLS"]) == ("5", "set (secret)")
-    assert now["EVENTFLOW_LOOKBACK_DAYS"] == "3"
-    refused(eventflow("settings", EVENTFLOW_PARALLEL_DAYS="none"), "EVENTFLOW_PARALLEL_DAYS")
+    assert (now["EVENTFLOW_RUNS_PARALLEL_DAYS"], now["EVENTFLOW_ALERTS_URLS"]) == ("5", "set (secret)")
+    assert now["EVENTFLOW_CHANGES_LOOKBACK_DAYS"] == "3"
+    refused(eventflow("settings", EVENTFLOW_RUNS_PARALLEL_DAYS="none"), "EVENTFLOW_RUNS_PARALLEL_DAYS")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("EVENTFLOW_CAPTURE_KEY", "k" * 16, "is no setting (did you mean EVENTFLOW_CAPTURE_KEYS?)"),
+        ("EVENTFLOW_LOOKBACK_DAYS", "5", "is no setting (did you mean EVENTFLOW_CHANGES_LOOKBACK_DAYS?)"),
+        ("EVENTFLOW_CAPTURE", '{"rate": "off"}', "is no setting"),
+        ("EVENTFLOW_QUALITY_THRESHOLDS", "{warn", "is no JSON"),
+        ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"warn": "much"}}', "should be a valid number"),
+        ("EVENTFLOW_TIMEZONE", "Asia/Soul", "use an IANA name"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UserError) as refusal:
+        load_settings()
+    assert str(refusal.value).startswith(variable + " ")
+    assert sentence in str(refusal.value)
+    monkeypatch.setenv(variable, "")
+    load_settings()
+
+
+def test_every_setting_has_a_default_and_a_description_that_stands_alone(eventflow: Eventflow) -> None:
+    rows = json.loads(eventflow("settings", "--json").stdout)["settings"]
+    assert len({row["setting"] for row in rows}) == len(rows) > 70
+    wrong = [
+        row["setting"]
+        for row in rows
+        if "Pydantic" in row["default"] or not row["default"] or not re.match(r"[A-Zw].*[.}]$", row["meaning"])
+    ]
+    assert wrong == []
 
 
 def test_the_page_of_settings_is_what_the_command_prints(eventflow: Eventflow) -> None:

@@ -2,7 +2,7 @@
 
 A real stack (Postgres, daemon, code server, run workers) replaces the days again and again while facts change;
 each round kills one of them with SIGKILL. ``make test-long`` has a hundred rounds and shows the figures
-(``EVENTFLOW_TEST_CRASH_SEED``: another sequence).
+(``CRASH_SEED``: another sequence).
 """
 
 import os
@@ -34,7 +34,7 @@ from eventflow_pipeline.warehouse.schema.migrations import create_source, migrat
 from eventflow_pipeline_tests.crash.polling_reader import PollingReader
 from eventflow_pipeline_tests.worlds.changing_facts import Facts, last_days
 
-SEED = int(os.environ.get("EVENTFLOW_TEST_CRASH_SEED", "1"))
+SEED = int(os.environ.get("CRASH_SEED", "1"))
 DAYS = 10
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 VISITS_A_DAY = 1500
@@ -52,8 +52,8 @@ class Installation:
         self.settings, self.stack, self.days = settings, stack, days
         self._server = server
         self._killed = False
-        assert settings.database_url
-        self.url = settings.database_url.get_secret_value()
+        assert settings.database.url
+        self.url = settings.database.url.get_secret_value()
 
     def heal(self) -> None:
         """``eventflow heal``, without the seconds its process takes to start: what an operator does after a crash."""

@@ -107,7 +107,7 @@ def test_a_long_range_is_several_runs_each_of_every_asset(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """What *Materialize all*, All, Launch asks for."""
-    monkeypatch.setenv("EVENTFLOW_DAYS_PER_RUN", "2")
+    monkeypatch.setenv("EVENTFLOW_RUNS_MAX_DAYS", "2")
     interface: Interface = request.getfixturevalue("interface")
     defs: dg.Definitions = request.getfixturevalue("defs")
     graph = defs.resolve_asset_graph()

@@ -145,9 +145,9 @@ def test_a_failed_run_is_asked_for_again_after_a_pause(
     (request,) = tick().run_requests or ()
     assert not _run(defs, instance, request).success
     assert f"{TODAY}: 1 runs failed, not again until" in _reason(tick())
-    monkeypatch.setenv("EVENTFLOW_HEAL_ATTEMPTS", "1")
+    monkeypatch.setenv("EVENTFLOW_CHANGES_ATTEMPTS", "1")
     assert f"{TODAY}: 1 runs failed, not again until somebody has looked" in _reason(tick())
-    monkeypatch.setenv("EVENTFLOW_HEAL_ATTEMPTS", "2")
+    monkeypatch.setenv("EVENTFLOW_CHANGES_ATTEMPTS", "2")
     with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:  # a minute passes
         connection.execute("update runs set start_time = start_time - 61, end_time = end_time - 61")
     (retry,) = tick().run_requests or ()

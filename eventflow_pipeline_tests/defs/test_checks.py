@@ -20,7 +20,7 @@ from eventflow_pipeline_tests.defs.jobs import run_days
 
 CLIENT, C = UUID(int=1), UUID(int=0xC)
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 3))
-#: EVENTFLOW_LOOKBACK_DAYS by which every day of these tests is recent.
+#: EVENTFLOW_CHANGES_LOOKBACK_DAYS by which every day of these tests is recent.
 SINCE_EVER = "10000"
 Run = Callable[..., dg.ExecuteInProcessResult]
 
@@ -186,7 +186,7 @@ def test_quality_findings_are_shown_on_their_day(
     run: Run, facts: Database, each: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Warnings and errors by severity; the day after is not touched by it."""
-    monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", SINCE_EVER)
+    monkeypatch.setenv("EVENTFLOW_CHANGES_LOOKBACK_DAYS", SINCE_EVER)
     facts.execute(
         "update event_access_logs set session_id = ' ' where accessed_at::date = '2024-01-02' and session_id < 's2'"
     )
@@ -272,7 +272,7 @@ def test_what_can_no_longer_be_put_right_is_a_warning(
     facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-01'")
     assert run("daily_buckets", DAYS.first).success
     for look_back, deficit in ((SINCE_EVER, "ERROR"), ("3", "WARN")):
-        monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", look_back)
+        monkeypatch.setenv("EVENTFLOW_CHANGES_LOOKBACK_DAYS", look_back)
         facts.execute("update stats.campaign_daily set conversions = 9 where bucket_date = '2024-01-01'")
         found = run("verify_days", DAYS.first).get_asset_check_evaluations()
         failed = {(e.check_name, e.severity.value) for e in found if not e.passed and e.partition}

@@ -139,7 +139,7 @@ def test_superseded_automatic_runs_go_and_every_status_stays(runs: Runs) -> None
     before = runs.statuses()
     assert [str(status) for status in before["campaign statuses"]].count("AssetPartitionStatus.FAILED") == 1
     runs.prune(pass_days=2)
-    assert set(names.values()) <= runs.left(), "kept for EVENTFLOW_RUN_RETENTION_DAYS"
+    assert set(names.values()) <= runs.left(), "kept for EVENTFLOW_RUNS_RETENTION_DAYS"
     runs.prune(pass_days=2)
     left = runs.left()
     assert {name for name, run_id in names.items() if run_id in left} == {

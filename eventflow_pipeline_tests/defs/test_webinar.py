@@ -74,7 +74,7 @@ def test_a_day_shows_its_numbers_and_its_curve(run: Run, database: Database, ins
 def test_checks_of_a_day(
     run: Run, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", "10000")
+    monkeypatch.setenv("EVENTFLOW_CHANGES_LOOKBACK_DAYS", "10000")
     write_broadcast(database)
     database.execute(
         "delete from webinar_live_presence where user_id in (select user_id from webinar_live_presence limit 5)"
@@ -88,7 +88,7 @@ def test_checks_of_a_day(
 def test_few_missed_minutes_are_a_warning(
     run: Run, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EVENTFLOW_LOOKBACK_DAYS", "10000")
+    monkeypatch.setenv("EVENTFLOW_CHANGES_LOOKBACK_DAYS", "10000")
     write_broadcast(database)
     database.execute("insert into stats.webinar_sample values (:w, :m, 5, :m)", w=FIRST, m=START + 2 * MINUTE)
     assert run(DAY).success

@@ -152,7 +152,7 @@ def world(databases: Databases, _template: str, tmp_path_factory: pytest.TempPat
         "EVENTFLOW_HOME": str(home),
         "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
         # Nothing is healed here but by those who click.
-        "EVENTFLOW_DETECTION_SECONDS": "3600",
+        "EVENTFLOW_CHANGES_INTERVAL_SECONDS": "3600",
     }
     (home / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
     with pytest.MonkeyPatch.context() as patch:

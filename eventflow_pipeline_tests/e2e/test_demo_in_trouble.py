@@ -55,7 +55,7 @@ def _started(home: Path) -> set[int]:
     found = set()
     for process in psutil.process_iter():
         try:
-            if process.environ().get("EVENTFLOW_DEMO") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get("_EVENTFLOW_DEMO") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
                 found.add(process.pid)
         except psutil.Error:
             continue

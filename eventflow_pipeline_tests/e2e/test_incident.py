@@ -46,9 +46,9 @@ def incident(
     for name, value in {
         "EVENTFLOW_TIMEZONE": database.settings.timezone,
         "EVENTFLOW_HOME": str(tmp_path),
-        "EVENTFLOW_ALERT_URLS": receiver.url,
-        "EVENTFLOW_ALERT_INTERVAL_SECONDS": "5",
-        "EVENTFLOW_ALERT_SETTLE_SECONDS": "1",
+        "EVENTFLOW_ALERTS_URLS": receiver.url,
+        "EVENTFLOW_ALERTS_INTERVAL_SECONDS": "5",
+        "EVENTFLOW_ALERTS_CLEAR_SECONDS": "1",
     }.items():
         monkeypatch.setenv(name, value)
     assert (tmp_path / "dagster.yaml").read_bytes() == packaged("dagster.yaml").read_bytes()

@@ -41,7 +41,7 @@ def told(database: Database, receiver: HttpReceiver) -> Callable[..., PassReport
     """One pass at NOW + minutes with the conditions that hold then."""
 
     def run(*conditions: Condition, minutes: float = 0, urls: str | None = None, source: str = "s") -> PassReport:
-        settings = database.settings.model_copy(update={"alert_urls": SecretStr(urls or receiver.url)})
+        settings = database.settings.changed(alerts={"urls": SecretStr(urls or receiver.url)})
         report = tell(database.pipeline, settings, {source: conditions}, NOW + timedelta(minutes=minutes))
         assert report
         return report
@@ -196,7 +196,7 @@ def test_a_source_that_fails_ends_nothing_and_is_told(
 
     told(_condition())
     seen = look(database.pipeline, database.settings, NOW, (Source("s", broken), Source("t", lambda *_: [])))
-    settings = database.settings.model_copy(update={"alert_urls": SecretStr(receiver.url)})
+    settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     for minute in (10, 20):
         tell(database.pipeline, settings, seen, NOW + timedelta(minutes=minute))
     assert receiver.titles == ["[error] a is stale", "[error] the condition s cannot be looked at (RuntimeError)"]
@@ -221,7 +221,7 @@ def test_one_incident_is_one_alert(told: Callable[..., PassReport], receiver: Ht
 def test_two_passes_at_once_tell_once(database: Database, receiver: HttpReceiver) -> None:
     import threading
 
-    settings = database.settings.model_copy(update={"alert_urls": SecretStr(receiver.url)})
+    settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     passes = [
         threading.Thread(target=tell, args=(database.pipeline, settings, {"s": [_condition()]})) for _ in range(4)
     ]
@@ -240,4 +240,4 @@ def test_secrets_are_never_shown(
     printed = capsys.readouterr()
     assert "topsecret" not in printed.out + printed.err + stored
     assert printed.err == ""
-    assert "topsecret" not in repr(Settings(alert_urls="json://user:topsecret@127.0.0.1:9/hook"))  # type: ignore[call-arg,arg-type]
+    assert "topsecret" not in repr(Settings(alerts={"urls": "json://user:topsecret@127.0.0.1:9/hook"}))  # type: ignore[call-arg,arg-type]

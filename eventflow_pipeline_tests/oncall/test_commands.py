@@ -40,7 +40,7 @@ def test_doctor_names_what_is_wrong_why_and_what_to_do_most_severe_first(
         assert finding["fix"]
         assert finding["command"]
         assert finding["runbook"] in _anchors()
-    text = eventflow("doctor", EVENTFLOW_ALERT_URLS="json://user:topsecret@127.0.0.1:9")
+    text = eventflow("doctor", EVENTFLOW_ALERTS_URLS="json://user:topsecret@127.0.0.1:9")
     assert "ERROR  client Acme Events" in text.stdout
     assert "docs/runbook.md#visits-zero-or-low" in text.stdout
     assert "topsecret" not in text.stdout + text.stderr
@@ -56,7 +56,7 @@ def test_probe_without_a_daemon_is_one_json_line_and_status_1(
     eventflow: Eventflow, receiver: HttpReceiver, database: Database
 ) -> None:
     for _ in range(2):
-        done = eventflow("probe", "--alert", EVENTFLOW_ALERT_URLS=receiver.url)
+        done = eventflow("probe", "--alert", EVENTFLOW_ALERTS_URLS=receiver.url)
         assert done.returncode == 1
         (line,) = done.stdout.splitlines()
         found = json.loads(line)

@@ -148,7 +148,7 @@ def _tick(instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str
 def test_a_database_that_cannot_be_reached_is_told_once_and_its_return_too(
     instance: dg.DagsterInstance, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EVENTFLOW_ALERT_URLS", receiver.url)
+    monkeypatch.setenv("EVENTFLOW_ALERTS_URLS", receiver.url)
     there = os.environ["EVENTFLOW_DATABASE_URL"]
     monkeypatch.setenv("EVENTFLOW_DATABASE_URL", "postgresql://postgres:topsecret@127.0.0.1:9/gone")
     cursor = None
@@ -177,7 +177,7 @@ def test_sensors_tell_of_checks_runs_and_deficits(
     instance: dg.DagsterInstance, database: Database, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch,
     run_days: Callable[..., dg.ExecuteInProcessResult], refuse: Callable[[date | None], None],
 ) -> None:  # fmt: skip
-    monkeypatch.setenv("EVENTFLOW_ALERT_URLS", receiver.url)
+    monkeypatch.setenv("EVENTFLOW_ALERTS_URLS", receiver.url)
     first = _tick(instance, dagster_failures_sensor)
     refuse(MARCH[1])
     run_days(*MARCH)

@@ -146,7 +146,7 @@ def test_every_path_from_facts_to_people(
     database.execute("alter table stats.session_days add constraint refuse check (session_id is null) not valid")
     visits(database, 2, NOW, 20, session_id=NAME, utm_source="x")
     assert not run_days(day).success or len(days) > 1
-    settings = database.settings.model_copy(update={"alert_urls": SecretStr(receiver.url)})
+    settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     tell(database.pipeline, settings, look(database.pipeline, settings, NOW), NOW)
     assert receiver.messages, "the deficit is told"
     _clean(json.dumps(receiver.messages))

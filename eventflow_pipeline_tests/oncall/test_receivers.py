@@ -1,7 +1,6 @@
-"""The syntax of EVENTFLOW_ALERT_URLS."""
+"""The syntax of EVENTFLOW_ALERTS_URLS."""
 
 import pytest
-from pydantic import SecretStr
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.errors import UserError
@@ -10,7 +9,7 @@ from eventflow_pipeline.settings import Settings
 
 
 def _settings(urls: str | None) -> Settings:
-    return Settings(alert_urls=SecretStr(urls) if urls else None)  # type: ignore[call-arg]
+    return Settings(alerts={"urls": urls})  # type: ignore[call-arg]
 
 
 def test_routes() -> None:

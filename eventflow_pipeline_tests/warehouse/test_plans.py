@@ -75,7 +75,7 @@ _DEFAULTS = ("random_page_cost", "seq_page_cost", "effective_cache_size", "jit",
 def million(databases: Databases) -> Iterator[Database]:
     """A migrated database with a million facts; three days are computed and settled, the first of them once more."""
     name = databases.create()
-    database = Database(settings_for(databases.url(name), hourly_clients=(CLIENT,)))
+    database = Database(settings_for(databases.url(name), hourly={"clients": (CLIENT,)}))
     create_source(database.owner)
     with psycopg.connect(database.url, autocommit=True) as connection:
         later = connection.execute(

@@ -61,7 +61,7 @@ def test_first_ping_joins_and_the_next_is_ignored_within_the_interval(ping: Ping
 
 
 def test_the_interval_is_what_migrate_was_told(ping: Ping, database: Database) -> None:
-    migrate(database.owner, database.settings.model_copy(update={"presence_min_seconds": 3}))
+    migrate(database.owner, database.settings.changed(webinar={"presence_min_seconds": 3}))
     assert ping()
     assert not ping()
     _ago(database, 4)

@@ -74,12 +74,12 @@ class Site:
 
     def detect(self, scope: Scope = Scope.ALL, **settings: Any) -> Detection:
         """One pass, with settings changed for it."""
-        changed = self.database.settings.model_copy(update=settings)
+        changed = self.database.settings.changed(**settings)
         return detect_changes(self.database.pipeline, changed, scope)
 
     def heal(self) -> dict[date, str]:
         """One full pass without the guard, then replace what changed; returns the causes by day."""
-        found = self.detect(guard_loss_share=1.0)
+        found = self.detect(guard={"loss_share": 1.0})
         self.database.replace(*found.days)
         return {stale.day: stale.cause.value for stale in found.changed}
 

@@ -5,7 +5,7 @@ alter table stats.build_settings
     add column if not exists longest_range_days integer check (longest_range_days > 0),
     add column if not exists session_days_from date;
 comment on column stats.build_settings.longest_range_days is
-    'The longest range that is answered, in days, since session-days were pruned (EVENTFLOW_LONGEST_RANGE_DAYS); NULL: never pruned, any range.';
+    'The longest range that is answered, in days, since session-days were pruned (EVENTFLOW_RANGES_LONGEST_DAYS); NULL: never pruned, any range.';
 comment on column stats.build_settings.session_days_from is
     'The oldest day session-days still holds; NULL: never pruned. Days before session_days_from + longest_range_days - 1 can no longer be replaced.';
 grant update (longest_range_days, session_days_from) on stats.build_settings to eventflow_pipeline;

@@ -57,7 +57,7 @@ create table if not exists stats.threshold_override (
     primary key (client_id, name)
 );
 comment on table stats.threshold_override is
-    'Thresholds of one client that differ from EVENTFLOW_THRESHOLDS: name as there, NULL keeps the default.';
+    'Thresholds of one client that differ from EVENTFLOW_QUALITY_THRESHOLDS: name as there, NULL keeps the default.';
 
 alter table stats.quality_daily enable row level security;
 alter table stats.threshold_override enable row level security;

@@ -8,7 +8,7 @@ create table if not exists stats.webinar_setting (
     presence_min_interval interval not null check (presence_min_interval >= interval '0')
 );
 comment on table stats.webinar_setting is
-    'What the ping must know and SQL cannot read from the environment: EVENTFLOW_PRESENCE_MIN_SECONDS, written by every `eventflow migrate`. One row.';
+    'What the ping must know and SQL cannot read from the environment: EVENTFLOW_WEBINAR_PRESENCE_MIN_SECONDS, written by every `eventflow migrate`. One row.';
 insert into stats.webinar_setting (presence_min_interval) values (interval '60 seconds') on conflict do nothing;
 
 create table if not exists stats.webinar_stray_ping (
@@ -94,7 +94,7 @@ begin
 end
 $$;
 comment on function public.webinar_presence_ping(uuid) is
-    'eventflow_pipeline: a live page says that its viewer (claim sub) is still there (P3). One upsert of the caller''s own row; true when stored, false when ignored because the last one was less than EVENTFLOW_PRESENCE_MIN_SECONDS ago. A webinar without a row is no error (C2). Its transaction does not wait for the disk. Raises 42501 without a signed-in viewer. [readers]';
+    'eventflow_pipeline: a live page says that its viewer (claim sub) is still there (P3). One upsert of the caller''s own row; true when stored, false when ignored because the last one was less than EVENTFLOW_WEBINAR_PRESENCE_MIN_SECONDS ago. A webinar without a row is no error (C2). Its transaction does not wait for the disk. Raises 42501 without a signed-in viewer. [readers]';
 revoke execute on function public.webinar_presence_ping(uuid) from public;
 
 create or replace view stats.webinar_presence as

@@ -111,7 +111,7 @@ def record(context: CheckContext, results: Results, settings: Settings) -> None:
     newest = newest_materializations(context.instance, assets)
     for check, days in aged.items():
         standing = standings[check]
-        shown = {*sorted(days)[-settings.checks_recorded_days :], *standing.failed_before}
+        shown = {*sorted(days)[-settings.checks.recorded_days :], *standing.failed_before}
         for day, result in days.items():
             if result.passed and day not in shown:
                 continue
@@ -210,7 +210,7 @@ def _aged(results: Results, settings: Settings) -> Results:
 
 
 def _recent_from(settings: Settings) -> date:
-    return today(settings.zone) - timedelta(days=settings.lookback_days)
+    return today(settings.zone) - timedelta(days=settings.changes.lookback_days)
 
 
 def _standings(context: CheckContext, results: Results, settings: Settings) -> dict[dg.AssetCheckKey, _Standing]:

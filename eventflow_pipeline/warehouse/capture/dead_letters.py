@@ -54,8 +54,8 @@ def replay_dead_letters(engine: Engine, settings: Settings, limit: int | None = 
                 statement("storage/capture/replay_dead_letters"),
                 {
                     "batch": min(BATCH, waiting),
-                    "link_grace": settings.capture_link_grace_seconds,
-                    "retention": settings.capture_dead_letter_days,
+                    "link_grace": settings.capture.link_grace_seconds,
+                    "retention": settings.capture.dead_letter_days,
                 },
             ).one()
             total = Replay(total.replayed + row.replayed, total.refused + row.refused, total.expired + row.expired)
@@ -90,7 +90,7 @@ def capture_conditions(engine: Engine, settings: Settings) -> list[Condition]:
         rows = connection.execute(statement("storage/capture/select_waiting")).mappings().all()
     found = []
     for row in rows:
-        overdue = row["oldest_seconds"] > settings.capture_link_grace_seconds
+        overdue = row["oldest_seconds"] > settings.capture.link_grace_seconds
         found.append(
             Condition(
                 name="dead_letters",

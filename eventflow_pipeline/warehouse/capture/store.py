@@ -22,8 +22,8 @@ class CaptureStore:
     """Stores events, resolves short links, passes presence pings on. Every method raises one of ``AWAY`` at worst."""
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.database_url
-        url = parse_url(settings.database_url.get_secret_value()).set(drivername="postgresql")
+        assert settings.database.url
+        url = parse_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
         self._pool = AsyncConnectionPool(
             url.render_as_string(hide_password=False),
             kwargs={

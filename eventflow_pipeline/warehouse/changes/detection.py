@@ -31,7 +31,7 @@ class Scope(StrEnum):
 
     #: The look-back days and the days named by visit hits recorded since the last pass: every tick.
     LOOKBACK = "lookback"
-    #: EVENTFLOW_SWEEP_DAYS back: hourly.
+    #: EVENTFLOW_CHANGES_SWEEP_DAYS back: hourly.
     SWEEP = "sweep"
     #: All days: nightly, and what `eventflow heal` does.
     ALL = "all"
@@ -119,7 +119,7 @@ def detect_changes(
         started_at = server_time(connection)
         days = _days_in_scope(connection, settings, scope, named)
         seen = {verdict.day: verdict for verdict in _compare(connection, settings, days)}
-        settled_before = today(settings.zone) - timedelta(days=settings.lookback_days)
+        settled_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
         verdicts = _hold_settled(connection, settings, seen, settled_before, checked=set(days))
         in_work = _mark(connection, settings, verdicts, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
@@ -196,10 +196,10 @@ def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, nam
         return sorted(day for day in set(named) if day in everything)
     if scope is Scope.ALL:
         return list(everything)
-    back = settings.lookback_days if scope is Scope.LOOKBACK else settings.sweep_days
+    back = settings.changes.lookback_days if scope is Scope.LOOKBACK else settings.changes.sweep_days
     days = set(DayRange(max(everything.first, everything.last - timedelta(days=back)), everything.last))
     if scope is Scope.LOOKBACK:
-        overlap = timedelta(minutes=settings.ingest_overlap_minutes)
+        overlap = timedelta(minutes=settings.changes.overlap_minutes)
         last = connection.execute(statement("storage/changes/select_last_pass")).scalar()
         # Without an earlier pass there is nothing to catch up with: the first sweep compares everything.
         since = (last or server_time(connection)) - overlap

@@ -30,7 +30,7 @@ class DayHeld(Exception):
 
 def limits(settings: Settings) -> GuardLimits:
     """The guard's limits as set."""
-    return GuardLimits(settings.guard_loss_share, settings.guard_minimum_volume, settings.guard_settled_days)
+    return GuardLimits(settings.guard.loss_share, settings.guard.minimum_volume, settings.guard.old_days)
 
 
 @dataclass(slots=True)

@@ -21,17 +21,19 @@ def deficits(engine: Engine, settings: Settings, now: datetime) -> list[Conditio
 
     Read from the facts themselves, so that a late aggregation hides nothing. ``now``: instant (UTC).
     """
-    window_start = now - timedelta(minutes=settings.deficit_window_minutes)
+    window_start = now - timedelta(minutes=settings.quality.deficit_window_minutes)
     midnight = day_start(today(settings.zone, now), settings.zone)
     parameters = {
         "window_start": window_start,
         "day_start": midnight,
         "now": now,
-        "min_entries": settings.deficit_min_entries,
+        "min_entries": settings.quality.deficit_min_entries,
     }
     with connect(engine) as connection:
         rows = connection.execute(statement("numbers/deficits"), parameters).mappings().all()
-    rule = DeficitRule(settings.deficit_min_entries, settings.deficit_error_share, settings.deficit_warn_share)
+    rule = DeficitRule(
+        settings.quality.deficit_min_entries, settings.quality.deficit_error_share, settings.quality.deficit_warn_share
+    )
     found: list[Condition] = []
     for row in rows:
         if severity := rule.judge(row["window_visits"], row["window_entries"]):

@@ -17,7 +17,7 @@ def stale_days(engine: Engine, settings: Settings, now: datetime) -> list[Condit
     """``stale``: days stale longer than allowed, as one condition naming the range; held days are not among them."""
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/changes/select_marked_days")).all()
-    limit = now - timedelta(minutes=settings.stale_warn_minutes)
+    limit = now - timedelta(minutes=settings.alerts.stale_warn_minutes)
     waiting = [row for row in rows if row.stale_since and row.stale_since <= limit and not row.held_since]
     if not waiting:
         return []
@@ -44,7 +44,7 @@ def detection_late(engine: Engine, settings: Settings, now: datetime) -> list[Co
     """``detection_late``: no pass of change detection for longer than allowed, so nobody knows what is stale."""
     finished, migrated_since = newest_detection(engine)
     newest = finished or migrated_since
-    if now - newest < timedelta(minutes=settings.stale_warn_minutes):
+    if now - newest < timedelta(minutes=settings.alerts.stale_warn_minutes):
         return []
     never = " (there never was one)" if finished is None else ""
     return [
@@ -69,7 +69,7 @@ def newest_detection(engine: Engine) -> tuple[datetime | None, datetime]:
 
 
 def _severity(waited: timedelta, settings: Settings) -> Severity:
-    return Severity.ERROR if waited >= timedelta(minutes=settings.stale_error_minutes) else Severity.WARN
+    return Severity.ERROR if waited >= timedelta(minutes=settings.alerts.stale_error_minutes) else Severity.WARN
 
 
 def _minutes(waited: timedelta) -> str:

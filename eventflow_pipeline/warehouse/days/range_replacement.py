@@ -22,11 +22,12 @@ class FailedDay:
 def replace_days(
     engine: Engine, days: Iterable[date], settings: Settings, request: Request | None = None
 ) -> Iterator[DayTotals | FailedDay]:
-    """Replace ``days``, ``EVENTFLOW_PARALLEL_DAYS`` at once; yields each day's totals, or its failure, as it comes.
+    """Replace ``days``, ``EVENTFLOW_RUNS_PARALLEL_DAYS`` at once; yields each day's totals, or its failure, as it
+    comes.
 
     Closing the iterator (a cancelled run) lets days in work finish and starts no more.
     """
-    pool = ThreadPoolExecutor(max_workers=settings.parallel_days, thread_name_prefix="day")
+    pool = ThreadPoolExecutor(max_workers=settings.runs.parallel_days, thread_name_prefix="day")
     try:
         futures = {pool.submit(replace_day, engine, day, settings, request): day for day in sorted(days, reverse=True)}
         for future in as_completed(futures):

@@ -170,7 +170,7 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
 
 
 def _hourly(settings: Settings) -> dict[str, list[UUID]]:
-    return {"clients": list(settings.hourly_clients), "campaigns": list(settings.hourly_campaigns)}
+    return {"clients": list(settings.hourly.clients), "campaigns": list(settings.hourly.campaigns)}
 
 
 def _replace_hours(connection: Connection, day: date, parameters: Mapping[str, Any]) -> int:

@@ -64,9 +64,9 @@ def pipeline_engine(settings: Settings) -> Engine:
         for name, value in (
             # What somebody with rights on `public` named like a function of the server must not run here.
             ("search_path", "pg_catalog, pg_temp"),
-            ("statement_timeout", f"{settings.statement_timeout_seconds}s"),
-            ("lock_timeout", f"{settings.lock_timeout_seconds}s"),
-            ("work_mem", f"{settings.work_mem_mb}MB"),
+            ("statement_timeout", f"{settings.database.statement_timeout_seconds}s"),
+            ("lock_timeout", f"{settings.database.lock_timeout_seconds}s"),
+            ("work_mem", f"{settings.database.work_mem_mb}MB"),
             ("jit", "off"),
             # One stage a day, filled and read once: a plan for these very bounds beats a remembered one.
             ("plan_cache_mode", "force_custom_plan"),
@@ -77,14 +77,14 @@ def pipeline_engine(settings: Settings) -> Engine:
 
 
 def _engine(settings: Settings) -> Engine:
-    if settings.database_url is None:
+    if settings.database.url is None:
         raise UserError("EVENTFLOW_DATABASE_URL is unset and no embedded server was started: set it.")
-    url = parse_url(settings.database_url.get_secret_value())
+    url = parse_url(settings.database.url.get_secret_value())
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # an error must not carry session ids or other values into logs and events
-        pool_size=settings.parallel_days + 2,
+        pool_size=settings.runs.parallel_days + 2,
         max_overflow=16,
         connect_args={
             "application_name": APPLICATION,

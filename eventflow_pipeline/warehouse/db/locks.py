@@ -32,7 +32,8 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
         connection.execute(text(f"select pg_advisory_lock{shared}(:space, :key)"), keys)
     except OperationalError as problem:
         raise UserError(
-            f"Another worker has held {what} longer than EVENTFLOW_LOCK_TIMEOUT_SECONDS: wait for it or raise that."
+            f"Another worker has held {what} longer than EVENTFLOW_DATABASE_LOCK_TIMEOUT_SECONDS: wait for it or "
+            "raise that."
         ) from problem
     try:
         yield

@@ -35,8 +35,8 @@ def measure(engine: Engine, settings: Settings, days: DayRange) -> None:
             **day_bounds(part, settings.zone),
             "first_instant": day_start(settings.start_date, settings.zone),
             "last_instant": day_start(max(newest, part.last) + timedelta(days=1), settings.zone),
-            "clone_entries": settings.clone_entries,
-            "clone_share": settings.clone_share,
+            "clone_entries": settings.quality.clone_entries,
+            "clone_share": settings.quality.clone_share,
         }
         with connect(engine) as connection, quality_lock(connection), repeatable_read(connection):
             connection.execute(statement("storage/quality/upsert_indicators"), parameters)
@@ -45,7 +45,10 @@ def measure(engine: Engine, settings: Settings, days: DayRange) -> None:
 
 
 def _measure_linkage(connection: Connection, settings: Settings, days: DayRange) -> None:
-    look_back = {"days_before": settings.linkage_days_before, "minutes_after": settings.linkage_minutes_after}
+    look_back = {
+        "days_before": settings.quality.linkage_days_before,
+        "minutes_after": settings.quality.linkage_minutes_after,
+    }
     due: dict[date, str] = {
         row.bucket_date: row.input
         for row in connection.execute(
@@ -60,15 +63,15 @@ def _measure_linkage(connection: Connection, settings: Settings, days: DayRange)
                 **day_bounds(part, settings.zone),
                 **look_back,
                 "inputs": [due[day] for day in part],
-                "look_back_start": window.start - timedelta(days=settings.linkage_days_before),
-                "look_back_end": window.end + timedelta(minutes=settings.linkage_minutes_after, microseconds=1),
+                "look_back_start": window.start - timedelta(days=settings.quality.linkage_days_before),
+                "look_back_end": window.end + timedelta(minutes=settings.quality.linkage_minutes_after, microseconds=1),
             },
         )
 
 
 def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[Indicators]:
     """Stored indicators of ``days``, per client and for everything, with the medians they are judged against."""
-    asked = {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume}
+    asked = {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.quality.minimum_volume}
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/quality/select_indicators"), asked)
         return [dict(row) for row in rows.mappings()]
@@ -91,7 +94,7 @@ def _campaign_rates(engine: Engine, settings: Settings, judged: Judge, days: Day
     with connect(engine) as connection:
         rows = connection.execute(
             statement("storage/quality/select_campaign_rates"),
-            {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.minimum_volume},
+            {"first_day": days.first, "last_day": days.last, "minimum_volume": settings.quality.minimum_volume},
         ).all()
     for row in rows:
         what = f"{row.entity_type} {row.entity_id}: {row.conversions} conversions of {row.visits} visits"
@@ -106,7 +109,7 @@ def _trailing_deficits(
             numbers: Any = condition.numbers
             yield from judged.deficit(
                 day, UUID(condition.subject), numbers["visits"], numbers["entries"],
-                f"in the last {settings.deficit_window_minutes} minutes",
+                f"in the last {settings.quality.deficit_window_minutes} minutes",
             )  # fmt: skip
 
 

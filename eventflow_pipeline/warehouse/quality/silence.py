@@ -60,7 +60,9 @@ def quiet_streams(engine: Engine, settings: Settings, now: datetime) -> Sequence
             stream=row.stream,
             last_at=row.last_at,
             quiet_seconds=row.quiet_seconds,
-            limit_seconds=max(settings.silence_minutes * 60.0, settings.silence_factor * row.usual_seconds),
+            limit_seconds=max(
+                settings.quality.silence_minutes * 60.0, settings.quality.silence_factor * row.usual_seconds
+            ),
         )
         for row in rows
     ]

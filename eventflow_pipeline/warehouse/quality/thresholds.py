@@ -14,10 +14,12 @@ def judge(engine: Engine, settings: Settings) -> Judge:
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/quality/select_overrides")).all()
     return Judge(
-        thresholds=settings.thresholds,
+        thresholds=settings.quality.thresholds,
         overrides={(row.client_id, row.name): Threshold(row.warn, row.error) for row in rows},
-        minimum_volume=settings.minimum_volume,
+        minimum_volume=settings.quality.minimum_volume,
         deficit_rule=DeficitRule(
-            settings.deficit_min_entries, settings.deficit_error_share, settings.deficit_warn_share
+            settings.quality.deficit_min_entries,
+            settings.quality.deficit_error_share,
+            settings.quality.deficit_warn_share,
         ),
     )

@@ -1,4 +1,4 @@
-"""Pruning the session-days (M6), where EVENTFLOW_LONGEST_RANGE_DAYS asks for it; by default it is never pruned.
+"""Pruning the session-days (M6), where EVENTFLOW_RANGES_LONGEST_DAYS asks for it; by default it is never pruned.
 
 With ranges of at most N days, replacing day D needs session-days from D - N + 1 to D + N - 1. So it keeps the last
 2 N days, and a day older than N days can no longer be replaced.
@@ -17,15 +17,15 @@ from eventflow_pipeline.warehouse.db.sql import statement
 
 
 def prune_session_days(engine: Engine, settings: Settings, on: date | None = None) -> int:
-    """Forget what session-days hold of days more than 2 x EVENTFLOW_LONGEST_RANGE_DAYS ago; returns how many rows.
+    """Forget what session-days hold of days more than 2 x EVENTFLOW_RANGES_LONGEST_DAYS ago; returns how many rows.
 
     From then on ranges longer than that setting are refused (ST005) and days older than it cannot be replaced.
     Does nothing where it is unset, or while a day's histograms are pending: those are counted from session-days.
     ``on`` (default: the current business day) replaces the clock in tests.
     """
-    if settings.longest_range_days is None:
+    if settings.ranges.longest_days is None:
         return 0
-    session_days_from = (on or today(settings.zone)) - timedelta(days=2 * settings.longest_range_days - 1)
+    session_days_from = (on or today(settings.zone)) - timedelta(days=2 * settings.ranges.longest_days - 1)
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
         pending = "select exists (select from stats.partition_state where histogram_pending)"
         if connection.execute(text(pending)).scalar_one():
@@ -35,7 +35,7 @@ def prune_session_days(engine: Engine, settings: Settings, on: date | None = Non
         ).rowcount
         connection.execute(
             statement("storage/registry/update_pruned_bounds"),
-            {"longest_range_days": settings.longest_range_days, "session_days_from": session_days_from},
+            {"longest_range_days": settings.ranges.longest_days, "session_days_from": session_days_from},
         )
         return gone
 
@@ -45,6 +45,6 @@ def require_session_days(connection: Connection, day: date) -> None:
     oldest = connection.execute(statement("storage/registry/select_oldest_replaceable")).scalar_one_or_none()
     if oldest is not None and day < oldest:
         raise UserError(
-            f"{day} can no longer be replaced: session-days were pruned (EVENTFLOW_LONGEST_RANGE_DAYS) "
+            f"{day} can no longer be replaced: session-days were pruned (EVENTFLOW_RANGES_LONGEST_DAYS) "
             f"and reach back to {oldest} only; to start over run `eventflow rebuild --yes` and backfill."
         )

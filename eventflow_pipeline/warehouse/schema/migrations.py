@@ -112,7 +112,7 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
         _alembic(engine, command.upgrade, "head")
         connection.execute(text("select stats.refresh_source_views(), stats.grant_readers()"))
         connection.execute(
-            statement("storage/webinar/update_setting"), {"presence_min_seconds": settings.presence_min_seconds}
+            statement("storage/webinar/update_setting"), {"presence_min_seconds": settings.webinar.presence_min_seconds}
         )
         connection.execute(
             statement("storage/registry/insert_build_settings"),

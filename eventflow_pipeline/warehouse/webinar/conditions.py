@@ -26,14 +26,18 @@ class Liveness:
 
 def liveness(engine: Engine, settings: Settings, at: datetime | None = None) -> Liveness:
     """Is the sampler at work? ``at`` is the database's clock unless given; ``engine`` is the pipeline's."""
-    parameters = {**settings.observation.parameters, "silent_seconds": settings.sampler_silent_seconds, "at": at}
+    parameters = {
+        **settings.observation.parameters,
+        "silent_seconds": settings.webinar.sampler_silent_seconds,
+        "at": at,
+    }
     with connect(engine) as connection:
         row = connection.execute(statement("numbers/webinar_silence"), parameters).mappings().one()
         return Liveness(row["live"], row["silent"], row["since"])
 
 
 def sampler_conditions(engine: Engine, settings: Settings, at: datetime | None = None) -> list[Condition]:
-    """A condition while a live webinar has had no sample for EVENTFLOW_SAMPLER_SILENT_SECONDS, else nothing.
+    """A condition while a live webinar has had no sample for EVENTFLOW_WEBINAR_SAMPLER_SILENT_SECONDS, else nothing.
 
     Minutes nobody samples are lost for good, so it is an error at once. Asked every 30 seconds, it tells within two
     minutes of the last sample.

@@ -126,7 +126,7 @@ def test_values_exchanged_between_two_facts_do_not_cancel_out(site: Site) -> Non
 )
 def test_changed_dimensions_change_every_day_they_reach(healed: Site, change: str, cause: str) -> None:
     _sql(change)(healed, healed.today)
-    found = healed.detect(guard_loss_share=1.0)
+    found = healed.detect(guard={"loss_share": 1.0})
     assert {stale.day: stale.cause.value for stale in found.changed} == {healed.day(b): cause for b in (0, 2, 20)}
     healed.database.replace(*found.days)
     assert healed.detect().changed == ()
@@ -190,7 +190,7 @@ def test_scopes_look_where_they_should(site: Site) -> None:
     for back in (1, 3, 5, 59):
         site.visits(site.day(back))
     assert site.detect(Scope.LOOKBACK).days == (site.day(3), site.day(1))
-    assert site.detect(Scope.SWEEP, sweep_days=10).days == (site.day(5), site.day(3), site.day(1))
+    assert site.detect(Scope.SWEEP, changes={"sweep_days": 10}).days == (site.day(5), site.day(3), site.day(1))
     assert site.detect(Scope.ALL).days == tuple(site.day(b) for b in (59, 5, 3, 1))
     passes = site.database.rows(
         "select scope, days_checked, days_changed from stats.detection_pass order by started_at"
@@ -351,12 +351,12 @@ def test_the_ledger_of_a_day_that_was_still_running_is_forgotten_later(healed: S
 
 
 def test_waiting_for_another_workers_day_ends_with_the_setting(healed: Site) -> None:
-    impatient = Database(healed.database.settings.model_copy(update={"lock_timeout_seconds": 1}))
+    impatient = Database(healed.database.settings.changed(database={"lock_timeout_seconds": 1}))
     try:
         with (
             connect(healed.database.pipeline) as connection,
             day_lock(connection, healed.today),
-            pytest.raises(UserError, match="EVENTFLOW_LOCK_TIMEOUT_SECONDS"),
+            pytest.raises(UserError, match="EVENTFLOW_DATABASE_LOCK_TIMEOUT_SECONDS"),
         ):
             impatient.replace(healed.today)
         assert impatient.replace(healed.today)

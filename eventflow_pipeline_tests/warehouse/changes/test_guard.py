@@ -158,12 +158,12 @@ def test_too_many_settled_days_are_held_together(database: Database) -> None:
     site.visits(site.day(5))  # its own change is no loss, but the loss is in it
     site.database.execute("create table kept as select * from campaign_link_meta")
     site.database.execute("delete from campaign_link_meta")
-    assert site.detect(guard_settled_days=32).days == tuple(sorted(days))
-    found = site.detect(guard_settled_days=31)
+    assert site.detect(guard={"old_days": 32}).days == tuple(sorted(days))
+    found = site.detect(guard={"old_days": 31})
     assert (found.days, len(found.held)) == ((), 32)
     assert "32 settled days would change" in (found.held[0].held_reason or "")
     # A pass that sees a few of them only does not lift the hold, nor does a run that nobody asked for.
-    assert site.detect(Scope.SWEEP, sweep_days=6).days == ()
+    assert site.detect(Scope.SWEEP, changes={"sweep_days": 6}).days == ()
     with pytest.raises(DayHeld):
         replace_day(database.pipeline, site.day(10), database.settings, Request(guarded=True))
     database.replace(site.day(10), site.day(11))

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline_tests.databases import Database
@@ -25,7 +25,7 @@ def mirror(database: Database) -> Iterator[Mirror]:
 
 
 def _list(database: Database, **listed: list[UUID]) -> None:
-    database.settings = database.settings.model_copy(update={k: tuple(v) for k, v in listed.items()})
+    database.settings = database.settings.changed(hourly={k: tuple(v) for k, v in listed.items()})
 
 
 def _visits(start: datetime, hours: int) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def _stored(database: Database) -> dict[tuple[Any, ...], tuple[int, int, int, in
 def test_hours_of_days_in_zones(mirror: Mirror, zone: str, first: date, rows_of_the_middle_day: int) -> None:
     database = mirror.database
     database.set_build_settings(zone)
-    _list(database, hourly_clients=[small.CLIENT])
+    _list(database, clients=[small.CLIENT])
     start = datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(hours=24)
     mirror.add(
         _visits(start, 120),
@@ -131,13 +131,13 @@ def test_only_what_is_listed_and_nothing_once_it_is_not(mirror: Mirror) -> None:
         return {row["entity_id"] for row in database.rows("select entity_id from stats.campaign_hourly")}
 
     assert entities() == set()
-    _list(database, hourly_clients=[small.CLIENT])
+    _list(database, clients=[small.CLIENT])
     assert entities() == {small.CAMPAIGN, small.WEBINAR}
-    _list(database, hourly_campaigns=[small.ROWLESS], hourly_clients=[small.OTHER])
+    _list(database, campaigns=[small.ROWLESS], clients=[small.OTHER])
     assert entities() == {small.ROWLESS, small.FOREIGN}
     mirror.exclude(small.FOREIGN)
     assert entities() == {small.ROWLESS}
-    _list(database, hourly_campaigns=[], hourly_clients=[])
+    _list(database, campaigns=[], clients=[])
     assert entities() == set()
 
 
@@ -145,15 +145,15 @@ def test_the_settings_that_days_depend_on_are_named_whatever_their_order() -> No
     a, b = str(small.CLIENT), str(small.OTHER)
 
     def made(**listed: Any) -> Settings:
-        return Settings(database_url=SecretStr("postgresql://"), **listed)
+        return Settings(hourly=listed)  # type: ignore[arg-type]
 
     assert made().day_settings == {"hourly_clients": (), "hourly_campaigns": ()}
-    assert made(hourly_clients=f"{b}, {a},{a}").day_settings == made(hourly_clients=[a, b]).day_settings
-    assert made(hourly_clients=a).day_settings != made(hourly_campaigns=a).day_settings
+    assert made(clients=f"{b}, {a},{a}").day_settings == made(clients=[a, b]).day_settings
+    assert made(clients=a).day_settings != made(campaigns=a).day_settings
     with pytest.raises(ValidationError, match="UUID"):
-        made(hourly_clients="not an id")
+        made(clients="not an id")
 
 
 def test_lists_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENTFLOW_HOURLY_CAMPAIGNS", f"{small.FOREIGN} {small.CAMPAIGN}")
-    assert Settings().hourly_campaigns == (small.CAMPAIGN, small.FOREIGN)  # type: ignore[call-arg]
+    assert Settings().hourly.campaigns == (small.CAMPAIGN, small.FOREIGN)  # type: ignore[call-arg]

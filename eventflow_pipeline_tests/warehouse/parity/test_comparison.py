@@ -227,7 +227,7 @@ def test_a_repair_is_in_the_ledger(prepared: Database) -> None:
 
 def test_pruned_session_days_is_not_damage(prepared: Database) -> None:
     """Seven days are answered: session-days keep fourteen, histograms whose predecessor it forgot stay as they are."""
-    pruning = prepared.settings.model_copy(update={"longest_range_days": 7})
+    pruning = prepared.settings.changed(ranges={"longest_days": 7})
     assert prune_session_days(prepared.pipeline, pruning, LAST) > 0
     assert _everything(prepared).differences == ()
     kept = prepared.rows("select count(*) as n from stats.return_histogram where previous_date = '2024-03-01'")

@@ -276,11 +276,11 @@ def test_a_client_may_have_thresholds_of_its_own(dimensions: Database) -> None:
 
 
 def test_thresholds_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVENTFLOW_THRESHOLDS", '{"linkage": {"warn": 0.6}}')
-    thresholds = Settings().thresholds  # type: ignore[call-arg]
+    monkeypatch.setenv("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"warn": 0.6}}')
+    thresholds = Settings().quality.thresholds  # type: ignore[call-arg]
     assert (thresholds["linkage"].warn, thresholds["linkage"].error) == (0.6, 0.3)
     assert thresholds["sessionless"].warn == 0.05
-    monkeypatch.setenv("EVENTFLOW_THRESHOLDS", '{"linkages": {}}')
+    monkeypatch.setenv("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkages": {}}')
     with pytest.raises(ValidationError, match="names the unknown threshold 'linkages'"):
         Settings()  # type: ignore[call-arg]
 

@@ -23,7 +23,7 @@ _VISITS = st.lists(small.visits(_AT), min_size=20, max_size=60)
 
 @pytest.fixture
 def mirror(database: Database) -> Iterator[Mirror]:
-    database.settings = database.settings.model_copy(update={"longest_range_days": LONGEST})
+    database.settings = database.settings.changed(ranges={"longest_days": LONGEST})
     made = Mirror(database)
     yield made
     made.close()
@@ -83,7 +83,7 @@ def test_what_it_cannot_answer_is_refused(mirror: Mirror) -> None:
     with psycopg.connect(database.url) as connection, pytest.raises(psycopg.Error, match="pruned"):
         connection.execute("select stats.add_grain('campaign_source', '{client_id,utm_source}')")
     # A longer range cannot be had back by changing the setting.
-    prune_session_days(database.pipeline, database.settings.model_copy(update={"longest_range_days": 100}), TODAY)
+    prune_session_days(database.pipeline, database.settings.changed(ranges={"longest_days": 100}), TODAY)
     assert database.rows("select longest_range_days from stats.build_settings") == [{"longest_range_days": LONGEST}]
 
 

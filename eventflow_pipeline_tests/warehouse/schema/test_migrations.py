@@ -150,7 +150,7 @@ def test_late_columns_may_be_missing_and_are_picked_up_when_they_appear(empty_da
 
 
 def test_another_zone_or_first_partition_is_refused_until_rebuilt(database: Database) -> None:
-    other = database.settings.model_copy(update={"timezone": "Europe/Berlin"})
+    other = database.settings.changed(timezone="Europe/Berlin")
     with pytest.raises(
         UserError, match="EVENTFLOW_TIMEZONE is Europe/Berlin but the buckets were built with Asia/Seoul"
     ):

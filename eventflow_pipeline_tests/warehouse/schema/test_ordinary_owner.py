@@ -15,7 +15,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from typer.testing import CliRunner
@@ -59,7 +58,7 @@ class Managed:
     def connected(self, user: str, name: str) -> Database:
         url = self.server.set(username=user, database=name).render_as_string(False)
         first = today(Settings().zone) - timedelta(days=2)  # type: ignore[call-arg]
-        return Database(Settings(database_url=SecretStr(url), start_date=first))  # type: ignore[call-arg]
+        return Database(Settings(database={"url": url}, start_date=first))  # type: ignore[call-arg]
 
     def version(self) -> int:
         with psycopg.connect(self.server.render_as_string(False)) as connection:
