@@ -70,7 +70,7 @@ def materialize(
     if not days:
         return BackfillReport((), (), ())
     span = DayRange(min(days), max(days))
-    job = defs.resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets_job")
     runs = []
     with (
         dg.DagsterInstance.get() as instance,

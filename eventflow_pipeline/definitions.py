@@ -4,25 +4,30 @@ import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
 from eventflow_pipeline.defs.buckets import daily_buckets, daily_buckets_job
-from eventflow_pipeline.defs.capture import captured_facts, captured_facts_schedule
+from eventflow_pipeline.defs.capture import captured_facts_job, captured_facts_schedule
 from eventflow_pipeline.defs.changes import (
-    heal_changed_days,
-    settle_days,
-    sweep_all_days,
-    sweep_all_days_nightly,
-    sweep_recent_days,
+    finalize_days_schedule,
+    heal_changed_days_sensor,
+    sweep_all_days_job,
+    sweep_all_days_schedule,
+    sweep_recent_days_schedule,
 )
 from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.defs.retention import prune_history, prune_history_nightly
+from eventflow_pipeline.defs.retention import prune_history_job, prune_history_schedule
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
-from eventflow_pipeline.defs.verification import verified_days, verify_days_nightly, verify_job, verify_today_hourly
+from eventflow_pipeline.defs.verification import (
+    verified_days,
+    verify_days_job,
+    verify_days_schedule,
+    verify_today_schedule,
+)
 from eventflow_pipeline.defs.webinar import (
+    sample_webinars_sensor,
     webinar_checks,
     webinar_days,
-    webinar_refresh,
-    webinar_sampler,
+    webinar_refresh_schedule,
     webinar_stats_job,
 )
 
@@ -31,25 +36,25 @@ defs = dg.Definitions(
     asset_checks=[*CHECKS, webinar_checks],
     jobs=[
         daily_buckets_job,
-        verify_job,
-        sweep_all_days,
-        prune_history,
+        verify_days_job,
+        sweep_all_days_job,
+        prune_history_job,
         webinar_stats_job,
-        captured_facts,
+        captured_facts_job,
     ],
     schedules=[
-        settle_days,
-        sweep_recent_days,
-        sweep_all_days_nightly,
-        prune_history_nightly,
-        webinar_refresh,
-        verify_today_hourly,
-        verify_days_nightly,
+        finalize_days_schedule,
+        sweep_recent_days_schedule,
+        sweep_all_days_schedule,
+        prune_history_schedule,
+        webinar_refresh_schedule,
+        verify_today_schedule,
+        verify_days_schedule,
         captured_facts_schedule,
     ],
     sensors=[
-        heal_changed_days,
-        webinar_sampler,
+        heal_changed_days_sensor,
+        sample_webinars_sensor,
         *ALERT_SENSORS,
     ],
     resources={"warehouse": Warehouse()},

@@ -25,7 +25,7 @@ def sample(
 ) -> None:
     """Sample the viewers of every observed webinar for the current minute of the database's clock.
 
-    Dagster's daemon does this already (sensor webinar_sampler). A second sampler beside it changes nothing: each
+    Dagster's daemon does this already (sensor sample_webinars_sensor). A second sampler beside it changes nothing: each
     minute keeps its first sample. Use --loop where no daemon runs, or while it is down; presence is overwritten, so
     a minute nobody sampled is lost. With --loop a failed look is logged and the next one tried.
     """

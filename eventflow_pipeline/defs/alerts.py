@@ -43,7 +43,7 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
 
 
 @dg.sensor(
-    name="conditions",
+    name="conditions_sensor",
     description="Looks for what somebody must be told about (deficit of visits, stale days, late detection, ...) and "
     "tells each condition once when it begins, at intervals while it lasts and when it ends.",
     minimum_interval_seconds=_INTERVAL,
@@ -70,7 +70,7 @@ def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 @dg.sensor(
-    name="dagster_failures",
+    name="dagster_failures_sensor",
     description="Tells people of failed runs, failed ticks and failed asset checks, grouped by job, by sensor or "
     "schedule, and by check; Dagster itself alerts nobody.",
     minimum_interval_seconds=_INTERVAL,

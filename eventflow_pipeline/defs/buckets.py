@@ -27,7 +27,7 @@ from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
 
 GROUP = "marketing"
-JOB = "daily_buckets"
+JOB = "daily_buckets_job"
 _FACTS_AND_DIMENSIONS = (
     "event_access_logs",
     "event_survey_entries",
@@ -173,7 +173,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
 
 daily_buckets_job = dg.define_asset_job(
     JOB,
-    # Ranges are left to verify_days and to backfills from the user interface: they read a month of facts.
+    # Ranges are left to verify_days_job and to backfills from the user interface: they read a month of facts.
     selection=dg.AssetSelection.assets(daily_buckets, QUALITY)
     - dg.AssetSelection.checks(*(dg.AssetCheckKey(bucket_key(grain), RANGE_PARITY) for grain in GRAINS)),
     description="Replace session-days and the daily buckets of every grain for one day or a range of days, measure the "

@@ -9,7 +9,7 @@ from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 
 
 @dg.op(description="Replay dead letters, then link captured entries to their visits (stats.link_entries).")
-def settle_captured_facts(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+def link_and_replay(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """One bounded pass of each, as the pipeline role; what is left is done by the next run. Safe to repeat."""
     replay = replay_dead_letters(warehouse.engine, warehouse.settings, BATCH)
     linking = link_entries(warehouse.engine)
@@ -26,13 +26,13 @@ def settle_captured_facts(context: dg.OpExecutionContext, warehouse: Warehouse) 
 
 
 @dg.job(description="Link captured entries to their visits and try dead letters again.")
-def captured_facts() -> None:
+def captured_facts_job() -> None:
     """The one step."""
-    settle_captured_facts()
+    link_and_replay()
 
 
 @dg.schedule(
-    job=captured_facts,
+    job=captured_facts_job,
     cron_schedule="* * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,

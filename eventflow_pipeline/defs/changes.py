@@ -1,4 +1,4 @@
-"""Automation: a sensor turns changed days into runs; schedules settle the day that ended and sweep older ones.
+"""Automation: a sensor turns changed days into runs; schedules finalize the day that ended and sweep older ones.
 
 Detection only reads and marks (``warehouse.change_detection``), here as in ``eventflow heal``; runs replace the days.
 Everything is level-triggered: what is still wrong at the next look is asked for again, so a lost tick, run or process
@@ -85,7 +85,7 @@ def _found(detection: Detection) -> str:
 
 
 @dg.sensor(
-    name="heal_changed_days",
+    name="heal_changed_days_sensor",
     job=daily_buckets_job,
     minimum_interval_seconds=_SETTINGS.changes.interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -93,7 +93,7 @@ def _found(detection: Detection) -> str:
     "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
     "changed.",
 )
-def heal_changed_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def heal_changed_days_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One look: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
     now = datetime.now(UTC)
     with _evaluation() as (settings, engine):
@@ -112,7 +112,7 @@ def heal_changed_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 @dg.schedule(
-    name="settle_days",
+    name="finalize_days_schedule",
     job=daily_buckets_job,
     cron_schedule="1 0 * * *",
     execution_timezone=_SETTINGS.timezone,
@@ -120,7 +120,7 @@ def heal_changed_days(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     description="Shortly after midnight: compute yesterday once more now that it is over, look-back days that were "
     "only computed while they lasted, and open the new day.",
 )
-def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+def finalize_days_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the days that no computation from after their end stands for; empty days become computed this way."""
     at = context.scheduled_execution_time
     with _evaluation() as (settings, engine):
@@ -131,19 +131,20 @@ def settle_days(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | 
         requests = _requests(plan, settings, SCHEDULE, at)
     if requests:
         return requests
-    return dg.SkipReason(" ".join(plan.reasons) or f"Every day up to {day} is settled.")
+    return dg.SkipReason(" ".join(plan.reasons) or f"Every day up to {day} is final.")
 
 
 @dg.schedule(
-    name="sweep_recent_days",
+    name="sweep_recent_days_schedule",
     job=daily_buckets_job,
     cron_schedule="17 * * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Hourly: compare EVENTFLOW_CHANGES_SWEEP_DAYS days with their facts and mark those that changed; the "
-    "sensor asks for their runs. Starts no run itself.",
+    "sensor asks for their runs. Never requests a run of its job: the sensor asks for the marked days together with "
+    "those of its own, so that no day has two runs, and the comparison takes a tick's time.",
 )
-def sweep_recent_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:  # noqa: ARG001
+def sweep_recent_days_schedule(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:  # noqa: ARG001
     """Finds edits, deletions and late dimension rows that no look-back and no created_at names."""
     with _evaluation(_SWEEP_SECONDS) as (settings, engine):
         return dg.SkipReason(_found(detect_changes(engine, settings, Scope.SWEEP)))
@@ -156,14 +157,14 @@ def compare_all_days(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
 
 
 @dg.job(description="Compare every day with its facts and mark those that changed; the sensor asks for their runs.")
-def sweep_all_days() -> None:
+def sweep_all_days_job() -> None:
     """See ``compare_all_days``."""
     compare_all_days()
 
 
-sweep_all_days_nightly = dg.ScheduleDefinition(
-    name="sweep_all_days_nightly",
-    job=sweep_all_days,
+sweep_all_days_schedule = dg.ScheduleDefinition(
+    name="sweep_all_days_schedule",
+    job=sweep_all_days_job,
     cron_schedule="20 3 * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,

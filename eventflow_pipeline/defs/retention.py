@@ -39,14 +39,14 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     description="Delete superseded automatic runs, their events, old ticks and passes of change detection; "
     "no partition changes its status.",
 )
-def prune_history() -> None:
+def prune_history_job() -> None:
     """See ``prune_automation``."""
     prune_automation()
 
 
-prune_history_nightly = dg.ScheduleDefinition(
-    name="prune_history_nightly",
-    job=prune_history,
+prune_history_schedule = dg.ScheduleDefinition(
+    name="prune_history_schedule",
+    job=prune_history_job,
     cron_schedule="40 4 * * *",
     execution_timezone=load_settings().timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -63,8 +63,8 @@ def _note(failing: dict[date, list[str]], results: Results) -> None:
                 failing[day].append(f"{check.name} of {check.asset_key.path[-1]}")
 
 
-verify_job = dg.define_asset_job(
-    "verify_days",
+verify_days_job = dg.define_asset_job(
+    "verify_days_job",
     selection=dg.AssetSelection.assets(quality_daily, verified_days),
     description="Measure the indicators of a day or range and evaluate every check of it, without computing buckets "
     "again. What differs from the facts is rebuilt and reported.",
@@ -72,14 +72,14 @@ verify_job = dg.define_asset_job(
 
 
 @dg.schedule(
-    name="verify_today_hourly",
-    job=verify_job,
+    name="verify_today_schedule",
+    job=verify_days_job,
     cron_schedule="40 * * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Hourly: indicators and every check of today, without computing its buckets again.",
 )
-def verify_today_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+def verify_today_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """One run about today."""
     today = local_date(context.scheduled_execution_time, _SETTINGS.zone)
     return dg.RunRequest(
@@ -88,15 +88,15 @@ def verify_today_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 @dg.schedule(
-    name="verify_days_nightly",
-    job=verify_job,
+    name="verify_days_schedule",
+    job=verify_days_job,
     cron_schedule="10 4 * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="At night: indicators and every check of the last EVENTFLOW_CHECKS_VERIFY_DAYS days and of as many "
     "older ones, another part each night, return histograms against session-days included.",
 )
-def verify_days_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+def verify_days_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Two runs: recent days, and this night's part of history."""
     today = local_date(context.scheduled_execution_time, _SETTINGS.zone)
     ranges = nightly_ranges(_SETTINGS.start_date, today, _SETTINGS.checks.verify_days)

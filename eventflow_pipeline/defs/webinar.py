@@ -33,7 +33,7 @@ from eventflow_pipeline.warehouse.webinar.refresh import days_to_refresh
 from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, watched_look
 
 GROUP = "webinar"
-JOB = "webinar_stats"
+JOB = "webinar_stats_job"
 ASSET_KEYS = (FIVE_MINUTES, DAILY_STATS)
 
 
@@ -214,13 +214,13 @@ _CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
 
 
 @dg.sensor(
-    name="webinar_sampler",
+    name="sample_webinars_sensor",
     minimum_interval_seconds=LOOKS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "
     "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
 )
-def webinar_sampler(warehouse: Warehouse) -> dg.SkipReason:
+def sample_webinars_sensor(warehouse: Warehouse) -> dg.SkipReason:
     """One look. A tick that fails is one structured line and a red tick; the next look is 20 seconds away."""
     samples = watched_look(warehouse.engine, warehouse.settings.observation)
     if not samples:
@@ -230,7 +230,7 @@ def webinar_sampler(warehouse: Warehouse) -> dg.SkipReason:
 
 
 @dg.schedule(
-    name="webinar_refresh",
+    name="webinar_refresh_schedule",
     job=webinar_stats_job,
     cron_schedule="*/5 * * * *",
     execution_timezone=load_settings().timezone,
@@ -238,7 +238,9 @@ def webinar_sampler(warehouse: Warehouse) -> dg.SkipReason:
     description="Every five minutes the days with samples newer than their buckets (while a webinar is live); on the "
     "hour every day whose samples, legacy rows, webinars or visits changed. No run when nothing did.",
 )
-def webinar_refresh(context: dg.ScheduleEvaluationContext, warehouse: Warehouse) -> list[dg.RunRequest] | dg.SkipReason:
+def webinar_refresh_schedule(
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+) -> list[dg.RunRequest] | dg.SkipReason:
     """Range runs for what is to be computed again."""
     unfinished = dg.RunsFilter(job_name=JOB, statuses=[*_UNFINISHED])
     if context.instance.get_run_ids(unfinished, limit=1):

@@ -39,7 +39,7 @@ _CHECK_RUNBOOK = {
 #: The job as which runs that only evaluate checks are told of, whichever job they belong to.
 _CHECKS = "checks"
 #: What evaluates again what a failed run was to evaluate; of the others days are computed again.
-_VERIFYING = frozenset({_CHECKS, "verify_days"})
+_VERIFYING = frozenset({_CHECKS, "verify_days_job"})
 _CLIENT = re.compile(r"client_id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: Checks of today that conditions of their own tell within the minute.
 _TOLD_LIVE = frozenset({"deficit", "silence"})

@@ -76,7 +76,7 @@ class Installation:
             "selector": {
                 "repositoryName": "__repository__",
                 "repositoryLocationName": "eventflow_pipeline",
-                "jobName": "daily_buckets",
+                "jobName": "daily_buckets_job",
             },
             "runConfigData": {},
             "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},

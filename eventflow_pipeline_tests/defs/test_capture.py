@@ -1,11 +1,11 @@
-"""The schedule that settles captured facts, in Dagster itself."""
+"""The schedule that links and replays captured facts, in Dagster itself."""
 
 import uuid
 
 import dagster as dg
 import pytest
 
-from eventflow_pipeline.defs.capture import captured_facts, captured_facts_schedule
+from eventflow_pipeline.defs.capture import captured_facts_job, captured_facts_schedule
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline_tests.databases import Database
 
@@ -26,7 +26,7 @@ def test_a_minute_with_work_is_a_run_that_links_and_replays(
         "insert into event_survey_campaigns (id, client_id, title) values (:c, :k, 't')", c=campaign, k=client
     )
     assert isinstance(captured_facts_schedule(dg.build_schedule_context()), dg.RunRequest)
-    result = captured_facts.execute_in_process(resources={"warehouse": Warehouse()})
+    result = captured_facts_job.execute_in_process(resources={"warehouse": Warehouse()})
     assert result.success
     assert database.rows("select count(*) from stats.visit_facts where entry_id is not null") == [{"count": 1}]
     assert isinstance(captured_facts_schedule(dg.build_schedule_context()), dg.SkipReason)

@@ -41,7 +41,7 @@ def database(database: Database) -> Database:
 @pytest.fixture
 def tick(instance: dg.DagsterInstance, defs: dg.Definitions) -> Tick:
     """One evaluation of the sensor."""
-    sensor = defs.get_repository_def().get_sensor_def("heal_changed_days")
+    sensor = defs.get_repository_def().get_sensor_def("heal_changed_days_sensor")
 
     def evaluate() -> dg.SensorResult:
         result = sensor(dg.build_sensor_context(instance=instance))
@@ -78,7 +78,7 @@ def _run(defs: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequ
 def _pretend_run(
     defs: dg.Definitions, instance: dg.DagsterInstance, tags: dict[str, str], status: dg.DagsterRunStatus
 ) -> dg.DagsterRun:
-    return instance.create_run_for_job(defs.resolve_job_def("daily_buckets"), tags=tags, status=status)
+    return instance.create_run_for_job(defs.resolve_job_def("daily_buckets_job"), tags=tags, status=status)
 
 
 def test_changed_days_become_one_run_per_contiguous_range(
@@ -166,10 +166,10 @@ def test_automatic_runs_are_guarded_against_mass_loss(
     assert database.summary("platform", _ago(1))[0]["visits"] == 40
 
 
-def test_settling_computes_the_day_that_ended_and_opens_the_new_one(
+def test_finalizing_computes_the_day_that_ended_and_opens_the_new_one(
     database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    schedule = defs.get_repository_def().get_schedule_def("settle_days")
+    schedule = defs.get_repository_def().get_schedule_def("finalize_days_schedule")
     midnight = datetime(TODAY.year, TODAY.month, TODAY.day, 0, 1, tzinfo=SEOUL)
 
     def evaluate() -> Any:
@@ -184,7 +184,7 @@ def test_settling_computes_the_day_that_ended_and_opens_the_new_one(
     (request,) = evaluate().run_requests
     assert (request.tags[START], request.tags[END]) == (str(_ago(1)), str(TODAY))
     assert _run(defs, instance, request).success
-    assert "is settled" in (evaluate().skip_message or "")
+    assert "is final" in (evaluate().skip_message or "")
     assert database.summary("platform", DayRange(_ago(9), TODAY)) == []
 
 
@@ -194,7 +194,7 @@ def test_sweeps_mark_old_edits_and_the_sensor_asks_for_them(
     for back in range(10):
         _visits(database, _ago(back), recorded="now() - interval '2 days'")
     database.replace(*DayRange(_ago(9), TODAY))
-    sweep = defs.get_repository_def().get_schedule_def("sweep_recent_days")
+    sweep = defs.get_repository_def().get_schedule_def("sweep_recent_days_schedule")
     for how in ("schedule", "job"):
         database.execute(
             "update event_access_logs set utm_source = coalesce(utm_source, '') || 'x' "
@@ -208,7 +208,7 @@ def test_sweeps_mark_old_edits_and_the_sensor_asks_for_them(
             assert not data.run_requests
             assert f"2 changed: {_ago(9)}..{_ago(8)}" in (data.skip_message or "")
         else:
-            assert defs.resolve_job_def("sweep_all_days").execute_in_process(instance=instance).success
+            assert defs.resolve_job_def("sweep_all_days_job").execute_in_process(instance=instance).success
         assert _ranges(tick()) == [(str(_ago(9)), str(_ago(8)))]
         database.replace(_ago(9), _ago(8))
 
@@ -224,7 +224,7 @@ def test_a_started_run_whose_process_is_gone_is_reported(
         _pretend_run(defs, instance, {START: str(TODAY), END: str(TODAY)}, dg.DagsterRunStatus.STARTED)
         for _ in range(2)
     ]
-    other = instance.create_run_for_job(defs.resolve_job_def("prune_history"), status=dg.DagsterRunStatus.STARTED)
+    other = instance.create_run_for_job(defs.resolve_job_def("prune_history_job"), status=dg.DagsterRunStatus.STARTED)
     with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
         connection.execute("update runs set start_time = extract(epoch from now()) - 61")
     with connect(database.pipeline) as connection, run_alive(connection, runs[0].run_id):
@@ -239,11 +239,14 @@ def test_old_ranges_do_not_starve_todays_refresh(
 ) -> None:
     """Queued first: a big backfill and old changed days. Queued last: today. Asked of Dagster's own queue."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("eventflow_pipeline"), "__repository__")
-    job = RemoteJobOrigin(repository, "daily_buckets")
+    job = RemoteJobOrigin(repository, "daily_buckets_job")
 
     def queue(tags: dict[str, str]) -> str:
         run = instance.create_run_for_job(
-            defs.resolve_job_def("daily_buckets"), tags=tags, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=job
+            defs.resolve_job_def("daily_buckets_job"),
+            tags=tags,
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=job,
         )
         return run.run_id
 

@@ -103,7 +103,7 @@ def each(instance: dg.DagsterInstance, defs: dg.Definitions) -> Callable[[str, s
 
 @pytest.mark.parametrize("instance", ["postgres"], indirect=True)
 def test_every_check_passes_on_every_day_of_a_range_run(run: Run, facts: Database, each: Callable[..., object]) -> None:
-    assert run("daily_buckets", DAYS).success
+    assert run("daily_buckets_job", DAYS).success
     passing = {"SUCCEEDED": _all(DAYS)}
     for asset in ("session_days", *(grain.table for grain in GRAINS)):
         assert each(asset, "raw_parity") == passing
@@ -111,14 +111,14 @@ def test_every_check_passes_on_every_day_of_a_range_run(run: Run, facts: Databas
         assert each(asset, check) == passing, check
     # Ranges are compared by the verification only.
     assert each("client_daily", "range_parity") == {}
-    assert run("verify_days", DAYS).success
+    assert run("verify_days_job", DAYS).success
     for grain in GRAINS:
         assert each(grain.table, "range_parity") == passing
     assert each("client_daily", "raw_parity") == passing
 
 
 def test_a_single_day_run_shows_its_day(run: Run, facts: Database, each: Callable[..., object]) -> None:
-    result = run("daily_buckets", DAYS.first)
+    result = run("daily_buckets_job", DAYS.first)
     assert result.success
     assert all(e.passed for e in result.get_asset_check_evaluations())
     assert each("client_daily", "raw_parity") == {"SUCCEEDED": [DAYS.first.isoformat()]}
@@ -131,11 +131,11 @@ def test_damage_is_reported_where_it_is_repaired_once_and_gone_next_time(
 ) -> None:
     damaged = date(2024, 1, 2)
     days: DayRange | date = DAYS if span == "range" else damaged
-    assert run("daily_buckets", DAYS).success
+    assert run("daily_buckets_job", DAYS).success
     facts.execute("update stats.campaign_daily set conversions = 9 where bucket_date = :d", d=damaged)
     facts.execute("update stats.partition_state set hits = 1 where bucket_date = :d", d=damaged)
     facts.execute("update stats.link_returns set sessions = 3 where bucket_date = :d", d=damaged)
-    result = run("verify_days", days)
+    result = run("verify_days_job", days)
     assert result.success, "a check that fails does not fail the run: people are told by sensors"
     failed = {(e.asset_key.path[-1], e.check_name) for e in result.get_asset_check_evaluations() if not e.passed}
     # The day was rebuilt before ranges were compared, histograms included.
@@ -154,7 +154,7 @@ def test_damage_is_reported_where_it_is_repaired_once_and_gone_next_time(
         assert "raw 5, stored 9" in evaluation.description
         assert f"entity_id={C}" in evaluation.description
     assert evaluation.severity is dg.AssetCheckSeverity.ERROR
-    assert run("verify_days", days).success
+    assert run("verify_days_job", days).success
     assert each("campaign_daily", "raw_parity") == {"SUCCEEDED": _all(DAYS)}
 
 
@@ -162,21 +162,21 @@ def test_damage_is_reported_where_it_is_repaired_once_and_gone_next_time(
 def test_a_damaged_histogram_is_reported_as_range_parity(
     run: Run, facts: Database, each: Callable[..., object], span: str
 ) -> None:
-    assert run("daily_buckets", DAYS).success
+    assert run("daily_buckets_job", DAYS).success
     facts.execute("delete from stats.utm_returns where bucket_date = '2024-01-03'")
-    run("verify_days", DAYS if span == "range" else DAYS.last)
+    run("verify_days_job", DAYS if span == "range" else DAYS.last)
     assert each("utm_daily", "range_parity")["FAILED"] == ["2024-01-03"]  # type: ignore[index]
-    run("verify_days", DAYS)
+    run("verify_days_job", DAYS)
     assert each("utm_daily", "range_parity") == {"SUCCEEDED": _all(DAYS)}
 
 
 def test_a_stale_day_passes_with_a_note(run: Run, facts: Database, each: Callable[..., object]) -> None:
-    assert run("daily_buckets", DAYS).success
+    assert run("daily_buckets_job", DAYS).success
     facts.insert(
         "event_access_logs",
         [{"accessed_at": datetime(2024, 1, 3, 5, tzinfo=UTC), "session_id": "late", "campaign_id": C}],
     )
-    result = run("verify_days", DAYS.last)
+    result = run("verify_days_job", DAYS.last)
     evaluation = next(e for e in result.get_asset_check_evaluations() if e.check_name == "raw_parity")
     assert evaluation.passed
     assert evaluation.metadata["note"].value == "stale: facts moved since they were computed"
@@ -191,13 +191,13 @@ def test_quality_findings_are_shown_on_their_day(
         "update event_access_logs set session_id = ' ' where accessed_at::date = '2024-01-02' and session_id < 's2'"
     )
     facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-03'")
-    assert run("daily_buckets", DAYS).success
+    assert run("daily_buckets_job", DAYS).success
     assert each("client_daily", "sessionless") == {
         "FAILED": ["2024-01-02"],
         "SUCCEEDED": ["2024-01-01", "2024-01-03"],
     }
     assert each("client_daily", "deficit")["FAILED"] == ["2024-01-03"]  # type: ignore[index]
-    result = run("daily_buckets", date(2024, 1, 3))
+    result = run("daily_buckets_job", date(2024, 1, 3))
     deficit = next(e for e in result.get_asset_check_evaluations() if e.check_name == "deficit")
     assert not deficit.passed
     assert deficit.severity is dg.AssetCheckSeverity.ERROR
@@ -212,7 +212,7 @@ def test_passing_days_beyond_the_limit_are_summed_up(
 ) -> None:
     monkeypatch.setenv("EVENTFLOW_CHECKS_RECORDED_DAYS", "1")
     facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-01'")
-    assert run("daily_buckets", DAYS).success
+    assert run("daily_buckets_job", DAYS).success
     shown = each("client_daily", "deficit")
     assert shown["FAILED"] == ["2024-01-01"]  # type: ignore[index]
     assert shown["SUCCEEDED"] == ["2024-01-03"]  # type: ignore[index]
@@ -237,7 +237,7 @@ def test_one_check_alone_without_a_partition_looks_at_the_look_back_days(
 ) -> None:
     asset, name = check.split(":")
     before = today(database.settings.zone)
-    assert run("webinar_stats" if asset.startswith("webinar") else "daily_buckets", before).success
+    assert run("webinar_stats_job" if asset.startswith("webinar") else "daily_buckets_job", before).success
     result = _select(defs, dg.AssetCheckKey(dg.AssetKey(["stats", asset]), name)).execute_in_process(instance=instance)
     assert result.success
     record = instance.get_run_record_by_id(result.run_id)
@@ -270,11 +270,11 @@ def test_what_can_no_longer_be_put_right_is_a_warning(
 ) -> None:
     """Lost visits of a day that is over stay lost: red while the day is recent. A wrong bucket is red at any age."""
     facts.execute("delete from event_access_logs where accessed_at::date = '2024-01-01'")
-    assert run("daily_buckets", DAYS.first).success
+    assert run("daily_buckets_job", DAYS.first).success
     for look_back, deficit in ((SINCE_EVER, "ERROR"), ("3", "WARN")):
         monkeypatch.setenv("EVENTFLOW_CHANGES_LOOKBACK_DAYS", look_back)
         facts.execute("update stats.campaign_daily set conversions = 9 where bucket_date = '2024-01-01'")
-        found = run("verify_days", DAYS.first).get_asset_check_evaluations()
+        found = run("verify_days_job", DAYS.first).get_asset_check_evaluations()
         failed = {(e.check_name, e.severity.value) for e in found if not e.passed and e.partition}
         assert ("deficit", deficit) in failed
         assert ("raw_parity", "ERROR") in failed

@@ -18,7 +18,7 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 @pytest.fixture
 def run(instance: dg.DagsterInstance, defs: dg.Definitions) -> Run:
     """Materialize an inclusive range (or one partition) as a run of the job."""
-    job = defs.resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets_job")
 
     return lambda days: run_days(job, instance, days)
 

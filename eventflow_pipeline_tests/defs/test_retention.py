@@ -25,7 +25,7 @@ from eventflow_pipeline_tests.defs.jobs import buckets_alone
 
 SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
-AUTOMATIC = {"dagster/sensor_name": "heal_changed_days"}
+AUTOMATIC = {"dagster/sensor_name": "heal_changed_days_sensor"}
 CHECK = "parity"
 
 
@@ -106,7 +106,7 @@ class Runs:
             connection.execute(
                 "update runs set create_timestamp = create_timestamp - make_interval(days => %s)", (pass_days,)
             )
-        result = self._defs.resolve_job_def("prune_history").execute_in_process(instance=self._instance)
+        result = self._defs.resolve_job_def("prune_history_job").execute_in_process(instance=self._instance)
         assert result.success
 
     def left(self) -> set[str]:
@@ -173,7 +173,7 @@ def test_old_ticks_and_passes_go(runs: Runs, instance: dg.DagsterInstance, datab
         "select now() - make_interval(days => n), now(), 'lookback', 1, 0 from generate_series(0, 9) n"
     )
     location = RegisteredCodeLocationOrigin("eventflow_pipeline")
-    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), "heal_changed_days")
+    origin = RemoteInstigatorOrigin(RemoteRepositoryOrigin(location, "__repository__"), "heal_changed_days_sensor")
     sensor = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING, SensorInstigatorData())
     instance.add_instigator_state(sensor)
     for status, known, days in (
@@ -185,7 +185,7 @@ def test_old_ticks_and_passes_go(runs: Runs, instance: dg.DagsterInstance, datab
             at = (datetime.now(UTC) - timedelta(days=age)).timestamp()
             tick = TickData(
                 sensor.instigator_origin_id,
-                "heal_changed_days",
+                "heal_changed_days_sensor",
                 InstigatorType.SENSOR,
                 status,
                 at,

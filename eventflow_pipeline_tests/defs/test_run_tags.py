@@ -17,6 +17,6 @@ from eventflow_pipeline.defs.run_tags import AUTHOR_TAG, REASON_TAG, TRIGGER_TAG
     ],
 )
 def test_what_starts_by_itself_is_guarded(tags: dict[str, str], reason: str, author: str, guarded: bool) -> None:
-    run = dg.DagsterRun(job_name="daily_buckets", tags=tags)
+    run = dg.DagsterRun(job_name="daily_buckets_job", tags=tags)
     request = request_of(run)
     assert (request.run_id, request.reason, request.author, request.guarded) == (run.run_id, reason, author, guarded)

@@ -1,5 +1,6 @@
 """The whole Dagster surface as a snapshot, and the registries that must agree with it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,13 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from eventflow_pipeline.definitions import defs
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline_tests.databases import Database
+
+
+def _names(keys: Iterable[dg.AssetKey | dg.AssetCheckKey]) -> list[str]:
+    return sorted(
+        key.to_user_string() if isinstance(key, dg.AssetKey) else f"{key.asset_key.to_user_string()}:{key.name}"
+        for key in keys
+    )
 
 
 def _surface() -> dict[str, Any]:
@@ -29,11 +37,19 @@ def _surface() -> dict[str, Any]:
             }
             for spec in specs
         },
-        "checks": sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in repository.asset_checks_defs_by_key)
-        if hasattr(repository, "asset_checks_defs_by_key")
-        else [],
-        "jobs": {job.name: sorted(job.nodes_in_topological_order, key=lambda n: n.name)[0].name for job in jobs},
-        "schedules": {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs},
+        "checks": _names(repository.asset_checks_defs_by_key),
+        "jobs": {
+            job.name: {
+                "steps": sorted(node.name for node in job.nodes_in_topological_order),
+                "assets": _names(job.asset_layer.selected_asset_keys),
+                "checks": _names(job.asset_layer.asset_graph.asset_check_keys),
+            }
+            for job in jobs
+        },
+        "schedules": {
+            s.name: {"cron": s.cron_schedule, "zone": s.execution_timezone, "job": s.job_name}
+            for s in repository.schedule_defs
+        },
         "sensors": {s.name: s.minimum_interval_seconds for s in repository.sensor_defs},
     }
 
@@ -45,6 +61,18 @@ def test_definitions_load() -> None:
 def test_surface_is_what_it_was(snapshot: SnapshotAssertion) -> None:
     """A change here is a change for everyone who schedules, alerts or looks: update knowingly (--snapshot-update)."""
     assert _surface() == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_jobs_schedules_and_sensors_are_named_as_what_they_are() -> None:
+    repository = defs.get_repository_def()
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    names = {
+        "_job": [job.name for job in jobs],
+        "_schedule": [schedule.name for schedule in repository.schedule_defs],
+        "_sensor": [sensor.name for sensor in repository.sensor_defs],
+    }
+    for ending, named in names.items():
+        assert [name for name in named if not name.endswith(ending)] == []
 
 
 def test_sql_and_python_list_the_same_grains(database: Database) -> None:

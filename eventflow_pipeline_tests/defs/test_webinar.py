@@ -30,7 +30,7 @@ def surface(defs: dg.Definitions, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def run(instance: dg.DagsterInstance, surface: Any) -> Run:
     """Materialize an inclusive range (or one partition), with its checks, as a run of the job."""
-    job = surface.resolve_job_def("webinar_stats")
+    job = surface.resolve_job_def("webinar_stats_job")
 
     return lambda days: run_days(job, instance, days)
 
@@ -140,7 +140,7 @@ def test_the_sampler_ticks_without_runs(surface: Any, database: Database, instan
     _live_now(database)
     from eventflow_pipeline.defs.resources import Warehouse
 
-    sampler = surface.get_repository_def().get_sensor_def("webinar_sampler")
+    sampler = surface.get_repository_def().get_sensor_def("sample_webinars_sensor")
     for _ in range(3):
         with dg.build_sensor_context(instance, resources={"warehouse": Warehouse()}) as context:
             tick = sampler.evaluate_tick(context)
@@ -156,7 +156,7 @@ def test_the_sampler_ticks_without_runs(surface: Any, database: Database, instan
 def _tick(surface: Any, instance: dg.DagsterInstance, at: datetime) -> list[dict[str, str]]:
     from eventflow_pipeline.defs.resources import Warehouse
 
-    schedule = surface.get_repository_def().get_schedule_def("webinar_refresh")
+    schedule = surface.get_repository_def().get_schedule_def("webinar_refresh_schedule")
     resources = {"warehouse": Warehouse()}
     with dg.build_schedule_context(instance, resources=resources, scheduled_execution_time=at) as context:
         tick = schedule.evaluate_tick(context)

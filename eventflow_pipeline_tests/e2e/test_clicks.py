@@ -233,11 +233,11 @@ def clicked(world: World) -> dict[str, str]:
     )
     with chromium() as browser:
         clicks = Clicks(browser.new_page(reduced_motion="reduce"), world.stack.url)
-        backfill = clicks.materialize(f"{job}/verify_days", f"[{days[1]}...{days[3]}]")
+        backfill = clicks.materialize(f"{job}/verify_days_job", f"[{days[1]}...{days[3]}]")
         found = {
             "a bucket table, a day whose checks break": clicks.materialize("/assets/stats/client_daily", days[0]),
             "execute all": clicks.execute_all("stats/client_daily"),
-            "verify_days, a day": clicks.materialize(f"{job}/verify_days", days[4]),
+            "verify_days, a day": clicks.materialize(f"{job}/verify_days_job", days[4]),
             "everything, a day": clicks.materialize("/asset-groups", days[6]),
         }
         found["grey"] = clicks.why_execute_is_grey("stats/client_daily", "linkage")

@@ -67,7 +67,7 @@ def _await(what: str, holds: Callable[[], bool]) -> None:
 def _ticks(instance: dg.DagsterInstance) -> list[float]:
     """When the sensor looked, newest first."""
     for state in instance.all_instigator_state():
-        if state.instigator_name == "conditions":
+        if state.instigator_name == "conditions_sensor":
             return [t.timestamp for t in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=50)]
     return []
 

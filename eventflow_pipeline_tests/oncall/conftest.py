@@ -35,7 +35,7 @@ def receiver(new_receiver: Callable[[], HttpReceiver]) -> HttpReceiver:
 @pytest.fixture
 def run_days(instance: dg.DagsterInstance, defs: dg.Definitions) -> Callable[..., dg.ExecuteInProcessResult]:
     """Materialize an inclusive range of days as one run in this process."""
-    job = defs.resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets_job")
 
     def execute(first: date, last: date | None = None) -> dg.ExecuteInProcessResult:
         tags = {

@@ -62,7 +62,7 @@ def test_failed_runs_are_one_condition_until_made_good(
     for _ in range(2):
         assert not run_days(*MARCH).success
     (found,) = failed_runs(instance, _now())
-    assert (found.subject, found.severity, found.days) == ("daily_buckets", Severity.ERROR, DayRange(*MARCH))
+    assert (found.subject, found.severity, found.days) == ("daily_buckets_job", Severity.ERROR, DayRange(*MARCH))
     assert found.numbers["days"] == 3
     refuse(None)
     assert run_days(MARCH[0]).success
@@ -184,8 +184,8 @@ def test_sensors_tell_of_checks_runs_and_deficits(
     _evaluate(instance, {f"2024-03-0{day}": False for day in range(1, 6)})
     second = _tick(instance, dagster_failures_sensor, first.cursor)
     assert int(second.cursor or 0) > int(first.cursor or 0)
-    assert sorted(title for title in receiver.titles if "daily_buckets" in title or "bucket" in title.split()) == [
-        "[error] 1 failed run of daily_buckets for 2024-03-01..2024-03-03 (3 days)",
+    assert sorted(title for title in receiver.titles if "daily_buckets_job" in title or "bucket" in title.split()) == [
+        "[error] 1 failed run of daily_buckets_job for 2024-03-01..2024-03-03 (3 days)",
         "[error] check parity fails for 2024-03-01..2024-03-05 (5 days) of bucket",
     ]
     clients(database)
@@ -239,13 +239,13 @@ def test_a_failed_run_of_checks_is_told_as_such_until_one_succeeds(instance: dg.
 
     def ended(status: dg.DagsterRunStatus, checks: frozenset[dg.AssetCheckKey] | None, **tags: str) -> dict[str, str]:
         run = create_run_for_test(
-            instance, job_name="daily_buckets", status=status, tags=tags, asset_check_selection=checks
+            instance, job_name="daily_buckets_job", status=status, tags=tags, asset_check_selection=checks
         )
         assert (days_of(run) is None) is (checks is not None), "it is in no heal's way"
         return {condition.subject: condition.command for condition in failed_runs(instance, _now())}
 
     failure, success = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
-    backfill = {"daily_buckets": "eventflow backfill --from 2024-03-01 --to 2024-03-03"}
+    backfill = {"daily_buckets_job": "eventflow backfill --from 2024-03-01 --to 2024-03-03"}
     assert ended(failure, None, **days) == backfill
     # One that could not begin does not know its days.
     assert ended(failure, checked) == {**backfill, "checks": "eventflow doctor"}

@@ -132,7 +132,7 @@ def test_a_run_s_rows_are_those_of_dagster_s_own_class(
 ) -> None:
     """A range with a failing day, every asset and check: its events, stored once more by Dagster's class."""
     database.execute("alter table stats.partition_state add constraint no check (bucket_date <> '2024-03-03')")
-    job = defs.resolve_job_def("daily_buckets")
+    job = defs.resolve_job_def("daily_buckets_job")
     assert not run_days(job, instance, DayRange(date(2024, 3, 1), date(2024, 3, 5))).success
     assert run_days(job, instance, DayRange(date(2024, 3, 1), date(2024, 3, 2))).success
     ours: Any = instance.event_log_storage
