@@ -15,16 +15,13 @@ from eventflow_pipeline.errors import UserError
 if TYPE_CHECKING:
     from eventflow_pipeline.settings import Settings
 
-#: In the order ``--help`` lists them: looking around, building, every day, being on call, the rest.
-_ORDER = (
-    "demo", "sample", "migrate", "backfill", "heal", "verify", "report", "explain", "doctor", "probe", "exclude",
-    "webinar", "capture", "replay", "settings", "rebuild",
-)  # fmt: skip
-
 
 class _InOrder(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(super().list_commands(ctx), key=_ORDER.index)
+        from eventflow_pipeline.cli import COMMANDS
+
+        order = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+        return sorted(super().list_commands(ctx), key=order.index)
 
 
 app = typer.Typer(
@@ -39,6 +36,8 @@ app = typer.Typer(
 )
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
+Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")]
 Author = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who does it, for the record. Default: the login name.")
 ]

@@ -4,15 +4,13 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app, asked_range
+from eventflow_pipeline.cli.app import First, Json, Last, answer, app, asked_range
 
 
 @app.command()
 def backfill(
-    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")],
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")
-    ] = None,
+    first: First,
+    last: Last = None,
     ticket: Annotated[
         str | None,
         typer.Option(metavar="TICKET", help="Why: a tag of the runs in Dagster, and the reason in stats.day_ledger."),
@@ -28,7 +26,7 @@ def backfill(
     from eventflow_pipeline.dev.environment import environment
 
     with environment(dagster=True) as settings:
-        from eventflow_pipeline.backfill import run_backfill
+        from eventflow_pipeline.runs import run_backfill
 
         days = asked_range(settings, first, last)
         report = run_backfill(settings, days, ticket=ticket, show_progress=not as_json)

@@ -1,10 +1,14 @@
 """``eventflow capture serve``: taking visits and registrations in."""
 
-from typing import Annotated
+import logging
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eventflow_pipeline.cli.app import app
+
+if TYPE_CHECKING:
+    from eventflow_pipeline.settings import Settings
 
 capture = typer.Typer(help="Take visits and registrations in.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -26,12 +30,30 @@ def serve(
     events in memory, while the database is away. A stop (SIGTERM) first stores what is queued. Set
     EVENTFLOW_CAPTURE_ORIGINS to the sites whose pages may call. /openapi.json describes every call.
     """
-    from eventflow_pipeline.capture_app.serve import serve as run
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.settings import load_settings
 
     if load_settings().database.url is not None:
-        run(load_settings(), host, port, pages=demo_pages)
+        _run(load_settings(), host, port, demo_pages)
         return
     with environment() as settings:
-        run(settings, host, port, pages=demo_pages)
+        _run(settings, host, port, demo_pages)
+
+
+def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
+    """Serve until a signal comes, then drain the queue. Raises UserError for unusable settings."""
+    import uvicorn
+
+    from eventflow_pipeline.capture_app.app import create_app
+
+    # Its own retries are no news: the queue says when the database goes and comes back.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    uvicorn.run(
+        create_app(settings, pages=demo_pages),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )

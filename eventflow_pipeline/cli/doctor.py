@@ -22,15 +22,13 @@ def doctor(
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.oncall.doctor import examine
     from eventflow_pipeline.warehouse.answers.explain import find_client
-    from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import connect, pipeline
 
     with environment(dagster=True) as settings:
         client_id = None
         if client is not None:
-            engine = pipeline_engine(settings)
-            with connect(engine) as connection:
+            with pipeline(settings) as engine, connect(engine) as connection:
                 client_id = find_client(connection, client)["id"]
-            engine.dispose()
         findings = examine(settings, client_id)
     lines = []
     for f in findings:

@@ -43,10 +43,10 @@ def list_rules(as_json: Json = False) -> None:
     """The rules in force: campaign, reason, author, time."""
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.changes.exclusions import exclusions
-    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import pipeline
 
-    with environment() as settings:
-        rules = exclusions(pipeline_engine(settings))
+    with environment() as settings, pipeline(settings) as engine:
+        rules = exclusions(engine)
     lines = [
         f"{r['campaign_id']}  {r['created_at']:%Y-%m-%d %H:%M}Z  {r['author']}: {r['reason']}"
         f"  ({r['title'] or 'no such campaign row'})"
@@ -64,7 +64,7 @@ def _change(
     done: str,
 ) -> None:
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import connect, pipeline
     from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
     try:
@@ -73,8 +73,7 @@ def _change(
         raise UserError(f"{campaign!r} is not a campaign id: give the uuid of event_survey_campaigns.id.") from problem
     if not reason.strip():
         raise UserError("--reason is empty: say why, it is kept with the rule.")
-    with environment() as settings:
-        engine = pipeline_engine(settings)
+    with environment() as settings, pipeline(settings) as engine:
         with connect(engine) as connection:
             require_build_settings(connection, settings)
         days: list[date] = change(engine, settings, campaign_id, reason.strip(), login_name(author))

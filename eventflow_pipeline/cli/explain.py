@@ -34,13 +34,11 @@ def explain(
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.answers.explain import explain as explain_day
-    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import pipeline
 
-    with environment() as settings:
-        engine = pipeline_engine(settings)
+    with environment() as settings, pipeline(settings) as engine:
         chosen = _uuid("--campaign", campaign) if campaign else None
         found = explain_day(engine, settings, client, asked_day(settings, "--date", day), chosen)
-        engine.dispose()
     if as_json:
         answer(True, found.as_json(), "")
     else:

@@ -8,7 +8,7 @@ from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
 from eventflow_pipeline.errors import UserError
 
 if TYPE_CHECKING:
-    from eventflow_pipeline.healing import HealReport
+    from eventflow_pipeline.runs import HealReport
 
 
 @app.command()
@@ -31,7 +31,7 @@ def heal(
     vanished, new exclusions and another definition. Days run in this process; no daemon is needed.
 
     A change that would lower a client's day by more than EVENTFLOW_GUARD_LOSS_SHARE, or touch more than
-    EVENTFLOW_GUARD_OLD_DAYS settled days, because facts were deleted or dimension rows vanished, is held: the
+    EVENTFLOW_GUARD_OLD_DAYS old days, because facts were deleted or dimension rows vanished, is held: the
     old buckets stay until the rows are back or `--accept` applies it. The exit status is 1 when a day failed.
     """
     from eventflow_pipeline.dev.environment import environment
@@ -39,7 +39,7 @@ def heal(
     if reason and not accept:
         raise UserError("--reason says why a held change is accepted: give it together with --accept.")
     with environment(dagster=True) as settings:
-        from eventflow_pipeline.healing import run_heal
+        from eventflow_pipeline.runs import run_heal
 
         report = run_heal(
             settings,

@@ -21,11 +21,10 @@ def migrate(
     EVENTFLOW_TIMEZONE and EVENTFLOW_START_DATE on the first run, and refuses others later.
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.warehouse.db.engine import admin_engine
+    from eventflow_pipeline.warehouse.db.engine import admin
     from eventflow_pipeline.warehouse.schema import migrations
 
-    with environment() as settings:
-        engine = admin_engine(settings)
+    with environment() as settings, admin(settings) as engine:
         if to:
             migrations.migrate_back(engine, to)
             answer(as_json, {"undone_to": to}, f"Undone down to {to}.")

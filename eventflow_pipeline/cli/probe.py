@@ -27,7 +27,7 @@ def probe(
     from eventflow_pipeline.oncall.alerts import tell
     from eventflow_pipeline.oncall.probe import Probe, probe_conditions
     from eventflow_pipeline.oncall.probe import probe as look_around
-    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import pipeline
 
     with ExitStack() as stack:
         try:
@@ -38,9 +38,8 @@ def probe(
             found = look_around(settings)
             if alert and found.migrated:
                 now = datetime.now(UTC)
-                engine = pipeline_engine(settings)
-                tell(engine, settings, {"probe": probe_conditions(found, now)}, now)
-                engine.dispose()
+                with pipeline(settings) as engine:
+                    tell(engine, settings, {"probe": probe_conditions(found, now)}, now)
         typer.echo(json.dumps(found.as_json()))
     if not found.healthy:
         raise typer.Exit(1)

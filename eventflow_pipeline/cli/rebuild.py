@@ -17,13 +17,13 @@ def rebuild(
     Facts are not touched. Until the backfill is done, ranges answer with an error instead of a number.
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.warehouse.db.engine import admin_engine
+    from eventflow_pipeline.warehouse.db.engine import admin
     from eventflow_pipeline.warehouse.schema import migrations
 
     if not yes:
         raise UserError("This discards every bucket: repeat it with --yes, then run `eventflow backfill`.")
-    with environment() as settings:
-        migrations.rebuild(admin_engine(settings), settings)
+    with environment() as settings, admin(settings) as engine:
+        migrations.rebuild(engine, settings)
         typer.echo(
             f"All buckets discarded; days are {settings.timezone}'s, from {settings.start_date} on. "
             f"Next: eventflow backfill --from {settings.start_date}"

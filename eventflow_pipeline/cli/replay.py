@@ -20,10 +20,10 @@ def replay(
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.capture.dead_letters import replay_dead_letters
-    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import pipeline
 
-    with environment() as settings:
-        done = replay_dead_letters(pipeline_engine(settings), settings, limit)
+    with environment() as settings, pipeline(settings) as engine:
+        done = replay_dead_letters(engine, settings, limit)
     answer(
         as_json,
         {"replayed": done.replayed, "refused": done.refused, "expired": done.expired},

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app, asked_range, errors
-
-First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
+from eventflow_pipeline.cli.app import First, Json, answer, app, asked_range, errors
 
 
 @app.command()
@@ -27,16 +25,15 @@ def report(
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.reports.settlement import UnreadableReport, write_report
     from eventflow_pipeline.warehouse.answers.settlement import settle_client
-    from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import connect, pipeline
     from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
     with environment() as settings:
         days = asked_range(settings, first, last)
-        engine = pipeline_engine(settings)
-        with connect(engine) as connection:
-            require_build_settings(connection, settings)
-        settlement = settle_client(engine, client, days)
-        engine.dispose()
+        with pipeline(settings) as engine:
+            with connect(engine) as connection:
+                require_build_settings(connection, settings)
+            settlement = settle_client(engine, client, days)
         try:
             write_report(settlement, out, settings.zone)
         except UnreadableReport as problem:

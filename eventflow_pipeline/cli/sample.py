@@ -38,11 +38,10 @@ def sample(
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.dev.sample.into_database import load_sample, require_named
     from eventflow_pipeline.settings import load_settings
-    from eventflow_pipeline.warehouse.db.engine import admin_engine
+    from eventflow_pipeline.warehouse.db.engine import admin
 
     is_ours = load_settings().database.url is None
-    with environment() as settings:
-        engine = admin_engine(settings)
+    with environment() as settings, admin(settings) as engine:
         if database is not None or not is_ours:
             require_named(engine, database)
         counts = load_sample(

@@ -1,23 +1,20 @@
 """``eventflow verify``: do the numbers equal the facts?"""
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
 
-from eventflow_pipeline.cli.app import Author, Json, answer, app, asked_range, login_name
+from eventflow_pipeline.cli.app import Author, First, Json, Last, answer, app, asked_range, login_name
 
-First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
-
-
+#: Differences shown; `--json` gives all.
 _SHOWN = 200
 
 
 @app.command()
 def verify(
     first: First,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")
-    ] = None,
+    last: Last = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT", help="Only this client (id or name).")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild the days that differ from their facts.")] = False,
     author: Author = None,
@@ -32,21 +29,19 @@ def verify(
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.answers.explain import find_client
-    from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import connect, pipeline
     from eventflow_pipeline.warehouse.parity.comparison import compare_everything
     from eventflow_pipeline.warehouse.parity.rebuild import Repair
     from eventflow_pipeline.warehouse.parity.rebuild import repair as rebuild
     from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
-    with environment() as settings:
+    with environment() as settings, pipeline(settings) as engine:
         days = asked_range(settings, first, last)
-        engine = pipeline_engine(settings)
         with connect(engine) as connection:
             require_build_settings(connection, settings)
             client_id = find_client(connection, client)["id"] if client else None
         found = compare_everything(engine, settings, days, client_id)
         done = rebuild(engine, settings, found, author=login_name(author)) if repair and found.differences else Repair()
-        engine.dispose()
     rows = [difference.row() for difference in found.differences]
     data = {
         "from": days.first,
@@ -58,26 +53,36 @@ def verify(
         "rebuilt": [str(part) for part in done.rebuilt],
         "kept": {str(day): why for day, why in done.kept.items()},
     }
-    lines = [f"{len(found.checked)} days compared with their facts, {len(rows)} differences."]
-    if found.stale:
-        lines.append(f"Stale, not compared: {', '.join(map(str, found.stale))}. `eventflow heal` computes them again.")
-    if found.missing:
-        lines.append(f"{len(found.missing)} days were never computed, the first {found.missing[0]}.")
-    if rows:
-        lines += ["", _table(rows[:_SHOWN])]
-        if len(rows) > _SHOWN:
-            lines.append(f"... and {len(rows) - _SHOWN} more; --json gives all.")
-        lines.append("\n" + (f"{done}." if repair else "Rebuild what differs: repeat with --repair."))
-    answer(as_json, data, "\n".join(lines))
+    if as_json:
+        answer(True, data, "")
+    else:
+        _print_differences(data, f"{done}." if repair else "Rebuild what differs: repeat with --repair.")
     if rows:
         raise typer.Exit(1)
 
 
-def _table(rows: list[dict[str, str | int | None]]) -> str:
-    """Aligned columns; an empty cell is a member that side does not have."""
-    names = list(rows[0])
-    cells = [names, *([("" if row[name] is None else str(row[name])) for name in names] for row in rows)]
-    widths = [max(len(line[n]) for line in cells) for n in range(len(names))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+def _print_differences(data: dict[str, Any], what_to_do: str) -> None:
+    """How many days agree, what was not compared, and the differences; an empty cell is a member that side lacks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows, stale, missing = data["differences"], data["stale"], data["missing"]
+    width = None if sys.stdout.isatty() else 10_000  # a line a difference, for whoever filters them
+    console = Console(highlight=False, markup=False, width=width)
+    console.print(f"{data['checked']} days compared with their facts, {len(rows)} differences.")
+    if stale:
+        console.print(f"Stale, not compared: {', '.join(map(str, stale))}. `eventflow heal` computes them again.")
+    if missing:
+        console.print(f"{len(missing)} days were never computed, the first {missing[0]}.")
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
+    for row in rows[:_SHOWN]:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console.print()
+    console.print(table)
+    if len(rows) > _SHOWN:
+        console.print(f"... and {len(rows) - _SHOWN} more; --json gives all.")
+    console.print(f"\n{what_to_do}")

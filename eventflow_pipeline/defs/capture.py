@@ -5,7 +5,7 @@ import dagster as dg
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.capture.dead_letters import BATCH, link_entries, replay_dead_letters, work_waiting
-from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+from eventflow_pipeline.warehouse.db.engine import pipeline
 
 
 @dg.op(description="Replay dead letters, then link captured entries to their visits (stats.link_entries).")
@@ -40,9 +40,6 @@ def captured_facts_job() -> None:
 )
 def captured_facts_schedule() -> dg.RunRequest | dg.SkipReason:
     """A run only where there is something to do."""
-    engine = pipeline_engine(load_settings())
-    try:
+    with pipeline(load_settings()) as engine:
         waiting = work_waiting(engine)
-    finally:
-        engine.dispose()
     return dg.RunRequest() if waiting else dg.SkipReason("No dead letter and no entry waits.")

@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
 
-from eventflow_pipeline.backfill import day_progress
 from eventflow_pipeline.dev.capture_process import CaptureServer
 from eventflow_pipeline.dev.dagster_process import (
     UNANSWERED,
@@ -30,10 +29,11 @@ from eventflow_pipeline.dev.sample.concurrency import replay_presence
 from eventflow_pipeline.dev.sample.into_database import load_sample, sample_is_loaded
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.runs import day_progress
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.capture.dead_letters import demo_campaign
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days, server_time
-from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, pipeline_engine
+from eventflow_pipeline.warehouse.db.engine import admin, connect, pipeline
 from eventflow_pipeline.warehouse.schema.migrations import migrate, stored_build_settings
 
 DEMO_DAYS = 45
@@ -76,9 +76,8 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
             settings = _prepare(found)
             os.environ[_MARK] = str(home)
             console.print("[bold]2/4[/] Dagster's code server, webserver and daemon …")
-            with DagsterStack(home / "output", port) as stack:
+            with DagsterStack(home / "output", port) as stack, pipeline(settings) as engine:
                 console.print("[bold]3/4[/] Backfill through Dagster's daemon …")
-                engine = pipeline_engine(settings)
                 days = DayRange(settings.start_date, today(settings.zone))
                 try:
                     _backfill(stack, engine, days)
@@ -92,7 +91,7 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
                 console.print("[bold]4/4[/] Done.")
                 _show_busiest(engine, days)
                 campaign = demo_campaign(engine)
-                engine.dispose()
+                engine.dispose()  # nothing more is asked while it stays up
                 if not headless:
                     console.print(f"\nDagster UI: [bold]{stack.url}[/]  (assets, partitions and runs)")
                     with CaptureServer(home / "output", free_port()) as capture:
@@ -136,25 +135,24 @@ def _end_leftovers(home: Path) -> None:
 
 def _prepare(settings: Settings) -> Settings:
     """Source tables, sample rows and migrations, each only where missing; settings with the demo's calendar."""
-    engine = admin_engine(settings)
-    with connect(engine) as connection:
-        if stored_build_settings(connection) is None and "start_date" not in settings.model_fields_set:
-            first = today(settings.zone) - timedelta(days=DEMO_DAYS - 1)
-            os.environ["EVENTFLOW_START_DATE"] = first.isoformat()
-    settings = load_settings()
-    if loaded := sample_is_loaded(engine):
-        console.print("    facts are there already (--fresh starts over)")
-    else:
-        days = len(DayRange(settings.start_date, today(settings.zone)))
-        counts = load_sample(engine, settings, days=days)
-        console.print(
-            f"    {counts['event_access_logs']:,} visit hits and {counts['event_survey_entries']:,} entries "
-            f"over {days} days"
-        )
-    migrate(engine, settings)
-    if not loaded:
-        replay_presence(engine)
-    engine.dispose()
+    with admin(settings) as engine:
+        with connect(engine) as connection:
+            if stored_build_settings(connection) is None and "start_date" not in settings.model_fields_set:
+                first = today(settings.zone) - timedelta(days=DEMO_DAYS - 1)
+                os.environ["EVENTFLOW_START_DATE"] = first.isoformat()
+        settings = load_settings()
+        if loaded := sample_is_loaded(engine):
+            console.print("    facts are there already (--fresh starts over)")
+        else:
+            days = len(DayRange(settings.start_date, today(settings.zone)))
+            counts = load_sample(engine, settings, days=days)
+            console.print(
+                f"    {counts['event_access_logs']:,} visit hits and {counts['event_survey_entries']:,} entries "
+                f"over {days} days"
+            )
+        migrate(engine, settings)
+        if not loaded:
+            replay_presence(engine)
     return settings
 
 

@@ -16,7 +16,7 @@ from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.logs import leaving_stdout_alone
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
-from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, parse_url
+from eventflow_pipeline.warehouse.db.engine import admin, connect, parse_url
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 FACTS_DATABASE = "eventflow"
@@ -113,10 +113,8 @@ def _ensure_dagster_home(home: Path) -> None:
 def _follow_stored_build_settings(settings: Settings) -> None:
     if {"timezone", "start_date"} <= settings.model_fields_set:
         return
-    engine = admin_engine(load_settings())
-    with connect(engine) as connection:
+    with admin(load_settings()) as engine, connect(engine) as connection:
         stored = stored_build_settings(connection)
-    engine.dispose()
     if stored is None:
         return
     zone, first = stored

@@ -19,7 +19,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
 from eventflow_pipeline.warehouse.conditions import look
 from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
 
 _FIXES = {
     "deficit": "Find the cause below and restore the visits.",
@@ -66,21 +66,20 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
     """
     now = now or datetime.now(UTC)
     found = [_of_probe(problem) for problem in probe(settings, now).problems]
-    engine = pipeline_engine(settings)
-    parts: tuple[Callable[[], Iterable[Finding]], ...] = (
-        lambda: _of_receivers(settings),
-        lambda: _of_dagster(engine, settings, now),
-        lambda: _of_database(engine, settings, now),
-        lambda: _of_alerts(engine, now),
-    )
-    for part in parts:
-        try:
-            found.extend(part())
-        except UserError as problem:
-            found.append(_of_probe(str(problem)))
-        except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
-            found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
-    engine.dispose()
+    with pipeline(settings) as engine:
+        parts: tuple[Callable[[], Iterable[Finding]], ...] = (
+            lambda: _of_receivers(settings),
+            lambda: _of_dagster(engine, settings, now),
+            lambda: _of_database(engine, settings, now),
+            lambda: _of_alerts(engine, now),
+        )
+        for part in parts:
+            try:
+                found.extend(part())
+            except UserError as problem:
+                found.append(_of_probe(str(problem)))
+            except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
+                found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
     about = "" if client_id is None else str(client_id)
     wanted = [f for f in dict.fromkeys(found) if not about or not _client(f.subject) or f.subject.startswith(about)]
     return sorted(wanted, key=lambda f: (f.severity is Severity.WARN, f.since or now, f.name, f.subject))

@@ -16,7 +16,7 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.conditions.staleness import newest_detection
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 RUNBOOK = "job-failed"
@@ -67,8 +67,7 @@ def probe(settings: Settings, now: datetime | None = None) -> Probe:
 
 
 def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
-    engine = pipeline_engine(settings)
-    try:
+    with pipeline(settings) as engine:
         with connect(engine) as connection:
             found.database_reachable = True
             found.migrated = stored_build_settings(connection) is not None
@@ -80,8 +79,6 @@ def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
         if now - (finished or since) > timedelta(minutes=settings.alerts.stale_error_minutes):
             when = f"for {found.newest_detection_age} s" if finished else "at all"
             found.problems.append(f"No change detection {when}: nobody knows which days are stale.")
-    finally:
-        engine.dispose()
 
 
 def _look_at_dagster(found: Probe, settings: Settings, now: datetime) -> None:

@@ -57,7 +57,7 @@ class Installation:
 
     def heal(self) -> None:
         """``eventflow heal``, without the seconds its process takes to start: what an operator does after a crash."""
-        from eventflow_pipeline.healing import run_heal
+        from eventflow_pipeline.runs import run_heal
 
         while True:
             report = run_heal(self.settings, show_progress=False)

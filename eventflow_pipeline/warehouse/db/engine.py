@@ -53,10 +53,7 @@ def pipeline_engine(settings: Settings) -> Engine:
         try:
             raw.execute(f"set role {PIPELINE_ROLE}".encode())
         except psycopg.errors.InsufficientPrivilege as problem:
-            raise UserError(
-                f"The user of EVENTFLOW_DATABASE_URL may not step down to the role {PIPELINE_ROLE}: connect as who ran "
-                f"`eventflow migrate`, or have them run `grant {PIPELINE_ROLE} to` that user."
-            ) from problem
+            raise not_allowed(f"it may not step down to the role {PIPELINE_ROLE}") from problem
         except psycopg.Error as problem:
             raise UserError(
                 f"The role {PIPELINE_ROLE} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
@@ -74,6 +71,34 @@ def pipeline_engine(settings: Settings) -> Engine:
             raw.execute("select set_config(%s, %s, false)", (name, value))
 
     return engine
+
+
+def not_allowed(why: str) -> UserError:
+    """What to tell somebody whose login has too few rights."""
+    return UserError(
+        f"The user of EVENTFLOW_DATABASE_URL has too few rights ({why}): connect as who ran `eventflow migrate`, the "
+        f"owner of EventFlow's tables, or have them run `grant {PIPELINE_ROLE} to` that user."
+    )
+
+
+@contextmanager
+def pipeline(settings: Settings) -> Iterator[Engine]:
+    """``pipeline_engine`` for the length of the block; then its connections are closed."""
+    engine = pipeline_engine(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def admin(settings: Settings) -> Iterator[Engine]:
+    """``admin_engine`` for the length of the block; then its connections are closed."""
+    engine = admin_engine(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _engine(settings: Settings) -> Engine:
