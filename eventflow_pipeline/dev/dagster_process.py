@@ -1,16 +1,11 @@
 """Dagster's own servers as child processes, on loopback, and their GraphQL API."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,14 +13,12 @@ from typing import Any, Self
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from eventflow_pipeline.dev.child_process import ChildProcess
 from eventflow_pipeline.errors import UserError
 
 HOST = "127.0.0.1"
 LOCATION = "eventflow_pipeline"
 CODE_SERVER, WEBSERVER, DAEMON = "dagster-code-server", "dagster-webserver", "dagster-daemon"
-_JSON_LINES = ("--log-format", "json")
-_READY_SECONDS = 180
-_STOP_SECONDS = 15
 _ENVIRONMENT = {
     # The hourly sweep compares months of facts while its schedule is evaluated.
     "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "300",
@@ -68,7 +61,7 @@ class DagsterStack:
     """Code server, webserver and daemon, started with Dagster's own commands; leaving the block stops them.
 
     One code server for both: otherwise each starts its own, and the daemon another one every minute. Runs are its
-    children. The environment must already name the databases and DAGSTER_HOME (see ``local.environment``).
+    children. The environment must already name the databases and DAGSTER_HOME (see ``dev.environment``).
     """
 
     def __init__(self, logs: Path, port: int) -> None:
@@ -77,94 +70,67 @@ class DagsterStack:
         self._code_port = free_port()
         workspace = str(logs / "workspace.yaml")
         code = ("-m", "eventflow_pipeline.definitions", "--location-name", LOCATION)
-        self._commands = {
+        commands = {
             CODE_SERVER: ("dagster", "code-server", "start", "-h", HOST, "-p", str(self._code_port), *code),
             WEBSERVER: ("dagster-webserver", "-h", HOST, "-p", str(port), "-w", workspace),
             DAEMON: ("dagster-daemon", "run", "-w", workspace),
         }
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children = {
+            name: ChildProcess((*command, "--log-format", "json"), logs / f"{name}.log", _ENVIRONMENT)
+            for name, command in commands.items()
+        }
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
         (self._logs / "workspace.yaml").write_text(
             f"load_from: [grpc_server: {{host: {HOST}, port: {self._code_port}, location_name: {LOCATION}}}]\n"
         )
-        try:
-            self._start(CODE_SERVER)
-            self._await_code()
-            self._start(WEBSERVER)
-            self._start(DAEMON)
-            self._await_ready()
-        except BaseException:
-            self.stop()
-            raise
+        with ExitStack() as starting:
+            starting.enter_context(self._children[CODE_SERVER]).wait_until(self._takes_requests)
+            starting.enter_context(self._children[WEBSERVER])
+            starting.enter_context(self._children[DAEMON])
+            for child in self._children.values():  # first of all when they are stopped, so that they stop together
+                starting.callback(child.ask_to_stop)
+            self._children[WEBSERVER].wait_until(self._has_loaded)
+            self._running = starting.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._running.close()
 
-    def _start(self, command: str, *, again: bool = False) -> None:
-        executable, *arguments = self._commands[command]
-        with (self._logs / f"{command}.log").open("ab" if again else "wb") as log:
-            self._children[command] = subprocess.Popen(
-                [str(Path(sys.executable).with_name(executable)), *arguments, *_JSON_LINES],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **_ENVIRONMENT},
-                start_new_session=True,
-                # Dagster copies an ignored SIGINT to SIGTERM, and could then not be stopped.
-                preexec_fn=_default_signals,  # noqa: PLW1509
-            )
+    def _takes_requests(self) -> bool:
+        """Whether the code server does: a location that cannot be reached is one that cannot be loaded."""
+        with socket.create_connection((HOST, self._code_port), timeout=5):
+            return True
 
-    def _await_code(self) -> None:
-        """Wait until the code server takes requests: a location that cannot be reached is one that cannot be loaded."""
-        deadline = time.monotonic() + _READY_SECONDS
-        while True:
-            self.require_alive()
-            with suppress(OSError), socket.create_connection((HOST, self._code_port), timeout=5):
-                return
-            if time.monotonic() > deadline:
-                raise UserError(f"Dagster's code server did not come up: see {self._logs}/{CODE_SERVER}.log.")
-            time.sleep(0.1)
-
-    def _await_ready(self) -> None:
-        """Wait until the webserver answers and has loaded the assets."""
-        deadline = time.monotonic() + _READY_SECONDS
-        while True:
-            self.require_alive()
-            try:
-                entries = self.graphql(_LOCATIONS)["workspaceOrError"].get("locationEntries", [])
-                loaded = [entry["locationOrLoadError"] for entry in entries]
-                for broken in (location for location in loaded if location and "message" in location):
-                    raise UserError(f"Dagster cannot load the definitions: {broken['message'].splitlines()[0]}")
-                if loaded and all(loaded):
-                    return
-            except UNANSWERED:
-                pass
-            if time.monotonic() > deadline:
-                raise UserError(
-                    f"Dagster did not come up within {_READY_SECONDS} s: see {self._logs}/dagster-webserver.log."
-                )
-            time.sleep(0.3)
+    def _has_loaded(self) -> bool:
+        """Whether the webserver answers and has loaded the assets. Raises UserError when it cannot load them."""
+        self.require_alive()
+        try:
+            entries = self.graphql(_LOCATIONS)["workspaceOrError"].get("locationEntries", [])
+        except GraphqlError:
+            return False
+        loaded = [entry["locationOrLoadError"] for entry in entries]
+        for broken in (location for location in loaded if location and "message" in location):
+            raise UserError(f"Dagster cannot load the definitions: {broken['message'].splitlines()[0]}")
+        return bool(loaded) and all(loaded)
 
     def require_alive(self) -> None:
         """Raise UserError, naming the log, when a child has ended by itself."""
-        for command, child in self._children.items():
-            if child.poll() is not None:
-                raise UserError(f"{command} ended with status {child.returncode}: see {self._logs}/{command}.log.")
+        for child in self._children.values():
+            child.require_alive()
 
     def revive(self) -> list[str]:
         """Start again what has ended by itself, as a supervisor does; returns the commands."""
-        dead = [command for command, child in self._children.items() if child.poll() is not None]
-        for command in dead:
-            _signal_group(self._children[command], signal.SIGKILL)  # what it has started may outlive it
-            self._start(command, again=True)
-        if CODE_SERVER in dead:
-            self._await_code()
-        return dead
+        ended = [command for command, child in self._children.items() if child.has_ended]
+        for command in ended:
+            self._children[command].restart()
+        if CODE_SERVER in ended:
+            self._children[CODE_SERVER].wait_until(self._takes_requests)
+        return ended
 
     def pid(self, command: str) -> int:
         """Process id of a child, the leader of its own process group."""
@@ -185,28 +151,6 @@ class DagsterStack:
         if answer.get("errors"):
             raise GraphqlError(answer["errors"][0]["message"].splitlines()[0])
         return dict(answer["data"])
-
-    def stop(self) -> None:
-        """Stop everything that was started, politely first."""
-        for child in self._children.values():
-            _signal_group(child, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
-        for child in self._children.values():
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.1, deadline - time.monotonic()))
-            _signal_group(child, signal.SIGKILL)
-            child.wait()
-        self._children.clear()
-
-
-def _default_signals() -> None:
-    for which in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(which, signal.SIG_DFL)
-
-
-def _signal_group(child: subprocess.Popen[bytes], which: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, which)
 
 
 _LOCATIONS = """

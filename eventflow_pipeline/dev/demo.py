@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
 
-from eventflow_pipeline.dev.capture_process import CaptureServer
+from eventflow_pipeline.dev.capture_process import capture_server
 from eventflow_pipeline.dev.dagster_process import (
     UNANSWERED,
     DagsterStack,
@@ -94,8 +94,8 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
                 engine.dispose()  # nothing more is asked while it stays up
                 if not headless:
                     console.print(f"\nDagster UI: [bold]{stack.url}[/]  (assets, partitions and runs)")
-                    with CaptureServer(home / "output", free_port()) as capture:
-                        _show_pages(capture.url, campaign)
+                    with capture_server(home / "output", free_port()) as url:
+                        _show_pages(url, campaign)
                         console.print("Stays up until Ctrl-C.")
                         _stay(stack)
                 return True
