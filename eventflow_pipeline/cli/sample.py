@@ -36,7 +36,7 @@ def sample(
     that is not the project's own, unless --database names its database.
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.dev.sample.into_database import load_sample, require_named
+    from eventflow_pipeline.dev.sample.load import load_sample, require_named
     from eventflow_pipeline.settings import load_settings
     from eventflow_pipeline.warehouse.db.engine import admin
 

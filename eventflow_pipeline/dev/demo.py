@@ -25,8 +25,7 @@ from eventflow_pipeline.dev.dagster_process import (
     unfinished_backfills,
 )
 from eventflow_pipeline.dev.environment import drop_databases, environment
-from eventflow_pipeline.dev.sample.concurrency import replay_presence
-from eventflow_pipeline.dev.sample.into_database import load_sample, sample_is_loaded
+from eventflow_pipeline.dev.sample.load import load_sample, replay_presence, sample_is_loaded
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.runs import day_progress

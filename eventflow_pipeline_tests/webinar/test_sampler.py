@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
-from eventflow_pipeline.dev.sample.concurrency import replay_presence
+from eventflow_pipeline.dev.sample.load import replay_presence
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
 from eventflow_pipeline_tests.databases import Database

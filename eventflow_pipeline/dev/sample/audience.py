@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from eventflow_pipeline.dev.sample.dimensions import Dimensions
-from eventflow_pipeline.dev.sample.options import SampleOptions
-from eventflow_pipeline.dev.sample.randomness import random_uuid, stream
+from eventflow_pipeline.dev.sample.names import random_uuid, stream
+from eventflow_pipeline.dev.sample.options import SampleOptions, Timeline
 from eventflow_pipeline.dev.sample.rows import ConcurrencyBucket, Presence, Webinar
-from eventflow_pipeline.dev.sample.timeline import Timeline
 
 _MINUTE = timedelta(minutes=1)
 _BUCKET_SECONDS = 300
@@ -25,7 +24,7 @@ class Audience:
     buckets: list[ConcurrencyBucket]
 
 
-def build(options: SampleOptions, timeline: Timeline, rows: Dimensions) -> Audience:
+def build_audience(options: SampleOptions, timeline: Timeline, rows: Dimensions) -> Audience:
     """The audience of every live webinar that began before the end of the facts."""
     rng = stream(options.seed, "audience")
     audience = Audience([], [])

@@ -1,17 +1,36 @@
-"""Agencies, clients, campaigns, webinars and marketing links of a sample."""
+"""Agencies, clients, their members, campaigns, webinars and marketing links of a sample."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import exp
 from random import Random
 from uuid import UUID
 
 from eventflow_pipeline.dev.sample import names
-from eventflow_pipeline.dev.sample.lifecycle import Lifecycle
-from eventflow_pipeline.dev.sample.options import SampleOptions
-from eventflow_pipeline.dev.sample.randomness import new_cid, random_uuid, stream
-from eventflow_pipeline.dev.sample.rows import Agency, Campaign, Client, Link, Webinar
-from eventflow_pipeline.dev.sample.timeline import Timeline
+from eventflow_pipeline.dev.sample.names import new_cid, random_uuid, stream
+from eventflow_pipeline.dev.sample.options import SampleOptions, Timeline
+from eventflow_pipeline.dev.sample.rows import Agency, AgencyMember, Campaign, Client, ClientMember, Link, Webinar
 from eventflow_pipeline.domain.days import local_date
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """Popularity with a peak; ``peak`` and ``spread`` count days from the first one, ``floor`` is a share."""
+
+    popularity: float
+    peak: float
+    spread: float
+    floor: float
+
+    def weight(self, index: int) -> float:
+        """Relative traffic on day ``index``: a slow rise to the peak and a fall twice as fast."""
+        width = self.spread if index <= self.peak else self.spread / 2
+        return self.popularity * (self.floor + exp(-(((index - self.peak) / width) ** 2)))
+
+    def over(self, days: int) -> bool:
+        """True when the peak and its tail lie before the last of ``days`` days."""
+        return self.floor < 0.1 and self.peak + self.spread < days - 1
+
 
 _TEN_MINUTES = 600
 
@@ -34,7 +53,7 @@ class Dimensions:
         return [row for row in self.campaigns if row.client_id == self.clients[client].id]
 
 
-def build(options: SampleOptions, timeline: Timeline) -> Dimensions:
+def build_dimensions(options: SampleOptions, timeline: Timeline) -> Dimensions:
     """All dimension rows of a sample. Client ``n`` belongs to agency ``n`` modulo their number."""
     rng = stream(options.seed, "dimensions")
     born = timeline.windows[0].start - timedelta(days=120)
@@ -163,3 +182,36 @@ def _add_link(
     )
     rows.links.append(link)
     rows.channels[link.id] = channel
+
+
+CLIENT_ROLES = ("owner", "admin", "operator", "analyst", "member")
+AGENCY_ROLES = ("owner", "admin", "analyst")
+
+
+def client_user(client: int, role: str) -> UUID:
+    """User who has ``role`` in the sample's client number ``client`` (from 0); the same for every seed."""
+    return UUID(f"00000000-0000-4000-8000-c{client:07d}{CLIENT_ROLES.index(role):04d}")
+
+
+def agency_user(agency: int, role: str) -> UUID:
+    """User who has ``role`` in the sample's agency number ``agency`` (from 0); the same for every seed."""
+    return UUID(f"00000000-0000-4000-8000-a{agency:07d}{AGENCY_ROLES.index(role):04d}")
+
+
+def client_members(clients: list[Client]) -> list[ClientMember]:
+    """Every role in every client; the first client's analyst also works for the second (P2)."""
+    members = [
+        ClientMember(client.id, client_user(number, role), role)
+        for number, client in enumerate(clients)
+        for role in CLIENT_ROLES
+    ]
+    return [*members, ClientMember(clients[1].id, client_user(0, "analyst"), "analyst")]
+
+
+def agency_members(agencies: list[Agency]) -> list[AgencyMember]:
+    """Every role in every agency."""
+    return [
+        AgencyMember(agency.id, agency_user(number, role), role)
+        for number, agency in enumerate(agencies)
+        for role in AGENCY_ROLES
+    ]

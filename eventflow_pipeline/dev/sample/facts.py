@@ -6,8 +6,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from eventflow_pipeline.dev.sample.names import USER_AGENTS
-from eventflow_pipeline.dev.sample.randomness import random_uuid, session_token
+from eventflow_pipeline.dev.sample.names import USER_AGENTS, random_uuid, session_token
 from eventflow_pipeline.dev.sample.rows import Campaign, Entry, Visit
 from eventflow_pipeline.domain.normalization import normalize_text
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.dev.sample import SampleRefused
-from eventflow_pipeline.dev.sample.into_database import load_sample
+from eventflow_pipeline.dev.sample.load import load_sample
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.schema.migrations import create_source
 from eventflow_pipeline_tests.databases import Database

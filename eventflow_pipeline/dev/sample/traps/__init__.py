@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from eventflow_pipeline.dev.sample.stage import Stage
-
 # Importing registers. Volumes come last: the clone copies entries that the others have written.
 from eventflow_pipeline.dev.sample.traps import (  # noqa: F401
     attribution,
@@ -13,14 +11,14 @@ from eventflow_pipeline.dev.sample.traps import (  # noqa: F401
     times,
     volumes,
 )
-from eventflow_pipeline.dev.sample.traps.registry import PLANTERS, TRAPS
+from eventflow_pipeline.dev.sample.traps.world import PLANTERS, TRAPS, World
 
 __all__ = ["TRAPS", "plant"]
 
 
-def plant(stage: Stage) -> dict[str, list[UUID]]:
+def plant(world: World) -> dict[str, list[UUID]]:
     """Plant every trap; trap name → ids of the rows that make it (facts, or dimension rows where it is one).
 
     A trap switched off in the options is left out.
     """
-    return {name: ids for name, planter in PLANTERS.items() if (ids := planter(stage))}
+    return {name: ids for name, planter in PLANTERS.items() if (ids := planter(world))}

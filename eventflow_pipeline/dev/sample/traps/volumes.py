@@ -6,16 +6,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from eventflow_pipeline.dev.sample.facts import Touch
-from eventflow_pipeline.dev.sample.stage import Stage
-from eventflow_pipeline.dev.sample.traps.registry import trap
+from eventflow_pipeline.dev.sample.traps.world import World, trap
 
 _CLONED = 24
 
 
 @trap("visits all but lost on a day of normal registrations: 3 visits, 60 entries (Q6, F1; mistake 14)")
-def visits_lost(stage: Stage) -> list[UUID]:
-    facts, campaign = stage.facts, stage.quiet.first
-    opening = stage.timeline.windows[stage.quiet.incident].start + timedelta(hours=9)
+def visits_lost(world: World) -> list[UUID]:
+    facts, campaign = world.facts, world.quiet.first
+    opening = world.timeline.windows[world.quiet.incident].start + timedelta(hours=9)
     visits = [
         facts.visit(opening + timedelta(hours=3 * n), facts.session(), campaign_id=campaign.id).id for n in range(3)
     ]
@@ -26,15 +25,15 @@ def visits_lost(stage: Stage) -> list[UUID]:
 
 
 @trap("a client's day with conversions and no visit at all: cvr is NULL, not 0 (M4; mistake 12)")
-def no_visits(stage: Stage) -> list[UUID]:
-    opening = stage.timeline.windows[stage.quiet.no_visits].start + timedelta(hours=11)
-    return [stage.facts.entry(stage.quiet.first, opening + timedelta(minutes=20 * n), None).id for n in range(7)]
+def no_visits(world: World) -> list[UUID]:
+    opening = world.timeline.windows[world.quiet.no_visits].start + timedelta(hours=11)
+    return [world.facts.entry(world.quiet.first, opening + timedelta(minutes=20 * n), None).id for n in range(7)]
 
 
 @trap("a campaign's day with 11 visits and 16 conversions: cvr 145.5 %, not capped (M4; mistake 12)")
-def cvr_above_one(stage: Stage) -> list[UUID]:
-    facts, campaign = stage.facts, stage.quiet.second
-    opening = stage.timeline.windows[stage.quiet.crowded].start + timedelta(hours=10)
+def cvr_above_one(world: World) -> list[UUID]:
+    facts, campaign = world.facts, world.quiet.second
+    opening = world.timeline.windows[world.quiet.crowded].start + timedelta(hours=10)
     sessions = [facts.session() for _ in range(11)]
     visits = [
         facts.visit(opening + timedelta(minutes=5 * n), session, campaign_id=campaign.id).id
@@ -47,25 +46,25 @@ def cvr_above_one(stage: Stage) -> list[UUID]:
 
 
 @trap("a test clone in the same client with entries copied to the microsecond: excluded by rule (E3, Q7)")
-def test_clone(stage: Stage) -> list[UUID]:
-    entries = stage.facts.entries
-    known = {row.id: row for row in stage.rows.campaigns}
+def test_clone(world: World) -> list[UUID]:
+    entries = world.facts.entries
+    known = {row.id: row for row in world.rows.campaigns}
     busiest = Counter(row.campaign_id for row in entries if row.campaign_id in known).most_common(1)[0][0]
     original = known[busiest]
     clone = replace(
         original,
-        id=stage.uuid(),
+        id=world.uuid(),
         title=f"{original.title} (copy)",
         public_path=f"{original.public_path}-copy",
         status="draft",
-        created_at=stage.moment(2, 15),
+        created_at=world.moment(2, 15),
     )
-    stage.rows.campaigns.append(clone)
-    first = stage.timeline.windows[0].start
+    world.rows.campaigns.append(clone)
+    first = world.timeline.windows[0].start
     own = [
         row
         for row in entries
         if row.campaign_id == busiest and row.client_id == original.client_id and row.created_at >= first
     ]
     copied = sorted(own, key=lambda row: row.created_at)[:_CLONED]
-    return [stage.facts.copy_entry(row, clone).id for row in copied]
+    return [world.facts.copy_entry(row, clone).id for row in copied]
