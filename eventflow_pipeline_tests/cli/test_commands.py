@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from eventflow_pipeline.cli.app import asked_range
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.settings import Settings, load_settings, variables
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
 from eventflow_pipeline_tests.databases import Database
@@ -260,6 +260,17 @@ def test_every_setting_has_a_default_and_a_description_that_stands_alone(eventfl
         if "Pydantic" in row["default"] or not row["default"] or not re.match(r"[A-Zw].*[.}]$", row["meaning"])
     ]
     assert wrong == []
+
+
+def test_every_variable_that_pages_code_and_sql_name_is_a_setting() -> None:
+    root = Path(__file__).resolve().parents[2]
+    known = {variable.name for variable in variables()}
+    files = [root / "README.md", root / "CHANGELOG.md"]
+    for folder, ending in (("docs", "md"), ("eventflow_pipeline", "py"), ("sql", "sql"), ("benchmarks", "py")):
+        files += sorted((root / folder).rglob(f"*.{ending}"))
+    named = {name: file for file in files for name in re.findall(r"\bEVENTFLOW_[A-Z_]*[A-Z]\b(?!_)", file.read_text())}
+    assert len(named) > 70
+    assert {name: str(file) for name, file in named.items() if name not in known} == {}
 
 
 def test_the_page_of_settings_is_what_the_command_prints(eventflow: Eventflow) -> None:
