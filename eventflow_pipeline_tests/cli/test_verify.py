@@ -2,11 +2,7 @@
 
 import base64
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
@@ -21,11 +17,11 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.reports import settlement as settlement_report
 from eventflow_pipeline.warehouse.answers.settlement import settle_client
 from eventflow_pipeline.warehouse.quality import indicators as quality
+from eventflow_pipeline_tests.command_line import Eventflow
 from eventflow_pipeline_tests.databases import Database
 
 CLIENT, OTHER, C, D, LINK = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD), UUID(int=0x11)
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 3))
-Eventflow = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -59,24 +55,6 @@ def computed(database: Database) -> Database:
     database.settle()
     quality.measure(database.pipeline, database.settings, DAYS)
     return database
-
-
-@pytest.fixture
-def eventflow(computed: Database, tmp_path: Path) -> Eventflow:
-    environment = {
-        **os.environ,
-        "EVENTFLOW_DATABASE_URL": computed.url,
-        "EVENTFLOW_HOME": str(tmp_path / "home"),
-        "EVENTFLOW_START_DATE": computed.settings.start_date.isoformat(),
-    }
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        executable = Path(sys.executable).with_name("eventflow")
-        return subprocess.run(
-            [str(executable), *arguments], env=environment, capture_output=True, text=True, timeout=120
-        )
-
-    return run
 
 
 def test_verify_names_what_differs_and_says_so_by_its_exit_status(eventflow: Eventflow, computed: Database) -> None:
