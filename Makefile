@@ -16,7 +16,8 @@ demo: $(RUNTIME)
 test: install
 	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
 
-# Hours: clicks through Dagster's pages, years of days by one click, a hundred crashes, a hundred rounds of eight processes.
+# Hours: clicks through Dagster's pages, years of days by one click, a hundred crashes, a hundred rounds of eight
+# processes, the SQL of each rule changed to see a test fail.
 test-long: install
 	@$(BIN)/python -m pytest -n 0 -s -m long $(ARGS)
 
