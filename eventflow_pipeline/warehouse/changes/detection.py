@@ -9,11 +9,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
-from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause_of_change
+from eventflow_pipeline.domain.changes import (
+    LOSSES,
+    Cause,
+    DayInput,
+    DayLosses,
+    Verdict,
+    judge_day,
+    reason_to_hold_settled,
+)
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
-from eventflow_pipeline.domain.mass_loss import reason_to_hold, reason_to_hold_settled
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.guard import DayHeld, DayLosses, day_losses, limits
+from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, limits
 from eventflow_pipeline.warehouse.days.computed import server_time
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import try_day
@@ -82,28 +89,27 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
-    """A day as a pass saw it: what it is marked with, what it should be marked with."""
+class _ComparedDay:
+    """A day as a pass saw it: the verdict on it, and the one it is marked with."""
 
     day: date
     computed_at: datetime | None
-    marked_cause: str | None
-    marked_hold: str | None
-    cause: Cause | None
-    hold: str | None = None
-
-    @property
-    def is_marked_right(self) -> bool:
-        return (self.cause, self.hold) == (self.marked_cause, self.marked_hold)
+    marked: Verdict
+    verdict: Verdict
 
 
 def stale_days(engine: Engine) -> list[StaleDay]:
     """Days marked by earlier passes, held ones included, oldest first. Looks at no fact."""
     with connect(engine) as connection:
-        return [
-            StaleDay(row.bucket_date, Cause(row.stale_cause), row.stale_since, row.held_since, row.held_reason)
-            for row in connection.execute(statement("storage/changes/select_marked_days"))
-        ]
+        return _marked_days(connection)
+
+
+def _marked_days(connection: Connection) -> list[StaleDay]:
+    rows = connection.execute(statement("storage/changes/select_marked_days"))
+    return [
+        StaleDay(row.bucket_date, Cause(row.stale_cause), row.stale_since, row.held_since, row.held_reason)
+        for row in rows
+    ]
 
 
 def detect_changes(
@@ -118,22 +124,18 @@ def detect_changes(
     with connect(engine) as connection:
         started_at = server_time(connection)
         days = _days_in_scope(connection, settings, scope, named)
-        seen = {verdict.day: verdict for verdict in _compare(connection, settings, days)}
+        compared = _compare(connection, settings, days)
         settled_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
-        verdicts = _hold_settled(connection, settings, seen, settled_before, checked=set(days))
-        in_work = _mark(connection, settings, verdicts, started_at)
+        judged = _hold_settled(connection, settings, compared, settled_before, checked=set(days))
+        in_work = _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
-        marked = {row.bucket_date: row for row in connection.execute(statement("storage/changes/select_marked_days"))}
-        stale = {
-            day: StaleDay(day, Cause(row.stale_cause), row.stale_since, row.held_since, row.held_reason)
-            for day, row in marked.items()
-        }
+        marked, seen = _marked_days(connection), {day.day for day in compared}
         found = Detection(
             scope=scope,
             started_at=started_at,
             checked=len(days),
-            changed=tuple(s for day, s in stale.items() if day in seen and not s.held_since),
-            held=tuple(s for s in stale.values() if s.held_since),
+            changed=tuple(stale for stale in marked if stale.day in seen and not stale.held_since),
+            held=tuple(stale for stale in marked if stale.held_since),
             in_work=in_work,
             out_of_range=out_of_range,
         )
@@ -211,10 +213,10 @@ def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, nam
     return sorted(days)
 
 
-def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_Verdict]:
+def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_ComparedDay]:
     """The days that differ from what is stored, and those that are marked; each chunk from one snapshot."""
     connection.execute(statement("storage/changes/create_day_counts"))
-    verdicts = []
+    compared = []
     for part in (chunk for days_together in contiguous(days) for chunk in days_together.chunks(_CHUNK)):
         bounds = _bounds(part, settings)
         with repeatable_read(connection):
@@ -225,10 +227,10 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
                 {"dates": bounds["dates"], "definition": definition},
             ).all()
             losses = day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
-        verdicts += [
-            _verdict(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences
+        compared += [
+            _judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences
         ]
-    return verdicts
+    return compared
 
 
 def differing_days(connection: Connection, settings: Settings, days: DayRange) -> set[date]:
@@ -245,7 +247,7 @@ def differing_days(connection: Connection, settings: Settings, days: DayRange) -
     return {row.bucket_date for row in rows if row.computed_at}
 
 
-def _verdict(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _Verdict:
+def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _ComparedDay:
     now = DayInput(
         row.facts, row.owned_facts, row.excluded_facts, row.fingerprint,
         row.attribution_fingerprint, definition,
@@ -256,64 +258,67 @@ def _verdict(row: Row[Any], definition: str, losses: DayLosses, settings: Settin
             row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_fingerprint,
             row.was_attribution_fingerprint, row.was_definition,
         )  # fmt: skip
-    cause = cause_of_change(stored, now, losses.unlinked_facts)
-    hold = reason_to_hold(losses.clients, limits(settings)) if cause and stored else None
-    if cause and row.held_reason and (cause in LOSSES or losses.clients):
-        hold = row.held_reason  # held until somebody accepts it, or the rows are back
-    return _Verdict(row.bucket_date, row.computed_at, row.stale_cause, row.held_reason, cause, hold)
+    verdict = judge_day(stored, now, losses, limits(settings), row.held_reason)
+    return _ComparedDay(row.bucket_date, row.computed_at, _mark_of(row), verdict)
+
+
+def _mark_of(row: Row[Any]) -> Verdict:
+    return Verdict(Cause(row.stale_cause) if row.stale_cause else None, row.held_reason)
 
 
 def _hold_settled(
     connection: Connection,
     settings: Settings,
-    seen: dict[date, _Verdict],
+    compared: list[_ComparedDay],
     settled_before: date,
     checked: set[date],
-) -> list[_Verdict]:
-    """The verdicts, all settled days that lost something held when they are too many, also those marked before."""
+) -> list[_ComparedDay]:
+    """The days, all settled ones that lost something held when they are too many, also those marked before."""
     marked = connection.execute(statement("storage/changes/select_marked_days")).all()
     earlier = [
-        _Verdict(r.bucket_date, r.computed_at, r.stale_cause, r.held_reason, Cause(r.stale_cause), r.held_reason)
-        for r in marked
-        if r.bucket_date not in checked
+        _ComparedDay(row.bucket_date, row.computed_at, _mark_of(row), _mark_of(row))
+        for row in marked
+        if row.bucket_date not in checked
     ]
-    everything = [*seen.values(), *earlier]
-    lost = [v for v in everything if v.cause in LOSSES and v.computed_at and v.day < settled_before]
+    everything = [*compared, *earlier]
+    lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and d.day < settled_before}
     why = reason_to_hold_settled(len(lost), limits(settings))
     if why is None:
-        return list(seen.values())
-    days = {verdict.day for verdict in lost}
-    return [replace(v, hold=v.hold or why) if v.day in days else v for v in everything]
+        return compared
+    return [
+        replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or why)) if d.day in lost else d for d in everything
+    ]
 
 
-def _mark(connection: Connection, settings: Settings, verdicts: list[_Verdict], found_at: datetime) -> tuple[date, ...]:
+def _mark(connection: Connection, settings: Settings, days: list[_ComparedDay], found_at: datetime) -> tuple[date, ...]:
     """Write the marks that changed; returns the days that were being replaced all the while."""
-    waiting = [verdict for verdict in verdicts if not verdict.is_marked_right]
+    waiting = [day for day in days if day.verdict != day.marked]
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while waiting:
-        waiting = [verdict for verdict in waiting if not _mark_day(connection, settings, verdict, found_at)]
+        waiting = [day for day in waiting if not _mark_day(connection, settings, day, found_at)]
         if waiting and time.monotonic() > deadline:
             break
         if waiting:
             time.sleep(0.2)
-    return tuple(sorted(verdict.day for verdict in waiting))
+    return tuple(sorted(day.day for day in waiting))
 
 
-def _mark_day(connection: Connection, settings: Settings, verdict: _Verdict, found_at: datetime) -> bool:
+def _mark_day(connection: Connection, settings: Settings, compared: _ComparedDay, found_at: datetime) -> bool:
     """Write one day's mark unless somebody is replacing it: the mark would make that transaction fail."""
-    with try_day(connection, verdict.day) as free:
-        if free and verdict.cause is None and verdict.computed_at is None:
-            connection.execute(statement("storage/changes/delete_mark"), {"bucket_date": verdict.day})
+    day, verdict = compared.day, compared.verdict
+    with try_day(connection, day) as free:
+        if free and verdict.cause is None and compared.computed_at is None:
+            connection.execute(statement("storage/changes/delete_mark"), {"bucket_date": day})
         elif free:
-            window = DayRange(verdict.day, verdict.day).window(settings.zone)
+            window = DayRange(day, day).window(settings.zone)
             connection.execute(
                 statement("storage/changes/upsert_mark"),
                 {
-                    "bucket_date": verdict.day,
+                    "bucket_date": day,
                     "window_start": window.start,
                     "window_end": window.end,
                     "definition_version": DEFINITION_VERSION,
-                    "computed_at": verdict.computed_at,
+                    "computed_at": compared.computed_at,
                     "found_at": found_at,
                     "stale_cause": verdict.cause,
                     "held_reason": verdict.hold,
@@ -328,5 +333,5 @@ def hold_day(engine: Engine, settings: Settings, held: DayHeld) -> None:
         row = connection.execute(
             statement("storage/days/select_computed_days"), {"first_day": held.day, "last_day": held.day}
         ).one()
-        verdict = _Verdict(held.day, row.computed_at, None, None, held.cause, held.why)
-        _mark(connection, settings, [verdict], server_time(connection))
+        day = _ComparedDay(held.day, row.computed_at, Verdict(None), Verdict(held.cause, held.why))
+        _mark(connection, settings, [day], server_time(connection))

@@ -1,15 +1,13 @@
 """The guard against mass loss: dry comparison of days with what is stored, and what it holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import Connection, Engine
 
+from eventflow_pipeline.domain.changes import Cause, ClientLoss, DayLosses, GuardLimits
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.day_changes import Cause
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.domain.mass_loss import ClientLoss, GuardLimits
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -33,25 +31,18 @@ def limits(settings: Settings) -> GuardLimits:
     return GuardLimits(settings.guard.loss_share, settings.guard.minimum_volume, settings.guard.old_days)
 
 
-@dataclass(slots=True)
-class DayLosses:
-    """What computing a day again would take away: from which client, and how many facts would lose their link."""
-
-    clients: list[ClientLoss] = field(default_factory=list)
-    unlinked_facts: int = 0
-
-
 def day_losses(connection: Connection, days: Sequence[date]) -> dict[date, DayLosses]:
     """What computing ``days`` from the counts in ``day_counts`` would take away, by day."""
-    found = {day: DayLosses() for day in days}
-    if days:
-        dates = {"dates": list(days)}
-        for row in connection.execute(statement("storage/changes/select_client_losses"), dates):
-            loss = ClientLoss(row.client_id, row.measure, int(row.before), int(row.after), row.lost, row.vanished)
-            found[row.bucket_date].clients.append(loss)
-        for row in connection.execute(statement("storage/changes/select_unlinked_facts"), dates):
-            found[row.bucket_date].unlinked_facts = int(row.unlinked_facts)
-    return found
+    if not days:
+        return {}
+    dates = {"dates": list(days)}
+    clients: dict[date, list[ClientLoss]] = {day: [] for day in days}
+    for row in connection.execute(statement("storage/changes/select_client_losses"), dates):
+        loss = ClientLoss(row.client_id, row.measure, int(row.before), int(row.after), row.lost, row.vanished)
+        clients[row.bucket_date].append(loss)
+    rows = connection.execute(statement("storage/changes/select_unlinked_facts"), dates)
+    unlinked = {row.bucket_date: int(row.unlinked_facts) for row in rows}
+    return {day: DayLosses(tuple(clients[day]), unlinked.get(day, 0)) for day in days}
 
 
 def held_conditions(engine: Engine, settings: Settings) -> list[Condition]:  # noqa: ARG001

@@ -8,12 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping
 
-from eventflow_pipeline.domain.day_changes import LOSSES, Cause, DayInput, cause_of_change
+from eventflow_pipeline.domain.changes import DayInput, DayLosses, Verdict, judge_day
 from eventflow_pipeline.domain.days import day_window
-from eventflow_pipeline.domain.mass_loss import reason_to_hold
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import hold_day
-from eventflow_pipeline.warehouse.changes.guard import DayHeld, DayLosses, day_losses, limits
+from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, limits
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -94,9 +93,9 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             _require_parity(day, totals)
             grains = published_grains(connection)
             definition = definition_key(settings, grains)
-            cause, losses, held_already = _compare(connection, day, totals, definition)
-            if request.guarded and cause:
-                _require_no_mass_loss(day, cause, losses, held_already, settings)
+            verdict = _judge(connection, day, totals, definition, settings)
+            if request.guarded and verdict.cause and verdict.hold:
+                raise DayHeld(day, verdict.cause, verdict.hold)
             if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
@@ -108,7 +107,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
                 {
                     **the_day,
                     "run_id": request.run_id,
-                    "cause": cause.value if cause else "unchanged",
+                    "cause": verdict.cause.value if verdict.cause else "unchanged",
                     "reason": request.reason,
                     "author": request.author,
                 },
@@ -131,10 +130,8 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
     return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
 
 
-def _compare(
-    connection: Connection, day: date, totals: RowMapping, definition: str
-) -> tuple[Cause | None, DayLosses, str | None]:
-    """What differs from what the stored day was computed from, what that takes away, and why the day is held if so."""
+def _judge(connection: Connection, day: date, totals: RowMapping, definition: str, settings: Settings) -> Verdict:
+    """The verdict on the stored day, given what is staged now; losses are counted only where something differs."""
     names = [f.name for f in fields(DayInput)]
     now = DayInput(
         excluded_facts=totals["excluded_hits"] + totals["excluded_conversions"],
@@ -142,22 +139,12 @@ def _compare(
         **{name: totals[name] for name in names if name in totals},
     )
     row = connection.execute(statement("storage/days/select_stored_input"), {"bucket_date": day}).mappings().first()
-    if row is None:
-        return cause_of_change(None, now), DayLosses(), None
-    stored = DayInput(**{name: row[name] for name in names})
-    if stored == now:
-        return None, DayLosses(), None
-    connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
-    losses = day_losses(connection, [day])[day]
-    return cause_of_change(stored, now, losses.unlinked_facts), losses, row["held_reason"]
-
-
-def _require_no_mass_loss(
-    day: date, cause: Cause, losses: DayLosses, held_already: str | None, settings: Settings
-) -> None:
-    still_held = held_already if cause in LOSSES or losses.clients else None
-    if why := reason_to_hold(losses.clients, limits(settings)) or still_held:
-        raise DayHeld(day, cause, why)
+    stored = DayInput(**{name: row[name] for name in names}) if row else None
+    losses = DayLosses()
+    if stored and stored != now:
+        connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
+        losses = day_losses(connection, [day])[day]
+    return judge_day(stored, now, losses, limits(settings), row["held_reason"] if row else None)
 
 
 def _replace(connection: Connection, table: str, day: date, *, from_scratch: bool) -> None:

@@ -1,47 +1,16 @@
 """The guard against mass loss: a disaster in the source does not quietly become the customers' numbers."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
-from eventflow_pipeline.domain.mass_loss import ClientLoss, GuardLimits, reason_to_hold, reason_to_hold_settled
 from eventflow_pipeline.warehouse.changes.detection import Scope, stale_days
 from eventflow_pipeline.warehouse.changes.guard import DayHeld, held_conditions
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
-
-LIMITS = GuardLimits(loss_share=0.2, minimum_volume=10, settled_days=30)
-
-
-def _loss(before: int, after: int, lost: int | None = None, vanished: int = 0) -> ClientLoss:
-    gone = before - after if lost is None else lost
-    return ClientLoss(ALPHA, "hits", before, after, Decimal(gone), Decimal(vanished))
-
-
-@pytest.mark.parametrize(
-    ("loss", "held"),
-    [
-        (_loss(100, 80), False),  # 20 % exactly
-        (_loss(100, 79), True),
-        (_loss(9, 0), False),  # below the minimum volume deletions are not judged
-        (_loss(10, 0), True),
-        (_loss(3, 0, vanished=3), True),  # a vanished dimension row is, at any volume
-        (_loss(100, 0, lost=15), False),  # most of it moved to another client
-    ],
-)
-def test_limits(loss: ClientLoss, held: bool) -> None:
-    assert (reason_to_hold([loss], LIMITS) is not None) == held
-
-
-def test_a_reason_names_the_client_and_the_cause() -> None:
-    why = reason_to_hold([_loss(100, 70), _loss(100, 0, vanished=100)], LIMITS)
-    assert why == f"hits of client {ALPHA} would fall from 100 to 0 because dimension rows vanished"
-    assert reason_to_hold_settled(30, LIMITS) is None
-    assert reason_to_hold_settled(31, LIMITS)
 
 
 @pytest.fixture

@@ -1,0 +1,111 @@
+"""Judging a stored day: why it must be computed again, and when the guard against mass loss holds it."""
+
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from eventflow_pipeline.domain.changes import (
+    Cause,
+    ClientLoss,
+    DayInput,
+    DayLosses,
+    GuardLimits,
+    Verdict,
+    cause_of_change,
+    judge_day,
+    reason_to_hold,
+    reason_to_hold_settled,
+)
+
+CLIENT = UUID(int=1)
+LIMITS = GuardLimits(loss_share=0.2, minimum_volume=10, settled_days=30)
+STORED = DayInput(
+    facts=100, owned_facts=90, excluded_facts=5, fingerprint=Decimal(7), attribution_fingerprint=Decimal(8),
+    definition="version=1",
+)  # fmt: skip
+GONE = replace(STORED, facts=60, owned_facts=50, fingerprint=Decimal(3), attribution_fingerprint=Decimal(4))
+MORE = replace(STORED, facts=101, owned_facts=91, fingerprint=Decimal(9), attribution_fingerprint=Decimal(9))
+
+
+def _loss(before: int, after: int, lost: int | None = None, vanished: int = 0) -> ClientLoss:
+    gone = before - after if lost is None else lost
+    return ClientLoss(CLIENT, "hits", before, after, Decimal(gone), Decimal(vanished))
+
+
+@pytest.mark.parametrize(
+    ("changed", "unlinked", "cause"),
+    [
+        ({}, 0, None),
+        ({"facts": 101, "fingerprint": Decimal(9)}, 0, Cause.FACTS_ADDED),
+        ({"facts": 99}, 0, Cause.FACTS_DELETED),
+        ({"fingerprint": Decimal(9)}, 0, Cause.FACTS_CHANGED),
+        ({"owned_facts": 89, "attribution_fingerprint": Decimal(9)}, 0, Cause.DIMENSIONS_VANISHED),
+        ({"attribution_fingerprint": Decimal(9)}, 1, Cause.DIMENSIONS_VANISHED),  # a link's row vanished
+        ({"attribution_fingerprint": Decimal(9)}, 0, Cause.DIMENSIONS_CHANGED),
+        ({"attribution_fingerprint": Decimal(9), "excluded_facts": 6}, 0, Cause.EXCLUSIONS_CHANGED),
+        ({"definition": "version=2"}, 0, Cause.DEFINITION_CHANGED),
+        # Of several the loss is named, then the facts, then what is made of them.
+        ({"facts": 99, "owned_facts": 80, "definition": "version=2"}, 3, Cause.FACTS_DELETED),
+        ({"facts": 101, "owned_facts": 89, "fingerprint": Decimal(9)}, 0, Cause.DIMENSIONS_VANISHED),
+        ({"fingerprint": Decimal(9), "attribution_fingerprint": Decimal(9)}, 0, Cause.FACTS_CHANGED),
+        ({"attribution_fingerprint": Decimal(9), "definition": "version=2"}, 0, Cause.DIMENSIONS_CHANGED),
+    ],
+)
+def test_why_a_day_changed(changed: dict[str, int], unlinked: int, cause: Cause | None) -> None:
+    assert cause_of_change(STORED, replace(STORED, **changed), unlinked) is cause
+
+
+def test_a_day_never_computed_is_due_once_it_has_facts() -> None:
+    assert cause_of_change(None, STORED) is Cause.NEVER_COMPUTED
+    assert cause_of_change(None, replace(STORED, facts=0)) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "held"),
+    [
+        (_loss(100, 80), False),  # 20 % exactly
+        (_loss(100, 79), True),
+        (_loss(9, 0), False),  # below the minimum volume deletions are not judged
+        (_loss(10, 0), True),
+        (_loss(3, 0, vanished=3), True),  # a vanished dimension row is, at any volume
+        (_loss(100, 0, lost=15), False),  # most of it moved to another client
+    ],
+)
+def test_limits(loss: ClientLoss, held: bool) -> None:
+    assert (reason_to_hold([loss], LIMITS) is not None) == held
+
+
+def test_a_reason_names_the_client_and_the_cause() -> None:
+    why = reason_to_hold([_loss(100, 70), _loss(100, 0, vanished=100)], LIMITS)
+    assert why == f"hits of client {CLIENT} would fall from 100 to 0 because dimension rows vanished"
+    assert reason_to_hold_settled(30, LIMITS) is None
+    assert reason_to_hold_settled(31, LIMITS)
+
+
+LOST = f"hits of client {CLIENT} would fall from 90 to 50 because facts were deleted"
+SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
+
+
+@pytest.mark.parametrize(
+    ("stored", "now", "losses", "held", "verdict"),
+    [
+        (STORED, STORED, DayLosses(), None, Verdict(None)),
+        (STORED, STORED, DayLosses(), "as before", Verdict(None)),  # the rows are back
+        (None, STORED, DayLosses(), None, Verdict(Cause.NEVER_COMPUTED)),
+        (STORED, MORE, DayLosses(), None, Verdict(Cause.FACTS_ADDED)),
+        (STORED, GONE, SMALL, None, Verdict(Cause.FACTS_DELETED)),
+        (STORED, GONE, LARGE, None, Verdict(Cause.FACTS_DELETED, LOST)),
+        (STORED, MORE, LARGE, None, Verdict(Cause.FACTS_ADDED, LOST)),  # new facts of others hide no loss
+        (STORED, GONE, LARGE, "as before", Verdict(Cause.FACTS_DELETED, "as before")),
+        (STORED, GONE, DayLosses(), "as before", Verdict(Cause.FACTS_DELETED, "as before")),
+        (STORED, MORE, SMALL, "as before", Verdict(Cause.FACTS_ADDED, "as before")),  # still without its rows
+        (STORED, MORE, DayLosses(), "as before", Verdict(Cause.FACTS_ADDED)),  # nothing is lost any more
+        (STORED, MORE, DayLosses((), 1), "as before", Verdict(Cause.DIMENSIONS_VANISHED, "as before")),
+    ],
+)
+def test_judging_a_day(
+    stored: DayInput | None, now: DayInput, losses: DayLosses, held: str | None, verdict: Verdict
+) -> None:
+    assert judge_day(stored, now, losses, LIMITS, held) == verdict
