@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from eventflow_pipeline.domain.days import DayRange
 
@@ -19,8 +20,9 @@ class Severity(StrEnum):
 class Condition:
     """One thing that is wrong now. Equal ``(name, subject)`` is the same condition, seen again.
 
-    ``subject`` says whom or what it is about (a client id, a webinar id, a stream; "" for the whole). ``numbers``
-    are what was measured; no personal data. ``runbook`` is an anchor of docs/runbook.md, ``command`` what to run.
+    ``subject`` says whom or what it is about (a client id, a webinar id, a stream; "" for the whole); ``client_id``
+    names the one client that is concerned, None everybody. ``numbers`` are what was measured; no personal data.
+    ``runbook`` is an anchor of docs/runbook.md, ``command`` what to run.
     """
 
     name: str
@@ -33,3 +35,4 @@ class Condition:
     days: DayRange | None = None
     numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
     owner: str = "team:eventflow"
+    client_id: UUID | None = None

@@ -1,7 +1,7 @@
 """``eventflow doctor``: walks the runbook's tree on the live system and says what is wrong, why, and what to do."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -18,8 +18,8 @@ from eventflow_pipeline.oncall.receivers import configured_receivers
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
 from eventflow_pipeline.warehouse.conditions import look
-from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 
 _FIXES = {
     "deficit": "Find the cause below and restore the visits.",
@@ -57,6 +57,7 @@ class Finding:
     command: str
     since: datetime | None = None
     cause: str | None = None
+    client_id: UUID | None = None
 
 
 def examine(settings: Settings, client_id: UUID | None = None, now: datetime | None = None) -> list[Finding]:
@@ -66,32 +67,23 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
     """
     now = now or datetime.now(UTC)
     found = [_of_probe(problem) for problem in probe(settings, now).problems]
-    with pipeline(settings) as engine:
-        parts: tuple[Callable[[], Iterable[Finding]], ...] = (
-            lambda: _of_receivers(settings),
-            lambda: _of_dagster(engine, settings, now),
-            lambda: _of_database(engine, settings, now),
-            lambda: _of_alerts(engine, now),
-        )
-        for part in parts:
-            try:
-                found.extend(part())
-            except UserError as problem:
-                found.append(_of_probe(str(problem)))
-            except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
-                found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
-    about = "" if client_id is None else str(client_id)
-    wanted = [f for f in dict.fromkeys(found) if not about or not _client(f.subject) or f.subject.startswith(about)]
+    engine = pipeline_engine(settings)
+    parts: tuple[Callable[[], Iterable[Finding]], ...] = (
+        lambda: _of_receivers(settings),
+        lambda: _of_dagster(engine, settings, now),
+        lambda: _of_database(engine, settings, now),
+        lambda: _of_alerts(engine, now),
+    )
+    for part in parts:
+        try:
+            found.extend(part())
+        except UserError as problem:
+            found.append(_of_probe(str(problem)))
+        except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
+            found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
+    engine.dispose()
+    wanted = [f for f in dict.fromkeys(found) if client_id is None or f.client_id in (None, client_id)]
     return sorted(wanted, key=lambda f: (f.severity is Severity.WARN, f.since or now, f.name, f.subject))
-
-
-def _client(subject: str) -> bool:
-    """Is the subject one client (its id, perhaps with a stream)?"""
-    try:
-        UUID(subject.partition("/")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _of_probe(problem: str) -> Finding:
@@ -132,13 +124,13 @@ def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Find
 
 
 def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: datetime) -> Finding:
+    found = _of_condition(condition)
+    if condition.client_id is None:
+        return found
     window = now - timedelta(minutes=settings.quality.deficit_window_minutes)
     since = window if condition.name == "deficit" else condition.since
-    cause = cause_of_deficit(deficit_evidence(engine, UUID(condition.subject), since, now))
-    return Finding(
-        condition.severity, condition.name, condition.subject, condition.summary, cause.meaning, cause.fix,
-        condition.runbook, condition.command, condition.since, cause.name,
-    )  # fmt: skip
+    cause = cause_of_deficit(deficit_evidence(engine, condition.client_id, since, now))
+    return replace(found, meaning=cause.meaning, fix=cause.fix, cause=cause.name)
 
 
 def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
@@ -164,5 +156,5 @@ def _of_condition(condition: Condition) -> Finding:
     numbers = ", ".join(f"{name} {value}" for name, value in condition.numbers.items())
     return Finding(
         condition.severity, condition.name, condition.subject, condition.summary, numbers,
-        _fix(condition), condition.runbook, condition.command, condition.since,
+        _fix(condition), condition.runbook, condition.command, condition.since, client_id=condition.client_id,
     )  # fmt: skip

@@ -6,7 +6,8 @@ import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.deficit import DeficitRule, cause_of_deficit
-from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence, deficits
+from eventflow_pipeline.warehouse.conditions.deficit import deficits
+from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.oncall_facts import CAMPAIGN, CLIENT, OTHER_CAMPAIGN, clients, entries, visits
 

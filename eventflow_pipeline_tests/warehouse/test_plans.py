@@ -24,13 +24,14 @@ from eventflow_pipeline.warehouse.changes.detection import (
     days_of_campaign,
     detect_changes,
 )
-from eventflow_pipeline.warehouse.conditions.deficit import deficit_evidence, deficits
+from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days
 from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.sql import statement, statement_names
 from eventflow_pipeline.warehouse.parity.comparison import compare_days
 from eventflow_pipeline.warehouse.quality import indicators as quality
+from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.conftest import settings_for

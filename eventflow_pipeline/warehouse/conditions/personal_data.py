@@ -29,6 +29,7 @@ def personal_members(engine: Engine, settings: Settings, now: datetime) -> list[
         Condition(
             name="personal_data",
             subject=f"{row.client_id or 'unknown'}/{row.utm_column}",
+            client_id=row.client_id,
             severity=Severity.ERROR,
             since=day_start(row.first_day, settings.zone).astimezone(UTC),
             summary=f"{row.members} values of {row.utm_column} look like personal data",

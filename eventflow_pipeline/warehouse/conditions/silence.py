@@ -23,6 +23,7 @@ def silences(engine: Engine, settings: Settings, now: datetime) -> list[Conditio
             Condition(
                 name="silence",
                 subject=f"{quiet.client_id}/{quiet.stream}",
+                client_id=quiet.client_id,
                 severity=passed[0],
                 since=quiet.last_at or now - timedelta(seconds=quiet.quiet_seconds),
                 summary=f"client {quiet.client_id}: {quiet.stream} quiet for {minutes:.0f} minutes, "

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import quality_lock
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
+from eventflow_pipeline.warehouse.quality.deficit import Span, visits_and_entries
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline.warehouse.quality.thresholds import judge
 
@@ -104,13 +102,10 @@ def _campaign_rates(engine: Engine, settings: Settings, judged: Judge, days: Day
 def _trailing_deficits(
     engine: Engine, settings: Settings, judged: Judge, day: date, now: datetime
 ) -> Iterable[Finding]:
-    for condition in deficits(engine, settings, now):
-        if condition.name == "deficit":
-            numbers: Any = condition.numbers
-            yield from judged.deficit(
-                day, UUID(condition.subject), numbers["visits"], numbers["entries"],
-                f"in the last {settings.quality.deficit_window_minutes} minutes",
-            )  # fmt: skip
+    when = f"in the last {settings.quality.deficit_window_minutes} minutes"
+    for row in visits_and_entries(engine, settings, now):
+        if row.span is Span.WINDOW:
+            yield from judged.deficit(day, row.client_id, row.visits, row.entries, when)
 
 
 def _silences(engine: Engine, settings: Settings, judged: Judge, days: DayRange, now: datetime) -> Iterable[Finding]:

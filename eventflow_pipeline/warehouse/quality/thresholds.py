@@ -1,4 +1,4 @@
-"""The thresholds in force."""
+"""The thresholds in force: the settings', and those stored for single clients."""
 
 from sqlalchemy import Engine
 
@@ -17,9 +17,12 @@ def judge(engine: Engine, settings: Settings) -> Judge:
         thresholds=settings.quality.thresholds,
         overrides={(row.client_id, row.name): Threshold(row.warn, row.error) for row in rows},
         minimum_volume=settings.quality.minimum_volume,
-        deficit_rule=DeficitRule(
-            settings.quality.deficit_min_entries,
-            settings.quality.deficit_error_share,
-            settings.quality.deficit_warn_share,
-        ),
+        deficit_rule=deficit_rule(settings),
+    )
+
+
+def deficit_rule(settings: Settings) -> DeficitRule:
+    """When visits are too few for the entries there are (Q6), for every client without shares of its own."""
+    return DeficitRule(
+        settings.quality.deficit_min_entries, settings.quality.deficit_error_share, settings.quality.deficit_warn_share
     )

@@ -275,6 +275,24 @@ def test_a_client_may_have_thresholds_of_its_own(dimensions: Database) -> None:
     assert [f.client_id for f in found if f.check == "sessionless"] == [None], "only of all clients together"
 
 
+def test_the_trailing_hour_is_judged_by_a_clients_own_share_of_visits(dimensions: Database) -> None:
+    """Q6: 8 visits against 10 entries are enough for everybody, but not for a client that wants nine in ten."""
+    _visits(dimensions, 8, marketing_campaign_link_id=LINK, **UTM)
+    _entries(dimensions, 10, marketing_campaign_link_id=LINK, **UTM)
+
+    def trailing() -> list[tuple[Severity, str]]:
+        found = quality.findings(dimensions.pipeline, dimensions.settings, ONLY, AT + timedelta(minutes=30))
+        return [(f.severity, f.what) for f in found if f.check == "deficit" and "minutes" in f.what]
+
+    assert trailing() == []
+    dimensions.execute(
+        "insert into stats.threshold_override (client_id, name, warn, reason, author) "
+        "values (:c, 'deficit', 0.9, 'many pages', 'me')",
+        c=CLIENT,
+    )
+    assert trailing() == [(Severity.WARN, "8 visits against 10 entries in the last 60 minutes")]
+
+
 def test_thresholds_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"warn": 0.6}}')
     thresholds = Settings().quality.thresholds  # type: ignore[call-arg]
