@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.oncall.alerts import tell, tell_reachable, tell_unreachable
+from eventflow_pipeline.oncall.conditions import SOURCES, due, poll
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
 from eventflow_pipeline.settings import Settings, load_settings
-from eventflow_pipeline.warehouse.conditions import SOURCES, due, look
 from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 
 _INTERVAL = load_settings().alerts.interval_seconds
@@ -58,7 +58,7 @@ def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     try:
         with _warehouse() as (engine, settings):
             sources = due(SOURCES, cursor.get("looked", {}), now)
-            reason = _report(engine, settings, look(engine, settings, now, sources), now)
+            reason = _report(engine, settings, poll(engine, settings, now, sources), now)
         cursor["looked"] = cursor.get("looked", {}) | {source.name: now.timestamp() for source in sources}
         if told_at is not None and tell_reachable(settings, told_at, now):
             told_at = None

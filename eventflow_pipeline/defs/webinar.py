@@ -26,9 +26,8 @@ from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.db.engine import reason
-from eventflow_pipeline.warehouse.webinar.conditions import findings
 from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
-from eventflow_pipeline.warehouse.webinar.reads import curves
+from eventflow_pipeline.warehouse.webinar.reads import curves, findings
 from eventflow_pipeline.warehouse.webinar.refresh import days_to_refresh
 from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, watched_look
 

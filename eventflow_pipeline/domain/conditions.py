@@ -22,7 +22,7 @@ class Condition:
 
     ``subject`` says whom or what it is about (a client id, a webinar id, a stream; "" for the whole); ``client_id``
     names the one client that is concerned, None everybody. ``numbers`` are what was measured; no personal data.
-    ``runbook`` is an anchor of docs/runbook.md, ``command`` what to run.
+    ``runbook`` is an anchor of docs/runbook.md, ``command`` what to run, ``fix`` what puts it right, in one sentence.
     """
 
     name: str
@@ -36,3 +36,4 @@ class Condition:
     numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
     owner: str = "team:eventflow"
     client_id: UUID | None = None
+    fix: str = "See the runbook."

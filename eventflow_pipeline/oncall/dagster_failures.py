@@ -36,6 +36,14 @@ _CHECK_RUNBOOK = {
     "unknown_client": "visits-zero-or-low",
     "unknown_entity": "visits-zero-or-low",
 }
+_FIX = "Compare with the facts; days that differ are rebuilt by themselves, once."
+#: What puts a failing check right, by the section of the runbook it points to; for the rest ``_FIX``.
+_CHECK_FIX = {
+    "linkage-drop": "Find the pages or routes that store entries without the session of their visit.",
+    "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
+    "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
+    "recomputed, what a missing row hides is recomputed once it is back.",
+}
 #: The job as which runs that only evaluate checks are told of, whichever job they belong to.
 _CHECKS = "checks"
 #: What evaluates again what a failed run was to evaluate; of the others days are computed again.
@@ -98,6 +106,7 @@ def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord]) -> Condi
         summary=f"{len(runs)} failed {'run' if len(runs) == 1 else 'runs'} of {title}{about}",
         runbook="job-failed",
         command=f"{again} --from {ranges[0].first} --to {ranges[-1].last}" if ranges else "eventflow doctor",
+        fix="Read the error of the newest run in Dagster, put it right, run the days again.",
         days=DayRange(ranges[0].first, ranges[-1].last) if ranges else None,
         numbers={"runs": len(runs), "days": sum(map(len, ranges)), "newest_run": newest.dagster_run.run_id},
     )
@@ -132,6 +141,7 @@ def failed_ticks(instance: dg.DagsterInstance, now: datetime) -> list[Condition]
                 f"its last {failing} {'tick' if failing == 1 else 'ticks'}",
                 runbook="job-failed",
                 command="eventflow doctor",
+                fix="Read the tick's error in Dagster's Automation tab.",
                 numbers={"ticks": failing},
             )
         )
@@ -196,14 +206,16 @@ def _failing_check(check: str, failures: Sequence[FailedCheck]) -> Condition:
     worst = Severity.ERROR if any(f.severity is Severity.ERROR for f in failures) else Severity.WARN
     newest = max(failures, key=lambda failure: (failure.severity is worst, failure.partition))
     where = assets[0] if len(assets) == 1 else f"{assets[0]} and {len(assets) - 1} more assets"
+    runbook = _CHECK_RUNBOOK.get(check, "number-disputed")
     return Condition(
         name="check_failed",
         subject=check,
         severity=worst,
         since=min(failure.failed_at for failure in failures),
         summary=f"check {check} fails" + (f" for {_ranges(ranges)}" if ranges else "") + f" of {where}",
-        runbook=_CHECK_RUNBOOK.get(check, "number-disputed"),
+        runbook=runbook,
         command=_command(check, newest, days),
+        fix=_CHECK_FIX.get(runbook, _FIX),
         days=days,
         numbers={"days": sum(map(len, ranges)), "assets": len(assets), "newest": newest.detail or None},
     )

@@ -12,35 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.deficit import cause_of_deficit
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.conditions import poll
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks
-from eventflow_pipeline.oncall.probe import probe
+from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, probe
 from eventflow_pipeline.oncall.receivers import configured_receivers
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
-from eventflow_pipeline.warehouse.conditions import look
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
-
-_FIXES = {
-    "deficit": "Find the cause below and restore the visits.",
-    "deficit_day": "Find out since when visits were missing; what was not stored cannot be recomputed.",
-    "stale": "See whether runs fail or wait; otherwise recompute the range.",
-    "detection_late": "See that the daemon runs and the schedule of change detection is on.",
-    "heal_held": "Compare the loss with what was deleted in the source; accept it or restore the rows.",
-    "run_failed": "Read the error of the newest run in Dagster, put it right, run the days again.",
-    "tick_failed": "Read the tick's error in Dagster's Automation tab.",
-    "check_failed": "Compare with the facts; days that differ are rebuilt by themselves, once.",
-    "personal_data": "Have the facts corrected by their owner; the days are then recomputed.",
-    "source_failed": "Read the structured log line condition_source_failed.",
-    "silence": "See whether the client's pages are up and whether the quiet is planned.",
-}
-#: What puts a failing check right, by the section of the runbook it points to; for the rest _FIXES["check_failed"].
-_CHECK_FIXES = {
-    "linkage-drop": "Find the pages or routes that store entries without the session of their visit.",
-    "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
-    "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
-    "recomputed, what a missing row hides is recomputed once it is back.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +68,7 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
 def _of_probe(problem: str) -> Finding:
     return Finding(
         Severity.ERROR, "dead", "", problem, "Nothing is computed or told until this is put right.",
-        "Start the daemon and see that both databases can be reached.", "job-failed", "eventflow probe",
+        FIX, RUNBOOK, "eventflow probe",
     )  # fmt: skip
 
 
@@ -112,7 +91,7 @@ def _of_dagster(engine: Engine, settings: Settings, now: datetime) -> list[Findi
 
 def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Finding]:
     findings: list[Finding] = []
-    for conditions in look(engine, settings, now).values():
+    for conditions in poll(engine, settings, now).values():
         for condition in conditions:
             if condition.name == "deficit" or (
                 condition.name == "deficit_day" and not any(f.subject == condition.subject for f in findings)
@@ -147,14 +126,9 @@ def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
     ] if stuck else []  # fmt: skip
 
 
-def _fix(condition: Condition) -> str:
-    of_check = _CHECK_FIXES.get(condition.runbook) if condition.name == "check_failed" else None
-    return of_check or _FIXES.get(condition.name, "See the runbook.")
-
-
 def _of_condition(condition: Condition) -> Finding:
     numbers = ", ".join(f"{name} {value}" for name, value in condition.numbers.items())
     return Finding(
         condition.severity, condition.name, condition.subject, condition.summary, numbers,
-        _fix(condition), condition.runbook, condition.command, condition.since, client_id=condition.client_id,
+        condition.fix, condition.runbook, condition.command, condition.since, client_id=condition.client_id,
     )  # fmt: skip

@@ -15,11 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.conditions.staleness import newest_detection
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
+from eventflow_pipeline.warehouse.changes.detection import newest_detection
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 RUNBOOK = "job-failed"
+FIX = "Start the daemon and see that both databases can be reached."
 
 
 @dataclass
@@ -121,5 +122,6 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
             summary=" ".join(found.problems),
             runbook=RUNBOOK,
             command="eventflow doctor",
+            fix=FIX,
         )
     ]

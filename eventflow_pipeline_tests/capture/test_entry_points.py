@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -11,7 +12,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from eventflow_pipeline.warehouse.capture.dead_letters import capture_conditions, link_entries, replay_dead_letters
+from eventflow_pipeline.oncall.conditions import dead_letters
+from eventflow_pipeline.warehouse.capture.dead_letters import link_entries, replay_dead_letters
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 
@@ -196,7 +198,10 @@ def test_what_the_table_refuses_waits_whole_and_is_replayed_when_it_can_be(produ
     assert production.one("select payload ->> 'name' from stats.dead_letter where fact = 'entry'") == "Kim"
     database = production.database
     assert replay_dead_letters(database.pipeline, database.settings).refused == 2
-    assert {c.subject: c.numbers["waiting"] for c in capture_conditions(database.pipeline, database.settings)} == {
+    assert {
+        c.subject: c.numbers["waiting"]
+        for c in dead_letters.conditions(database.pipeline, database.settings, datetime.now(UTC))
+    } == {
         "visit": 1,
         "entry": 1,
     }
@@ -208,7 +213,7 @@ def test_what_the_table_refuses_waits_whole_and_is_replayed_when_it_can_be(produ
     assert production.one("select now() - created_at > interval '1 day' from event_survey_entries") is True
     assert production.rows("select payload, replayed_at is not null from stats.dead_letter") == [(None, True)] * 2
     assert replay_dead_letters(database.pipeline, database.settings).replayed == 0
-    assert capture_conditions(database.pipeline, database.settings) == []
+    assert dead_letters.conditions(database.pipeline, database.settings, datetime.now(UTC)) == []
     assert production.visit(**visit)["status"] == "duplicate"
 
 

@@ -11,9 +11,9 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall import alerts
 from eventflow_pipeline.oncall.alerts import PassReport, tell
+from eventflow_pipeline.oncall.conditions import Source, poll
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
-from eventflow_pipeline.warehouse.conditions import Source, look
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 
@@ -195,7 +195,7 @@ def test_a_source_that_fails_ends_nothing_and_is_told(
         raise RuntimeError("boom")
 
     told(_condition())
-    seen = look(database.pipeline, database.settings, NOW, (Source("s", broken), Source("t", lambda *_: [])))
+    seen = poll(database.pipeline, database.settings, NOW, (Source("s", broken), Source("t", lambda *_: [])))
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     for minute in (10, 20):
         tell(database.pipeline, settings, seen, NOW + timedelta(minutes=minute))

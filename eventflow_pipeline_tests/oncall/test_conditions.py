@@ -1,14 +1,14 @@
 """Stale and held days, late detection, personal data in members: each found when it is there and only then."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, today
-from eventflow_pipeline.warehouse.conditions import SOURCES, look
-from eventflow_pipeline.warehouse.conditions.personal_data import personal_members
-from eventflow_pipeline.warehouse.conditions.staleness import detection_late, stale_days
+from eventflow_pipeline.oncall import conditions
+from eventflow_pipeline.oncall.conditions import SOURCES, detection_late, personal_data, poll, stale
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.oncall_facts import clients, visits
 
@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 def _mark(database: Database, day: date, minutes: int, held: bool = False) -> None:
     database.replace(day)
     database.execute(
-        "update stats.partition_state set stale_since = :at, stale_cause = 'facts_appeared', "
+        "update stats.partition_state set stale_since = :at, stale_cause = 'facts_added', "
         "held_since = :held, held_reason = :why where bucket_date = :day",
         at=NOW - timedelta(minutes=minutes),
         held=NOW if held else None,
@@ -30,26 +30,26 @@ def _mark(database: Database, day: date, minutes: int, held: bool = False) -> No
 def test_stale_days_are_one_condition_that_names_the_range(database: Database) -> None:
     for day, minutes in ((date(2024, 3, 1), 12), (date(2024, 3, 2), 11), (date(2024, 3, 9), 15), (date(2024, 3, 5), 9)):
         _mark(database, day, minutes)
-    (found,) = stale_days(database.pipeline, database.settings, NOW)
+    (found,) = stale.conditions(database.pipeline, database.settings, NOW)
     assert (found.severity, found.days) == (Severity.WARN, DayRange(date(2024, 3, 1), date(2024, 3, 9)))
     assert found.summary == "3 days stale for 15 min: 2024-03-01..2024-03-02, 2024-03-09"
     assert found.since == NOW - timedelta(minutes=15)
-    (later,) = stale_days(database.pipeline, database.settings, NOW + timedelta(minutes=15))
+    (later,) = stale.conditions(database.pipeline, database.settings, NOW + timedelta(minutes=15))
     assert later.severity is Severity.ERROR
 
 
 def test_fresh_and_held_days_are_not_stale(database: Database) -> None:
     _mark(database, date(2024, 3, 1), 9)
     _mark(database, date(2024, 3, 2), 90, held=True)
-    assert stale_days(database.pipeline, database.settings, NOW) == []
-    (held,) = look(database.pipeline, database.settings, NOW)["held"]
+    assert stale.conditions(database.pipeline, database.settings, NOW) == []
+    (held,) = poll(database.pipeline, database.settings, NOW)["heal_held"]
     assert (held.name, held.severity, held.runbook) == ("heal_held", Severity.ERROR, "heal-held")
 
 
 @pytest.mark.parametrize(("minutes", "severity"), [(9, None), (11, Severity.WARN), (31, Severity.ERROR)])
 def test_no_detection(database: Database, minutes: int, severity: Severity | None) -> None:
     def found() -> list[Severity]:
-        return [c.severity for c in detection_late(database.pipeline, database.settings, NOW)]
+        return [c.severity for c in detection_late.conditions(database.pipeline, database.settings, NOW)]
 
     at = NOW - timedelta(minutes=minutes)
     database.execute("update stats.build_settings set created_at = :at", at=at)
@@ -78,7 +78,7 @@ def test_personal_data_in_a_member_is_told_and_not_shown(database: Database, val
     clients(database)
     visits(database, 3, NOW, 1, utm_source=value)
     database.replace(today(database.settings.zone, NOW), today(database.settings.zone, NOW) - timedelta(days=1))
-    found: list[Condition] = personal_members(database.pipeline, database.settings, NOW)
+    found: list[Condition] = personal_data.conditions(database.pipeline, database.settings, NOW)
     assert len(found) == personal
     if found:
         assert found[0].numbers == {"members": 1}
@@ -86,6 +86,16 @@ def test_personal_data_in_a_member_is_told_and_not_shown(database: Database, val
 
 
 def test_nothing_is_wrong_with_an_empty_day(database: Database) -> None:
-    seen = look(database.pipeline, database.settings, NOW)
+    seen = poll(database.pipeline, database.settings, NOW)
     assert set(seen) == {name for source in SOURCES for name in (source.name, f"{source.name}:failing")}
-    assert [c for conditions in seen.values() for c in conditions if c.name != "detection_late"] == []
+    assert [c for found in seen.values() for c in found if c.name != "detection_late"] == []
+
+
+def test_a_condition_stands_in_its_file_with_everything_that_is_said_of_it() -> None:
+    """Wording, severity, runbook, command and fix together: one alert, one file."""
+    files = [file for file in Path(conditions.__file__).parent.glob("*.py") if file.stem != "__init__"]
+    assert {file.stem for file in files} == {source.name for source in SOURCES}
+    for file in files:
+        source = file.read_text()
+        for part in ("Condition(", "severity=", "summary=", "runbook=", "command=", "fix="):
+            assert source.count(f" {part}") == 1, (file.stem, part)

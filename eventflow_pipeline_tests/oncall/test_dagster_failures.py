@@ -18,8 +18,8 @@ from eventflow_pipeline.defs.runs import days_of
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
+from eventflow_pipeline.oncall.conditions import Source, due
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
-from eventflow_pipeline.warehouse.conditions import Source, due
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 from eventflow_pipeline_tests.worlds.oncall_facts import clients, entries

@@ -6,7 +6,7 @@ import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.deficit import DeficitRule, cause_of_deficit
-from eventflow_pipeline.warehouse.conditions.deficit import deficits
+from eventflow_pipeline.oncall.conditions import deficit
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.oncall_facts import CAMPAIGN, CLIENT, OTHER_CAMPAIGN, clients, entries, visits
@@ -36,7 +36,7 @@ def test_rule(seen: int, entered: int, severity: Severity | None) -> None:
 def _found(database: Database, now: datetime = NOW) -> dict[str, tuple[Severity, int, int]]:
     return {
         c.name: (c.severity, int(c.numbers["visits"] or 0), int(c.numbers["entries"] or 0))
-        for c in deficits(database.pipeline, database.settings, now)
+        for c in deficit.conditions(database.pipeline, database.settings, now)
         if c.subject == str(CLIENT)
     }
 
@@ -45,7 +45,7 @@ def test_the_incident_is_an_error_within_the_hour_and_names_the_client(database:
     clients(database)
     visits(database, 10, NOW, 50)
     entries(database, 546, NOW, 50)
-    hour, day = deficits(database.pipeline, database.settings, NOW)
+    hour, day = deficit.conditions(database.pipeline, database.settings, NOW)
     assert (hour.name, hour.severity, hour.subject) == ("deficit", Severity.ERROR, str(CLIENT))
     assert hour.summary == "client Acme Events: 10 visits against 546 entries in the hour 14:30-15:30 KST"
     assert (day.name, day.severity) == ("deficit_day", Severity.ERROR)
@@ -67,7 +67,7 @@ def test_since_is_the_last_visit(database: Database) -> None:
     clients(database)
     visits(database, 1, NOW - timedelta(minutes=120), 1)
     entries(database, 9, NOW, 30)
-    (found,) = [c for c in deficits(database.pipeline, database.settings, NOW) if c.name == "deficit"]
+    (found,) = [c for c in deficit.conditions(database.pipeline, database.settings, NOW) if c.name == "deficit"]
     assert found.since == NOW - timedelta(minutes=120, seconds=30)
 
 

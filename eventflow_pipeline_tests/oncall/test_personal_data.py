@@ -16,9 +16,9 @@ from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
 from eventflow_pipeline.logs import FORMATTER, JsonHandler, logger
 from eventflow_pipeline.oncall.alerts import tell
+from eventflow_pipeline.oncall.conditions import poll
 from eventflow_pipeline.oncall.doctor import examine
 from eventflow_pipeline.warehouse.answers.explain import explain
-from eventflow_pipeline.warehouse.conditions import look
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.databases import Database, Databases
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
@@ -147,7 +147,7 @@ def test_every_path_from_facts_to_people(
     visits(database, 2, NOW, 20, session_id=NAME, utm_source="x")
     assert not run_days(day).success or len(days) > 1
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
-    tell(database.pipeline, settings, look(database.pipeline, settings, NOW), NOW)
+    tell(database.pipeline, settings, poll(database.pipeline, settings, NOW), NOW)
     assert receiver.messages, "the deficit is told"
     _clean(json.dumps(receiver.messages))
     _clean(json.dumps(database.rows("select * from stats.alert"), default=str))
@@ -196,5 +196,5 @@ def test_redaction_leaves_the_rest_alone() -> None:
 def test_clients_may_be_named(database: Database) -> None:
     clients(database)
     entries(database, 9, NOW, 20)
-    found = look(database.pipeline, database.settings, NOW)["deficit"]
+    found = poll(database.pipeline, database.settings, NOW)["deficit"]
     assert "Acme Events" in found[0].summary

@@ -24,14 +24,13 @@ from eventflow_pipeline.warehouse.changes.detection import (
     days_of_campaign,
     detect_changes,
 )
-from eventflow_pipeline.warehouse.conditions.deficit import deficits
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days
 from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.sql import statement, statement_names
 from eventflow_pipeline.warehouse.parity.comparison import compare_days
 from eventflow_pipeline.warehouse.quality import indicators as quality
-from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
+from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence, visits_and_entries
 from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.conftest import settings_for
@@ -161,7 +160,7 @@ def explained(million: Database) -> Explained:
         quality.measure(engine, million.settings, DayRange(DAY, DAY))
         compare_days(engine, million.settings, DayRange(DAY, DAY))
         explain(engine, million.settings, str(CLIENT), DAY)
-        deficits(engine, million.settings, NOON)
+        visits_and_entries(engine, million.settings, NOON)
         deficit_evidence(engine, CLIENT, NOON - timedelta(hours=1), NOON)
         computed_days(engine, DayRange(DAY, DAY))
         busiest_campaigns(engine, DayRange(DAY, DAY))

@@ -9,8 +9,8 @@ import pytest
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
-from eventflow_pipeline.warehouse.webinar.conditions import findings
 from eventflow_pipeline.warehouse.webinar.days import stale_webinar_days
+from eventflow_pipeline.warehouse.webinar.reads import findings
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.broadcast import (
     CLIENT,

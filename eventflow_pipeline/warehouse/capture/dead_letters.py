@@ -1,10 +1,10 @@
 """What happens to captured facts afterwards: entries find their visits, dead letters become facts when they can."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -30,6 +30,17 @@ class Replay:
     replayed: int
     refused: int
     expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLetters:
+    """Dead letters of one kind of fact (``visit``, ``entry``) that wait, and the most frequent reason they give."""
+
+    fact: str
+    waiting: int
+    since: datetime
+    oldest_seconds: float
+    reason: str
 
 
 def link_entries(engine: Engine) -> Linking:
@@ -71,6 +82,13 @@ def waiting_letters(engine: Engine) -> int:
         return int(connection.execute(statement("storage/capture/count_waiting")).scalar_one())
 
 
+def waiting_by_fact(engine: Engine) -> list[WaitingLetters]:
+    """Dead letters that wait for their replay, by kind of fact; kinds without any are left out."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/capture/select_waiting"))
+        return [WaitingLetters(row.fact, row.waiting, row.since, row.oldest_seconds, row.reason) for row in rows]
+
+
 def work_waiting(engine: Engine) -> bool:
     """Is there a dead letter to try, or a recent entry whose visits are still to be found?"""
     with connect(engine) as connection:
@@ -82,25 +100,3 @@ def demo_campaign(engine: Engine) -> str | None:
     with connect(engine) as connection:
         found = connection.execute(statement("dev/select_demo_campaign")).scalar()
     return str(found) if found else None
-
-
-def capture_conditions(engine: Engine, settings: Settings) -> list[Condition]:
-    """Dead letters that wait, by fact: a warning at once, an error once one outlives the link grace."""
-    with connect(engine) as connection:
-        rows = connection.execute(statement("storage/capture/select_waiting")).mappings().all()
-    found = []
-    for row in rows:
-        overdue = row["oldest_seconds"] > settings.capture.link_grace_seconds
-        found.append(
-            Condition(
-                name="dead_letters",
-                subject=row["fact"],
-                severity=Severity.ERROR if overdue else Severity.WARN,
-                since=row["since"],
-                summary=f"{row['waiting']} {row['fact']} events were refused by their table ({row['reason']})",
-                runbook="dead-letters",
-                command="eventflow replay",
-                numbers={"waiting": row["waiting"], "oldest_seconds": row["oldest_seconds"], "reason": row["reason"]},
-            )
-        )
-    return found

@@ -112,6 +112,13 @@ def _marked_days(connection: Connection) -> list[StaleDay]:
     ]
 
 
+def newest_detection(engine: Engine) -> tuple[datetime | None, datetime]:
+    """When change detection last finished a pass (None: never), and since when there are build settings at all."""
+    with connect(engine) as connection:
+        row = connection.execute(statement("storage/changes/select_newest_detection")).one()
+    return row.finished_at, row.migrated_since
+
+
 def detect_changes(
     engine: Engine, settings: Settings, scope: Scope = Scope.LOOKBACK, named: Iterable[date] = ()
 ) -> Detection:

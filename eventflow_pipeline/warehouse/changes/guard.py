@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from eventflow_pipeline.domain.changes import Cause, ClientLoss, DayLosses, GuardLimits
-from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
 
 
@@ -43,27 +40,3 @@ def day_losses(connection: Connection, days: Sequence[date]) -> dict[date, DayLo
     rows = connection.execute(statement("storage/changes/select_unlinked_facts"), dates)
     unlinked = {row.bucket_date: int(row.unlinked_facts) for row in rows}
     return {day: DayLosses(tuple(clients[day]), unlinked.get(day, 0)) for day in days}
-
-
-def held_conditions(engine: Engine, settings: Settings) -> list[Condition]:  # noqa: ARG001
-    """The one condition that is raised while days are held, or none."""
-    with connect(engine) as connection:
-        marked = connection.execute(statement("storage/changes/select_marked_days")).all()
-    held = [row for row in marked if row.held_since]
-    if not held:
-        return []
-    days = DayRange(held[0].bucket_date, held[-1].bucket_date)
-    return [
-        Condition(
-            name="heal_held",
-            subject="",
-            severity=Severity.ERROR,
-            since=min(row.held_since for row in held),
-            summary=f"{len(held)} days keep their old buckets because of a mass loss; for {held[-1].bucket_date}: "
-            f"{held[-1].held_reason}.",
-            runbook="heal-held",
-            command='eventflow heal --dry-run, then restore the rows or eventflow heal --accept --reason "..."',
-            days=days,
-            numbers={"days": len(held)},
-        )
-    ]

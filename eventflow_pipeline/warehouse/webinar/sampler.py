@@ -1,4 +1,4 @@
-"""Sampling presence: one statement, safe to run by anybody, any number of times (W1)."""
+"""Sampling presence: one statement, safe to run by anybody, any number of times (W1); and whether it happens."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
 from eventflow_pipeline.logs import logger
+from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect, reason
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -33,6 +34,27 @@ def sample_webinars(engine: Engine, rules: ObservationRules, at: datetime | None
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/webinar/insert_samples"), {**rules.parameters, "at": at})
         return [Sample(row.webinar_id, row.sampled_minute, row.viewers) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Webinars observed now, how many of them nobody samples, and since when (UTC)."""
+
+    live: int
+    silent: int
+    since: datetime | None
+
+
+def liveness(engine: Engine, settings: Settings, at: datetime | None = None) -> Liveness:
+    """Is the sampler at work? ``at`` is the database's clock unless given; ``engine`` is the pipeline's."""
+    parameters = {
+        **settings.observation.parameters,
+        "silent_seconds": settings.webinar.sampler_silent_seconds,
+        "at": at,
+    }
+    with connect(engine) as connection:
+        row = connection.execute(statement("numbers/webinar_silence"), parameters).mappings().one()
+        return Liveness(row["live"], row["silent"], row["since"])
 
 
 def watched_look(engine: Engine, rules: ObservationRules) -> list[Sample]:

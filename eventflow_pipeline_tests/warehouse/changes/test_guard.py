@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.oncall.conditions import heal_held
 from eventflow_pipeline.warehouse.changes.detection import Scope, stale_days
-from eventflow_pipeline.warehouse.changes.guard import DayHeld, held_conditions
+from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
@@ -40,7 +41,7 @@ def test_emptying_the_campaigns_zeroes_nobodys_screens(site: Site) -> None:
     assert "because dimension rows vanished" in (found.held[0].held_reason or "")
     assert site.client_hits(site.today) == before
     # One condition for all of it.
-    condition, *others = held_conditions(site.database.pipeline, site.database.settings)
+    condition, *others = heal_held.conditions(site.database.pipeline, site.database.settings, datetime.now(UTC))
     assert (others, condition.severity, condition.numbers) == ([], Severity.ERROR, {"days": 3})
     assert condition.days
     assert (condition.days.first, condition.days.last) == (site.day(20), site.today)
@@ -65,7 +66,7 @@ def test_emptying_the_campaigns_zeroes_nobodys_screens(site: Site) -> None:
     site.database.execute("insert into event_survey_campaigns select * from kept")
     found = site.detect()
     assert (found.days, found.held) == ((site.today,), ())
-    assert held_conditions(site.database.pipeline, site.database.settings) == []
+    assert heal_held.conditions(site.database.pipeline, site.database.settings, datetime.now(UTC)) == []
 
 
 def test_deleted_facts_are_held_for_the_client_that_loses_them(site: Site) -> None:

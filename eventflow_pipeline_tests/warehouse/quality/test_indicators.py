@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.quality import Finding
+from eventflow_pipeline.oncall.conditions import silence
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.conditions.silence import silences
 from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline_tests.databases import Database
@@ -331,14 +331,14 @@ def test_silence_is_judged_by_the_rhythm_of_the_hour(
         assert streams == {}, "not judged under four weeks of history"
         return
     assert streams["visits"].excess == pytest.approx(excess, abs=0.01)
-    told = silences(dimensions.pipeline, dimensions.settings, AT + quiet)
+    told = silence.conditions(dimensions.pipeline, dimensions.settings, AT + quiet)
     assert [(c.name, c.severity) for c in told] == ([("silence", Severity.WARN)] if excess > 1 else [])
 
 
 def test_a_slow_stream_may_be_quiet_for_longer(dimensions: Database) -> None:
     _stream(dimensions, AT, 5, timedelta(minutes=60))
-    assert silences(dimensions.pipeline, dimensions.settings, AT + timedelta(minutes=170)) == []
-    (told,) = silences(dimensions.pipeline, dimensions.settings, AT + timedelta(minutes=190))
+    assert silence.conditions(dimensions.pipeline, dimensions.settings, AT + timedelta(minutes=170)) == []
+    (told,) = silence.conditions(dimensions.pipeline, dimensions.settings, AT + timedelta(minutes=190))
     assert (told.since, told.severity) == (AT, Severity.WARN)
 
 

@@ -10,7 +10,7 @@ from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline.warehouse.quality.thresholds import judge
 
 
-def silences(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
+def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``silence`` per client and stream (subject: client/stream), by the thresholds in force; ``now`` is UTC."""
     judged = judge(engine, settings)
     found: list[Condition] = []
@@ -30,6 +30,7 @@ def silences(engine: Engine, settings: Settings, now: datetime) -> list[Conditio
                 f"at this hour it is used to at most {usual:.0f}",
                 runbook="visits-zero-or-low",
                 command=f"eventflow doctor --client {quiet.client_id}",
+                fix="See whether the client's pages are up and whether the quiet is planned.",
                 numbers={"quiet_minutes": round(minutes), "usual_minutes": round(usual)},
             )
         )

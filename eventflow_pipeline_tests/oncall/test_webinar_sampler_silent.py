@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
-from eventflow_pipeline.warehouse.webinar.conditions import SAMPLER_SILENT, sampler_conditions
-from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
+from eventflow_pipeline.oncall.conditions import webinar_sampler_silent
+from eventflow_pipeline.warehouse.webinar.sampler import liveness, sample_webinars
 from eventflow_pipeline_tests.databases import Database
 
 WEBINAR = UUID(int=0xA)
@@ -28,7 +28,7 @@ def _seen(database: Database, joined: datetime, last: datetime) -> None:
 
 
 def _told(database: Database, at: datetime) -> bool:
-    return bool(sampler_conditions(database.pipeline, database.settings, at))
+    return bool(webinar_sampler_silent.conditions(database.pipeline, database.settings, at))
 
 
 def test_nothing_live_nothing_wrong(database: Database) -> None:
@@ -54,8 +54,8 @@ def test_a_sampler_that_died_is_told_within_two_minutes(database: Database, died
     sample_webinars(database.pipeline, database.settings.observation, last)
     told = next(at for at in (last + n * POLL + 17 * SECOND for n in range(20)) if _told(database, at))
     assert told - last <= timedelta(minutes=2)
-    condition = sampler_conditions(database.pipeline, database.settings, told)[0]
-    assert (condition.name, condition.severity, condition.since) == (SAMPLER_SILENT, Severity.ERROR, last)
+    condition = webinar_sampler_silent.conditions(database.pipeline, database.settings, told)[0]
+    assert (condition.name, condition.severity, condition.since) == ("webinar_sampler_silent", Severity.ERROR, last)
     assert condition.numbers == {"live": 1, "silent": 1}
     sample_webinars(database.pipeline, database.settings.observation, told)
     assert not _told(database, told), "it ends with the next sample"
@@ -90,6 +90,6 @@ def test_asked_without_an_instant_it_is_the_database_clock(database: Database) -
         "webinars",
         [{"id": WEBINAR, "client_id": uuid4(), "title": "w", "webinar_start_time": datetime.now(UTC)}],
     )
-    assert sampler_conditions(database.pipeline, database.settings)
+    assert liveness(database.pipeline, database.settings).silent == 1
     sample_webinars(database.pipeline, database.settings.observation)
-    assert not sampler_conditions(database.pipeline, database.settings)
+    assert liveness(database.pipeline, database.settings).silent == 0

@@ -10,10 +10,15 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.quality.deficit import Span, VisitsAndEntries, visits_and_entries
 from eventflow_pipeline.warehouse.quality.thresholds import deficit_rule
 
-NAMES = {Span.WINDOW: "deficit", Span.DAY: "deficit_day"}
+_NAMES = {Span.WINDOW: "deficit", Span.DAY: "deficit_day"}
+#: ``eventflow doctor`` puts in their place what the facts say about the cause.
+_FIXES = {
+    Span.WINDOW: "Find the cause below and restore the visits.",
+    Span.DAY: "Find out since when visits were missing; what was not stored cannot be recomputed.",
+}
 
 
-def deficits(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
+def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``deficit`` over the trailing window, ``deficit_day`` over the day so far; one each per client (subject: its id).
 
     ``now``: instant (UTC).
@@ -33,7 +38,7 @@ def _condition(row: VisitsAndEntries, severity: Severity, now: datetime, setting
     # With no visit left the gap began at the last one; otherwise all that is known is the window.
     since = row.start if row.visits else row.last_visit_at or row.first_entry_at
     return Condition(
-        name=NAMES[row.span],
+        name=_NAMES[row.span],
         subject=str(row.client_id),
         client_id=row.client_id,
         severity=severity,
@@ -42,6 +47,7 @@ def _condition(row: VisitsAndEntries, severity: Severity, now: datetime, setting
         f"{last:%Z}",
         runbook="visits-zero-or-low",
         command=f"eventflow doctor --client {row.client_id}",
+        fix=_FIXES[row.span],
         days=DayRange(first.date(), last.date()),
         numbers={"visits": row.visits, "hits": row.hits, "entries": row.entries},
     )

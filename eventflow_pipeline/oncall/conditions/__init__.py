@@ -1,0 +1,85 @@
+"""What the database can say is wrong, a file each: its query, wording, severity, runbook anchor, command and fix.
+
+``conditions`` of a file lists what holds now; the numbers come from a function of the warehouse. One more is a file and
+a line in ``SOURCES``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.logs import logger
+from eventflow_pipeline.oncall.conditions import (
+    dead_letters,
+    deficit,
+    detection_late,
+    heal_held,
+    personal_data,
+    silence,
+    stale,
+    webinar_sampler_silent,
+)
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.db.engine import reason
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A named source of conditions; its name says whose episodes end when it no longer reports them.
+
+    ``every``: one that reads more than a window of an hour is polled less often than the sensor ticks.
+    """
+
+    name: str
+    conditions: Callable[[Engine, Settings, datetime], list[Condition]]
+    every: timedelta = timedelta(0)
+
+
+SOURCES: tuple[Source, ...] = (
+    Source("deficit", deficit.conditions),
+    Source("silence", silence.conditions, every=timedelta(minutes=5)),
+    Source("stale", stale.conditions),
+    Source("detection_late", detection_late.conditions),
+    Source("heal_held", heal_held.conditions),
+    Source("personal_data", personal_data.conditions, every=timedelta(minutes=5)),
+    Source("webinar_sampler_silent", webinar_sampler_silent.conditions),
+    Source("dead_letters", dead_letters.conditions),
+)
+
+
+def poll(
+    engine: Engine, settings: Settings, now: datetime, sources: tuple[Source, ...] = SOURCES
+) -> dict[str, list[Condition]]:
+    """Conditions that hold at ``now`` (UTC), by source. A source that cannot be asked is left out and is one itself.
+
+    That it fails is reported under a name of its own (``<source>:failing``), so that it ends when the source next
+    answers, and not before.
+    """
+    seen: dict[str, list[Condition]] = {}
+    for source in sources:
+        failing = seen.setdefault(f"{source.name}:failing", [])
+        try:
+            seen[source.name] = source.conditions(engine, settings, now)
+        except Exception as problem:  # a failing source must not hide the others
+            logger().error("condition_source_failed", source=source.name, reason=reason(problem))
+            failing.append(
+                Condition(
+                    name="source_failed",
+                    subject=source.name,
+                    severity=Severity.ERROR,
+                    since=now,
+                    summary=f"the condition {source.name} cannot be looked at ({type(problem).__name__})",
+                    runbook="job-failed",
+                    command="eventflow doctor",
+                    fix="Read the structured log line condition_source_failed.",
+                )
+            )
+    return seen
+
+
+def due(sources: Iterable[Source], polled: Mapping[str, float], now: datetime) -> tuple[Source, ...]:
+    """Sources whose interval has passed since they were ``polled`` (name: seconds since the epoch)."""
+    return tuple(s for s in sources if now.timestamp() - polled.get(s.name, 0) >= s.every.total_seconds())
