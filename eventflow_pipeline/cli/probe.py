@@ -24,7 +24,7 @@ def probe(
     from datetime import UTC, datetime
 
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.oncall.alerts import tell
+    from eventflow_pipeline.oncall.alerts import notify
     from eventflow_pipeline.oncall.probe import Probe, probe_conditions
     from eventflow_pipeline.oncall.probe import probe as look_around
     from eventflow_pipeline.warehouse.db.engine import pipeline
@@ -38,8 +38,9 @@ def probe(
             found = look_around(settings)
             if alert and found.migrated:
                 now = datetime.now(UTC)
-                with pipeline(settings) as engine:
-                    tell(engine, settings, {"probe": probe_conditions(found, now)}, now)
+                engine = pipeline_engine(settings)
+                notify(engine, settings, {"probe": probe_conditions(found, now)}, now)
+                engine.dispose()
         typer.echo(json.dumps(found.as_json()))
     if not found.healthy:
         raise typer.Exit(1)

@@ -30,14 +30,14 @@ def sample(
     a minute nobody sampled is lost. With --loop a failed look is logged and the next one tried.
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.warehouse.db.engine import pipeline
-    from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, sample_webinars, watched_look
+    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+    from eventflow_pipeline.warehouse.webinar.sampler import POLL_SECONDS, sample_and_log, sample_webinars
 
     with environment() as settings, pipeline(settings) as engine:
         while loop:
             with suppress(Exception):  # it is in the log, and the next look is due soon
-                watched_look(engine, settings.observation)
-            time.sleep(LOOKS_SECONDS)
+                sample_and_log(engine, settings.observation)
+            time.sleep(POLL_SECONDS)
         samples = sample_webinars(engine, settings.observation)
     answer(
         as_json,

@@ -1,4 +1,4 @@
-"""Sensors that tell people (F1): they look every EVENTFLOW_ALERTS_INTERVAL_SECONDS and are on by default.
+"""Sensors that notify people (F1): they poll every EVENTFLOW_ALERTS_INTERVAL_SECONDS and are on by default.
 
 Two, so that each notices when the other fails. A dead daemon is noticed by ``eventflow probe`` from outside.
 """
@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.oncall.alerts import tell, tell_reachable, tell_unreachable
+from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
 from eventflow_pipeline.oncall.conditions import SOURCES, due, poll
 from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
 from eventflow_pipeline.settings import Settings, load_settings
@@ -38,8 +38,8 @@ def _warehouse() -> Iterator[tuple[Engine, Settings]]:
 
 
 def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Condition]], now: datetime) -> dg.SkipReason:
-    report = tell(engine, settings, seen, now)
-    return dg.SkipReason(str(report) if report else "another process is telling people at this moment")
+    report = notify(engine, settings, seen, now)
+    return dg.SkipReason(str(report) if report else "another process is notifying people at this moment")
 
 
 @dg.sensor(
@@ -50,22 +50,22 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One look at every source of conditions that is due; the cursor keeps when each was looked at."""
+    """One poll of every source of conditions that is due; the cursor keeps when each was polled."""
     now = datetime.now(UTC)
     cursor: dict[str, Any] = json.loads(context.cursor or "{}")
-    told = cursor.get("unreachable_told")
-    told_at = datetime.fromtimestamp(told, UTC) if told else None
+    unreachable = cursor.get("unreachable_notified")
+    notified_at = datetime.fromtimestamp(unreachable, UTC) if unreachable else None
     try:
         with _warehouse() as (engine, settings):
-            sources = due(SOURCES, cursor.get("looked", {}), now)
+            sources = due(SOURCES, cursor.get("polled", {}), now)
             reason = _report(engine, settings, poll(engine, settings, now, sources), now)
-        cursor["looked"] = cursor.get("looked", {}) | {source.name: now.timestamp() for source in sources}
-        if told_at is not None and tell_reachable(settings, told_at, now):
-            told_at = None
-    except UserError as problem:  # no database, no episodes: this one is told without
-        told_at = tell_unreachable(load_settings(), str(problem), told_at, now)
+        cursor["polled"] = cursor.get("polled", {}) | {source.name: now.timestamp() for source in sources}
+        if notified_at is not None and notify_reachable(settings, notified_at, now):
+            notified_at = None
+    except UserError as problem:  # no database, no episodes: notify without it
+        notified_at = notify_unreachable(load_settings(), str(problem), notified_at, now)
         reason = dg.SkipReason(str(problem))
-    cursor["unreachable_told"] = told_at.timestamp() if told_at else None
+    cursor["unreachable_notified"] = notified_at.timestamp() if notified_at else None
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(cursor))
 
 
@@ -77,7 +77,7 @@ def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def dagster_failures_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One look at what Dagster recorded; the cursor is the newest check evaluation read."""
+    """One poll of what Dagster recorded; the cursor is the newest check evaluation read."""
     now = datetime.now(UTC)
     instance = context.instance
     with _warehouse() as (engine, settings):

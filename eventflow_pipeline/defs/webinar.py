@@ -29,7 +29,7 @@ from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
 from eventflow_pipeline.warehouse.webinar.reads import curves, findings
 from eventflow_pipeline.warehouse.webinar.refresh import days_to_refresh
-from eventflow_pipeline.warehouse.webinar.sampler import LOOKS_SECONDS, watched_look
+from eventflow_pipeline.warehouse.webinar.sampler import POLL_SECONDS, sample_and_log
 
 GROUP = "webinar"
 JOB = "webinar_stats_job"
@@ -213,15 +213,15 @@ _CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
 
 
 @dg.sensor(
-    name="sample_webinars_sensor",
-    minimum_interval_seconds=LOOKS_SECONDS,
+    name="webinar_sampler",
+    minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "
     "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
 )
 def sample_webinars_sensor(warehouse: Warehouse) -> dg.SkipReason:
     """One look. A tick that fails is one structured line and a red tick; the next look is 20 seconds away."""
-    samples = watched_look(warehouse.engine, warehouse.settings.observation)
+    samples = sample_and_log(warehouse.engine, warehouse.settings.observation)
     if not samples:
         return dg.SkipReason("no webinar is observed, or this minute has its samples")
     viewers = sum(sample.viewers for sample in samples)

@@ -1,7 +1,7 @@
 """Which message, if any, the episode of a condition is due: begin, worse, reminder or end.
 
-An episode begins when a condition is seen and ends when it has been gone for the settling time, so that one that
-flickers is told once. What was due and could not be delivered stays due.
+An episode begins when a condition is seen and ends when it has been gone for a while, so that one that
+flickers notifies once. What was due and could not be delivered stays due.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,12 +12,12 @@ from enum import StrEnum
 from eventflow_pipeline.domain.conditions import Condition, Severity
 
 _RANK = {Severity.WARN: 0, Severity.ERROR: 1}
-#: A condition whose beginning is not told while another of the same subject is open: it is the same incident.
+#: A condition whose beginning notifies nobody while another of the same subject is open: it is the same incident.
 INHIBITED_BY: Mapping[str, tuple[str, ...]] = {
     "deficit_day": ("deficit",),
     "silence": ("deficit", "deficit_day"),
 }
-#: ... nor on the day the other one ended: what the day lacks was told while it was being lost.
+#: ... nor on the day the other one ended: people knew what the day lacks while it was being lost.
 INHIBITED_THAT_DAY_BY: Mapping[str, tuple[str, ...]] = {"deficit_day": ("deficit",)}
 
 
@@ -32,9 +32,9 @@ class Message(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A condition from when it was first seen until its end was told, and what was told of it.
+    """A condition from when it was first seen until people knew of its end, and what they were notified of.
 
-    Times are instants (UTC). ``told`` is the worst severity told so far, None while nobody knows. ``suppressed``
+    Times are instants (UTC). ``notified`` is the worst severity people know of, None while nobody knows. ``suppressed``
     counts sightings that gave no message. ``delivered`` holds the receivers that already have the message ``due``.
     """
 
@@ -43,8 +43,8 @@ class Episode:
     begun_at: datetime
     last_seen_at: datetime
     gone_at: datetime | None = None
-    told: Severity | None = None
-    last_told_at: datetime | None = None
+    notified: Severity | None = None
+    last_notified_at: datetime | None = None
     reminders: int = 0
     suppressed: int = 0
     due: Message | None = None
@@ -58,16 +58,16 @@ class Episode:
         return self.condition.name, self.condition.subject
 
     @property
-    def told_to(self) -> Severity:
-        """Severity whose receivers get the next message: the worst of what holds and what was told."""
-        worst = max((s for s in (self.condition.severity, self.told) if s), key=_RANK.__getitem__)
-        return self.told if self.due is Message.END and self.told else worst
+    def audience(self) -> Severity:
+        """Severity whose receivers get the next message: the worst of what holds and what they know."""
+        worst = max((s for s in (self.condition.severity, self.notified) if s), key=_RANK.__getitem__)
+        return self.notified if self.due is Message.END and self.notified else worst
 
 
 def follow(
     open_episodes: Iterable[Episode], seen: Mapping[str, Iterable[Condition]], now: datetime
 ) -> dict[tuple[str, str], Episode]:
-    """Open episodes after looking again: those seen are refreshed, new ones begin, the others are gone.
+    """Open episodes after another poll: those seen are refreshed, new ones begin, the others are gone.
 
     ``seen``: conditions by source, of the sources that could be asked; episodes of any other source stay as they are.
     Equal (name, subject) is the same condition whoever reports it.
@@ -93,11 +93,11 @@ def follow(
 
 
 def inhibited(episode: Episode, others: Collection[tuple[str, str]], ended_today: Collection[tuple[str, str]]) -> bool:
-    """Do other conditions of the same subject, open ones or ended today, already tell what this one would?
+    """Do other conditions of the same subject, open ones or ended today, already say what this one would?
 
     A subject ``client/stream`` counts as its client's.
     """
-    if episode.told is not None or episode.due is not None:
+    if episode.notified is not None or episode.due is not None:
         return False
     name, subject = episode.key
     subjects = {subject, subject.partition("/")[0]}
@@ -106,18 +106,18 @@ def inhibited(episode: Episode, others: Collection[tuple[str, str]], ended_today
     )
 
 
-def message_due(episode: Episode, now: datetime, *, reminder: timedelta, settle: timedelta) -> Message | None:
+def message_due(episode: Episode, now: datetime, *, reminder: timedelta, clear_after: timedelta) -> Message | None:
     """The message the episode is due at ``now``, or None.
 
-    A beginning that nobody was told stays due even when the condition is gone; its end follows.
+    A beginning that nobody was notified of stays due even when the condition is gone; its end follows.
     """
-    if episode.told is None or episode.last_told_at is None:
+    if episode.notified is None or episode.last_notified_at is None:
         return Message.BEGIN
     if episode.gone_at is not None:
-        return Message.END if now - episode.gone_at >= settle else None
-    if _RANK[episode.condition.severity] > _RANK[episode.told]:
+        return Message.END if now - episode.gone_at >= clear_after else None
+    if _RANK[episode.condition.severity] > _RANK[episode.notified]:
         return Message.WORSE
-    return Message.REMINDER if now - episode.last_told_at >= reminder else None
+    return Message.REMINDER if now - episode.last_notified_at >= reminder else None
 
 
 def with_due(episode: Episode, due: Message | None, now: datetime) -> Episode:
@@ -130,13 +130,12 @@ def with_due(episode: Episode, due: Message | None, now: datetime) -> Episode:
     return replace(episode, due=due, delivered=frozenset(), undelivered_since=now)
 
 
-def told(episode: Episode, now: datetime) -> Episode:
+def with_notified(episode: Episode, now: datetime) -> Episode:
     """The episode after every receiver got the message that was due."""
-    told_severity = episode.told_to
     return replace(
         episode,
-        told=told_severity,
-        last_told_at=now,
+        notified=episode.audience,
+        last_notified_at=now,
         reminders=episode.reminders + (episode.due is Message.REMINDER),
         ended_at=now if episode.due is Message.END else None,
         due=None,

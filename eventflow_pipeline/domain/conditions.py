@@ -1,4 +1,4 @@
-"""Conditions somebody must be told about: what a sensor finds wrong, until it ends."""
+"""Conditions somebody must be notified of: what a sensor finds wrong, until it ends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

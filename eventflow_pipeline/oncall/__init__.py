@@ -1,1 +1,1 @@
-"""On-call: what is wrong now, telling people, and finding out why."""
+"""On-call: what is wrong now, notifying people, and finding out why."""

@@ -1,4 +1,4 @@
-"""One pass of telling people: look at what holds, decide what is due, send it, and only then mark it as sent."""
+"""One pass of notifying people: take what holds, decide what is due, send it, and only then mark it as sent."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,8 @@ from eventflow_pipeline.domain.alerts import (
     follow,
     inhibited,
     message_due,
-    told,
     with_due,
+    with_notified,
 )
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import day_start, today
@@ -31,7 +31,7 @@ Episodes = dict[tuple[str, str], Episode]
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """What one pass did: conditions open after it, messages sent and not delivered, sightings left untold."""
+    """What one pass did: conditions open after it, messages sent and not delivered, sightings without a message."""
 
     open: int
     sent: int
@@ -45,67 +45,70 @@ class PassReport:
         )
 
 
-def tell(
+def notify(
     engine: Engine, settings: Settings, seen: Mapping[str, Iterable[Condition]], now: datetime | None = None
 ) -> PassReport | None:
-    """Tell people what began, got worse, lasts or ended, given the conditions that hold now, by source.
+    """Notify people of what began, got worse, lasts or ended, given the conditions that hold now, by source.
 
     Conditions of sources missing from ``seen`` (they could not be asked) are left as they are. None when another
-    process is telling at this moment. A message nobody could be given is due again in the next pass.
+    process is notifying at this moment. A message that could not be delivered is due again in the next pass.
     """
     now = now or datetime.now(UTC)
     receivers = configured_receivers(settings)
-    with connect(engine) as connection, alert_pass(connection) as mine:
-        if not mine:
+    with connect(engine) as connection, alert_pass(connection) as acquired:
+        if not acquired:
             return None
         episodes = _decide(connection, settings, seen, now)
         return _deliver(connection, settings, episodes, receivers, now)
 
 
-def tell_unreachable(settings: Settings, problem: str, told_at: datetime | None, now: datetime) -> datetime | None:
-    """The database of episodes itself cannot be reached: tell without it; returns when it was told, to be kept.
+def notify_unreachable(
+    settings: Settings, problem: str, notified_at: datetime | None, now: datetime
+) -> datetime | None:
+    """The database of episodes itself cannot be reached: notify without it; returns when, to be kept.
 
-    ``told_at``: what the last call returned, None when it could be reached then. Repeated at the reminder's interval.
+    ``notified_at``: what the last call returned, None when it could be reached then. Repeated at the reminder's
+    interval.
     """
     reminder = timedelta(minutes=settings.alerts.reminder_minutes)
-    if told_at is not None and now - told_at < reminder:
-        return told_at
+    if notified_at is not None and now - notified_at < reminder:
+        return notified_at
     condition = Condition(
         name="database_unreachable",
         subject="",
         severity=Severity.ERROR,
-        since=told_at or now,
+        since=notified_at or now,
         summary=problem,
         runbook="job-failed",
         command="eventflow probe",
     )
-    return now if _tell_directly(settings, condition, Message.BEGIN, now) else told_at
+    return now if _notify_directly(settings, condition, Message.BEGIN, now) else notified_at
 
 
-def tell_reachable(settings: Settings, told_at: datetime, now: datetime) -> bool:
-    """The database answers again after ``tell_unreachable``; False when somebody could not be told."""
+def notify_reachable(settings: Settings, notified_at: datetime, now: datetime) -> bool:
+    """The database answers again after ``notify_unreachable``; False when a receiver did not take it."""
     condition = Condition(
         name="database_unreachable",
         subject="",
         severity=Severity.ERROR,
-        since=told_at,
+        since=notified_at,
         summary="The database could not be reached.",
         runbook="job-failed",
         command="eventflow probe",
     )
-    return _tell_directly(settings, condition, Message.END, now)
+    return _notify_directly(settings, condition, Message.END, now)
 
 
-def _tell_directly(settings: Settings, condition: Condition, message: Message, now: datetime) -> bool:
+def _notify_directly(settings: Settings, condition: Condition, message: Message, now: datetime) -> bool:
     """Send to every receiver without noting it anywhere; True when all took it."""
     episode = Episode(condition, "sensor", begun_at=condition.since, last_seen_at=now, gone_at=now, due=message)
-    _log(message, [episode], told_to=[])
+    _log(message, [episode], receivers=[])
     sender = Sender()
     wanted = receivers_of(configured_receivers(settings), condition.severity, condition.owner)
     title, body = messages.title(message, [episode]), messages.body(message, [episode], settings, now)
     shown = None if message is Message.END else condition.severity
-    taken = [sender.send(receiver, title, body, shown) for receiver in wanted]
-    return all(taken)
+    sent = [sender.send(receiver, title, body, shown) for receiver in wanted]
+    return all(sent)
 
 
 def _decide(
@@ -115,20 +118,20 @@ def _decide(
     midnight = day_start(today(settings.zone, now), settings.zone)
     ended = alert_store.ended_since(connection, midnight)
     episodes = follow(alert_store.open_episodes(connection), seen, now)
-    telling = {key for key, episode in episodes.items() if episode.gone_at is None or episode.told}
+    covering = {key for key, episode in episodes.items() if episode.gone_at is None or episode.notified}
     kept: Episodes = {}
     for key, episode in episodes.items():
-        untold = episode.told is None and episode.due is None
-        if untold and episode.gone_at is not None:
-            alert_store.forget(connection, episode)
-        elif inhibited(episode, telling, ended):
+        unknown = episode.notified is None and episode.due is None
+        if unknown and episode.gone_at is not None:
+            alert_store.delete(connection, episode)
+        elif inhibited(episode, covering, ended):
             kept[key] = with_due(episode, None, now)
         else:
             due = message_due(
                 episode,
                 now,
                 reminder=timedelta(minutes=settings.alerts.reminder_minutes),
-                settle=timedelta(seconds=settings.alerts.clear_seconds),
+                clear_after=timedelta(seconds=settings.alerts.clear_seconds),
             )
             kept[key] = with_due(episode, due, now)
     alert_store.store(connection, kept.values())
@@ -143,7 +146,7 @@ def _deliver(
         wanted = receivers_of(receivers, severity, owner)
         shown = None if message is Message.END else severity
         if not any(episode.delivered for episode in group):
-            _log(message, group, told_to=[receiver.scheme for receiver in wanted])
+            _log(message, group, receivers=[receiver.scheme for receiver in wanted])
         for receiver in wanted:
             missing = [episode for episode in group if receiver.digest not in episode.delivered]
             if not missing:
@@ -163,7 +166,7 @@ def _deliver(
                     since=group[0].undelivered_since,
                 )
         if all(receiver.digest in episode.delivered for receiver in wanted for episode in group):
-            alert_store.store(connection, [told(episode, now) for episode in group])
+            alert_store.store(connection, [with_notified(episode, now) for episode in group])
     return PassReport(
         open=sum(episode.gone_at is None for episode in episodes.values()),
         sent=sent,
@@ -173,16 +176,16 @@ def _deliver(
 
 
 def _groups(episodes: Iterable[Episode]) -> dict[tuple[Message, str, Severity, str], list[Episode]]:
-    """Episodes that are told in one message: the same kind, condition, severity and owner."""
+    """Episodes that go out in one message: the same kind, condition, severity and owner."""
     groups: dict[tuple[Message, str, Severity, str], list[Episode]] = defaultdict(list)
     for episode in episodes:
         if episode.due is not None:
-            key = (episode.due, episode.condition.name, episode.told_to, episode.condition.owner)
+            key = (episode.due, episode.condition.name, episode.audience, episode.condition.owner)
             groups[key].append(episode)
     return groups
 
 
-def _log(message: Message, group: Sequence[Episode], told_to: Sequence[str]) -> None:
+def _log(message: Message, group: Sequence[Episode], receivers: Sequence[str]) -> None:
     """The line every message leaves, with receivers or without."""
     for episode in group:
         condition = episode.condition
@@ -198,11 +201,11 @@ def _log(message: Message, group: Sequence[Episode], told_to: Sequence[str]) -> 
             runbook=condition.runbook,
             command=condition.command,
             owner=condition.owner,
-            receivers=list(told_to),
+            receivers=list(receivers),
         )
         if message is Message.END:
             log.info("alert_ended")
-        elif episode.told_to is Severity.ERROR:
+        elif episode.audience is Severity.ERROR:
             log.error(f"alert_{message}")
         else:
             log.warning(f"alert_{message}")

@@ -19,7 +19,7 @@ _HEAD = {
 def title(message: Message, episodes: Sequence[Episode]) -> str:
     """One line: severity, kind of message, what and where."""
     first = episodes[0]
-    severity = "ok" if message is Message.END else first.told_to.value
+    severity = "ok" if message is Message.END else first.audience.value
     more = f" (and {len(episodes) - 1} more)" if len(episodes) > 1 else ""
     return redact(f"[{severity}] {_HEAD[message]}{first.condition.summary}{more}")
 

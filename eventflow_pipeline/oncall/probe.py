@@ -1,6 +1,6 @@
-"""Is anybody awake? What a cron outside this system asks: databases, daemons, ticks, change detection.
+"""Health probe: what a cron outside this system asks of databases, daemons, ticks and change detection.
 
-Sensors tell people of everything but their own death; this is looked at from outside for that.
+Sensors notify people of everything but their own death; that is for the probe, from outside.
 """
 
 import time
@@ -57,18 +57,19 @@ def _finding(probe: Probe, what: str) -> Iterator[None]:
 
 
 def probe(settings: Settings, now: datetime | None = None) -> Probe:
-    """Look at databases, daemons, ticks and change detection. Never raises for what is broken: it is in the answer."""
+    """Check databases, daemons, ticks and change detection. Never raises for what is broken: it is in the answer."""
     now = now or datetime.now(UTC)
     found = Probe()
     with _finding(found, "The database"):
-        _look_at_database(found, settings, now)
+        _check_database(found, settings, now)
     with _finding(found, "Dagster's database"):
-        _look_at_dagster(found, settings, now)
+        _check_dagster(found, settings, now)
     return found
 
 
-def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
-    with pipeline(settings) as engine:
+def _check_database(found: Probe, settings: Settings, now: datetime) -> None:
+    engine = pipeline_engine(settings)
+    try:
         with connect(engine) as connection:
             found.database_reachable = True
             found.migrated = stored_build_settings(connection) is not None
@@ -82,7 +83,7 @@ def _look_at_database(found: Probe, settings: Settings, now: datetime) -> None:
             found.problems.append(f"No change detection {when}: nobody knows which days are stale.")
 
 
-def _look_at_dagster(found: Probe, settings: Settings, now: datetime) -> None:
+def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
     limit = settings.alerts.daemon_silent_seconds
     with dg.DagsterInstance.get() as instance:
         heartbeats = instance.get_daemon_heartbeats()
@@ -110,7 +111,7 @@ def _age(instant: datetime | None, now: datetime) -> int | None:
 
 
 def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
-    """The probe's problems as one condition, for telling people."""
+    """The probe's problems as one condition, for notifying people."""
     if found.healthy:
         return []
     return [

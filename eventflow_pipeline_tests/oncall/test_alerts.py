@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall import alerts
-from eventflow_pipeline.oncall.alerts import PassReport, tell
+from eventflow_pipeline.oncall.alerts import PassReport, notify
 from eventflow_pipeline.oncall.conditions import Source, poll
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
@@ -42,7 +42,7 @@ def told(database: Database, receiver: HttpReceiver) -> Callable[..., PassReport
 
     def run(*conditions: Condition, minutes: float = 0, urls: str | None = None, source: str = "s") -> PassReport:
         settings = database.settings.changed(alerts={"urls": SecretStr(urls or receiver.url)})
-        report = tell(database.pipeline, settings, {source: conditions}, NOW + timedelta(minutes=minutes))
+        report = notify(database.pipeline, settings, {source: conditions}, NOW + timedelta(minutes=minutes))
         assert report
         return report
 
@@ -177,7 +177,7 @@ def test_routes_by_severity_and_owner(
 
 def test_without_a_receiver_a_structured_line(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     for minute in range(3):
-        tell(database.pipeline, database.settings, {"s": [_condition()]}, NOW + timedelta(minutes=minute))
+        notify(database.pipeline, database.settings, {"s": [_condition()]}, NOW + timedelta(minutes=minute))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["event"] for line in lines] == ["alert_begin"]
     assert {
@@ -198,7 +198,7 @@ def test_a_source_that_fails_ends_nothing_and_is_told(
     seen = poll(database.pipeline, database.settings, NOW, (Source("s", broken), Source("t", lambda *_: [])))
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     for minute in (10, 20):
-        tell(database.pipeline, settings, seen, NOW + timedelta(minutes=minute))
+        notify(database.pipeline, settings, seen, NOW + timedelta(minutes=minute))
     assert receiver.titles == ["[error] a is stale", "[error] the condition s cannot be looked at (RuntimeError)"]
 
 
@@ -223,7 +223,7 @@ def test_two_passes_at_once_tell_once(database: Database, receiver: HttpReceiver
 
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     passes = [
-        threading.Thread(target=tell, args=(database.pipeline, settings, {"s": [_condition()]})) for _ in range(4)
+        threading.Thread(target=notify, args=(database.pipeline, settings, {"s": [_condition()]})) for _ in range(4)
     ]
     for one in passes:
         one.start()

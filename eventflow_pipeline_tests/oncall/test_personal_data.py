@@ -15,7 +15,7 @@ from eventflow_pipeline.defs.dagster_internals.check_results import DayResult
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
 from eventflow_pipeline.logs import FORMATTER, JsonHandler, logger
-from eventflow_pipeline.oncall.alerts import tell
+from eventflow_pipeline.oncall.alerts import notify
 from eventflow_pipeline.oncall.conditions import poll
 from eventflow_pipeline.oncall.doctor import examine
 from eventflow_pipeline.warehouse.answers.explain import explain
@@ -147,7 +147,7 @@ def test_every_path_from_facts_to_people(
     visits(database, 2, NOW, 20, session_id=NAME, utm_source="x")
     assert not run_days(day).success or len(days) > 1
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
-    tell(database.pipeline, settings, poll(database.pipeline, settings, NOW), NOW)
+    notify(database.pipeline, settings, poll(database.pipeline, settings, NOW), NOW)
     assert receiver.messages, "the deficit is told"
     _clean(json.dumps(receiver.messages))
     _clean(json.dumps(database.rows("select * from stats.alert"), default=str))

@@ -1,4 +1,4 @@
--- Alerts to people: one row per episode of a condition, from its beginning to its end, with what was told to whom.
+-- Alerts to people: one row per episode of a condition, from its beginning to its end, and whom it was sent to.
 -- A message is sent first and marked here afterwards, so a crash in between repeats it and never loses it.
 set local search_path = pg_catalog, pg_temp;
 
@@ -18,8 +18,8 @@ create table if not exists stats.alert (
     numbers jsonb not null default '{}',
     last_seen_at timestamptz not null,
     gone_at timestamptz,
-    told_severity text check (told_severity in ('warn', 'error')),
-    last_told_at timestamptz,
+    notified_severity text check (notified_severity in ('warn', 'error')),
+    last_notified_at timestamptz,
     reminders integer not null default 0,
     suppressed bigint not null default 0,
     due text check (due in ('begin', 'worse', 'reminder', 'end')),
@@ -29,7 +29,7 @@ create table if not exists stats.alert (
     primary key (name, subject, begun_at)
 );
 comment on table stats.alert is
-    'Conditions somebody was told about: one row per episode of (name, subject). gone_at: when it was first not seen any more; told_severity: the worst that was told, NULL while the beginning is untold; suppressed: sightings without a message; due and delivered: the message being sent and which receivers (digests of their addresses) have it; ended_at: when its end was told. No personal data.';
+    'Conditions somebody was notified of: one row per episode of (name, subject). gone_at: when it was first not seen any more; notified_severity: the worst that people know of, NULL while nobody knows; suppressed: sightings without a message; due and delivered: the message being sent and which receivers (digests of their addresses) have it; ended_at: when people were notified of its end. No personal data.';
 create unique index if not exists alert_open_key on stats.alert (name, subject) where ended_at is null;
 create index if not exists alert_ended_at_idx on stats.alert (ended_at);
 

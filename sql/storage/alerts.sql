@@ -1,17 +1,17 @@
 -- Episodes of conditions that people were notified of, and failed checks.
 
 -- name: select_open_alerts
--- WHAT: episodes of conditions whose end was not told yet.
+-- WHAT: episodes of conditions whose end nobody was notified of yet.
 -- Grain: one row per condition (name, subject).
 select name, subject, begun_at, source, severity, owner, since, summary, runbook, command, first_day, last_day, numbers,
-       last_seen_at, gone_at, told_severity, last_told_at, reminders, suppressed, due, delivered, undelivered_since,
+       last_seen_at, gone_at, notified_severity, last_notified_at, reminders, suppressed, due, delivered, undelivered_since,
        ended_at
 from stats.alert
 where ended_at is null
 order by severity = 'warn', since, name, subject;
 
 -- name: select_ended_alerts
--- WHAT: conditions whose end was told since an instant.
+-- WHAT: conditions whose end people were notified of since an instant.
 -- Grain: one row per condition. Inputs: :since.
 select distinct name, subject from stats.alert where ended_at >= :since;
 
@@ -20,11 +20,11 @@ select distinct name, subject from stats.alert where ended_at >= :since;
 -- Grain: one row per episode (name, subject, begun_at). Inputs: the episode as parameters.
 insert into stats.alert (
     name, subject, begun_at, source, severity, owner, since, summary, runbook, command, first_day, last_day, numbers,
-    last_seen_at, gone_at, told_severity, last_told_at, reminders, suppressed, due, delivered, undelivered_since, ended_at
+    last_seen_at, gone_at, notified_severity, last_notified_at, reminders, suppressed, due, delivered, undelivered_since, ended_at
 )
 values (
     :name, :subject, :begun_at, :source, :severity, :owner, :since, :summary, :runbook, :command, :first_day, :last_day,
-    cast(:numbers as jsonb), :last_seen_at, :gone_at, :told_severity, :last_told_at, :reminders, :suppressed, :due,
+    cast(:numbers as jsonb), :last_seen_at, :gone_at, :notified_severity, :last_notified_at, :reminders, :suppressed, :due,
     cast(:delivered as text[]), :undelivered_since, :ended_at
 )
 on conflict (name, subject, begun_at) do update set
@@ -40,8 +40,8 @@ on conflict (name, subject, begun_at) do update set
     numbers = excluded.numbers,
     last_seen_at = excluded.last_seen_at,
     gone_at = excluded.gone_at,
-    told_severity = excluded.told_severity,
-    last_told_at = excluded.last_told_at,
+    notified_severity = excluded.notified_severity,
+    last_notified_at = excluded.last_notified_at,
     reminders = excluded.reminders,
     suppressed = excluded.suppressed,
     due = excluded.due,
@@ -50,10 +50,10 @@ on conflict (name, subject, begun_at) do update set
     ended_at = excluded.ended_at;
 
 -- name: delete_alert
--- HOW: forgets an episode that was over before anybody had to be told.
+-- HOW: deletes an episode that was over before anybody had to be notified.
 -- Grain: one row. Inputs: :name, :subject, :begun_at.
 delete from stats.alert
-where name = :name and subject = :subject and begun_at = :begun_at and told_severity is null;
+where name = :name and subject = :subject and begun_at = :begun_at and notified_severity is null;
 
 -- name: upsert_failed_check
 -- HOW: notes that a check failed; the time of its first failure in a row is kept.
@@ -67,7 +67,7 @@ on conflict (asset, check_name, partition) do update set
     failed_at = least(f.failed_at, excluded.failed_at);
 
 -- name: delete_passed_checks
--- HOW: forgets failures of partitions whose check passes now: all of the given ones that the run did not fail again.
+-- HOW: deletes failures of partitions whose check passes now: all of the given ones that the run did not fail again.
 -- Inputs: :asset, :check_name, :partitions (text array), :run_id.
 delete from stats.failed_check
 where asset = :asset and check_name = :check_name and partition = any (cast(:partitions as text[])) and run_id <> :run_id;

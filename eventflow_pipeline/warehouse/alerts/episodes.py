@@ -13,12 +13,12 @@ from eventflow_pipeline.warehouse.db.sql import statement
 
 
 def open_episodes(connection: Connection) -> list[Episode]:
-    """Episodes whose end was not told yet, the most severe first."""
+    """Episodes whose end nobody was notified of yet, the most severe first."""
     return [_episode(row) for row in connection.execute(statement("storage/alerts/select_open_alerts")).mappings()]
 
 
 def ended_since(connection: Connection, since: datetime) -> set[tuple[str, str]]:
-    """Name and subject of every condition whose end was told at ``since`` or later."""
+    """Name and subject of every condition whose end people were notified of at ``since`` or later."""
     rows = connection.execute(statement("storage/alerts/select_ended_alerts"), {"since": since})
     return {(row.name, row.subject) for row in rows}
 
@@ -29,8 +29,8 @@ def store(connection: Connection, episodes: Iterable[Episode]) -> None:
         connection.execute(statement("storage/alerts/upsert_alert"), rows)
 
 
-def forget(connection: Connection, episode: Episode) -> None:
-    """Drop an episode that was over before anybody had to be told."""
+def delete(connection: Connection, episode: Episode) -> None:
+    """Delete an episode that was over before anybody had to be notified."""
     name, subject = episode.key
     key = {"name": name, "subject": subject, "begun_at": episode.begun_at}
     connection.execute(statement("storage/alerts/delete_alert"), key)
@@ -54,8 +54,8 @@ def _row(episode: Episode) -> dict[str, object]:
         "begun_at": episode.begun_at,
         "last_seen_at": episode.last_seen_at,
         "gone_at": episode.gone_at,
-        "told_severity": episode.told.value if episode.told else None,
-        "last_told_at": episode.last_told_at,
+        "notified_severity": episode.notified.value if episode.notified else None,
+        "last_notified_at": episode.last_notified_at,
         "reminders": episode.reminders,
         "suppressed": episode.suppressed,
         "due": episode.due.value if episode.due else None,
@@ -83,8 +83,8 @@ def _episode(row: RowMapping) -> Episode:
         begun_at=row["begun_at"],
         last_seen_at=row["last_seen_at"],
         gone_at=row["gone_at"],
-        told=Severity(row["told_severity"]) if row["told_severity"] else None,
-        last_told_at=row["last_told_at"],
+        notified=Severity(row["notified_severity"]) if row["notified_severity"] else None,
+        last_notified_at=row["last_notified_at"],
         reminders=row["reminders"],
         suppressed=row["suppressed"],
         due=Message(row["due"]) if row["due"] else None,

@@ -50,7 +50,7 @@ def failed(engine: Engine, failure: FailedCheck) -> None:
 
 
 def passed(engine: Engine, asset: str, check_name: str, partitions: Sequence[str], run_id: str) -> None:
-    """Forget the failures of these partitions, except those that the run itself reported."""
+    """Delete the failures of these partitions, except those that the run itself reported."""
     with connect(engine) as connection:
         parameters = {"asset": asset, "check_name": check_name, "partitions": list(partitions), "run_id": run_id}
         connection.execute(statement("storage/alerts/delete_passed_checks"), parameters)

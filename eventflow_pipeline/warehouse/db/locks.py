@@ -136,13 +136,13 @@ def histogram_step(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def alert_pass(connection: Connection) -> Iterator[bool]:
-    """Sole right to tell people; gives False, at once, when another process is at it."""
+    """Sole right to notify people; gives False, at once, when another process is at it."""
     keys = {"space": _ALERTS, "key": 0}
-    mine = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
     try:
-        yield mine
+        yield acquired
     finally:
-        if mine:
+        if acquired:
             with suppress(SQLAlchemyError):
                 connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
 

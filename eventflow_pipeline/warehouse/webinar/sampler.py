@@ -12,8 +12,8 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect, reason
 from eventflow_pipeline.warehouse.db.sql import statement
 
-#: Three looks a minute: one that is late or fails costs no minute.
-LOOKS_SECONDS = 20
+#: Three polls a minute: one that is late or fails costs no minute.
+POLL_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def liveness(engine: Engine, settings: Settings, at: datetime | None = None) -> 
         return Liveness(row["live"], row["silent"], row["since"])
 
 
-def watched_look(engine: Engine, rules: ObservationRules) -> list[Sample]:
+def sample_and_log(engine: Engine, rules: ObservationRules) -> list[Sample]:
     """``sample_webinars`` for a sampler that goes on: one structured line for new samples, or for the failure (F1),
     which is raised again.
     """
