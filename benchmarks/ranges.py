@@ -21,7 +21,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline.warehouse.db.engine import connect
-from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
 
 REPETITIONS, READS = 5, 200
@@ -80,7 +80,7 @@ def _compute(database: Measured, days: Sequence[date]) -> None:
     for outcome in replace_days(database.pipeline, days, database.settings):
         if isinstance(outcome, FailedDay):
             raise outcome.problem
-    settle_histograms(database.pipeline)
+    merge_pending(database.pipeline)
 
 
 def _dagster(running: EmbeddedServer, database: Measured) -> Times:
@@ -172,7 +172,7 @@ def _refreshes(databases: Mapping[str, Measured]) -> dict[str, Times]:
 
         def tables(database: Measured = database) -> None:
             replace_day(database.pipeline, database.facts.last(5).first, database.settings)
-            settle_histograms(database.pipeline)
+            merge_pending(database.pipeline)
 
         def refresh(how: str, database: Measured = database) -> None:
             with connect(database.owner) as connection:

@@ -15,7 +15,7 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.days.replacement import DayTotals, replace_day
 from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, pipeline_engine
-from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
 
 FIRST_DAY = date(2024, 1, 1)
@@ -79,9 +79,9 @@ class Database:
         """Replace the days one after the other; their return histograms stay pending."""
         return [replace_day(self.pipeline, day, self.settings) for day in days]
 
-    def settle(self) -> list[date]:
-        """Settle the return histograms of every pending day."""
-        return settle_histograms(self.pipeline)
+    def merge_pending(self) -> list[date]:
+        """Merge the return histograms of every pending day."""
+        return merge_pending(self.pipeline)
 
     def summary(self, grain: str, days: DayRange | date) -> list[dict[str, Any]]:
         """``stats.range_summary`` of a grain over a day or range."""

@@ -22,7 +22,7 @@ from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
 from eventflow_pipeline.warehouse.db.engine import reason
-from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
 
@@ -149,8 +149,8 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
                 f"{outcome.day}: {outcome.visits} visits, {outcome.conversions} conversions "
                 f"({len(done)} of {len(days)} days)"
             )
-        settled = settle_histograms(warehouse.engine)
-        context.log.info(f"return histograms settled for {len(settled)} days")
+        merged = merge_pending(warehouse.engine)
+        context.log.info(f"return histograms merged for {len(merged)} days")
         if pruned := prune_session_days(warehouse.engine, warehouse.settings):
             context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_RANGES_LONGEST_DAYS)")
         if failed:

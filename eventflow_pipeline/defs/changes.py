@@ -20,7 +20,7 @@ from eventflow_pipeline.domain.days import contiguous, local_date, today
 from eventflow_pipeline.domain.repair import ChangedDay, RepairLimits, RepairPlan, plan_repairs
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
-from eventflow_pipeline.warehouse.changes.due_days import changed_days, unsettled_days
+from eventflow_pipeline.warehouse.changes.due_days import changed_days, unfinished_days
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
@@ -126,8 +126,8 @@ def finalize_days_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.Run
     with _evaluation() as (settings, engine):
         day = local_date(at, settings.zone)
         first = day - timedelta(days=max(1, settings.changes.lookback_days))
-        unsettled = unsettled_days(engine, first, day, at)
-        plan = _plan(context.instance, engine, settings, unsettled, datetime.now(UTC))
+        unfinished = unfinished_days(engine, first, day, at)
+        plan = _plan(context.instance, engine, settings, unfinished, datetime.now(UTC))
         requests = _requests(plan, settings, SCHEDULE, at)
     if requests:
         return requests

@@ -11,7 +11,7 @@ from eventflow_pipeline.defs.dagster_internals.private import (
 )
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.changes.due_days import forget_passes, forget_running_days
+from eventflow_pipeline.warehouse.changes.due_days import delete_old_passes, delete_running_days
 
 #: Runs deleted by one run of the job; the next one goes on.
 _MOST = 20_000
@@ -30,8 +30,8 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
         context.instance.delete_run(run_id)
     checks = delete_orphaned_check_executions(context.instance)
     purge_ticks(context.instance, before)
-    forget_passes(warehouse.engine, before)
-    forget_running_days(warehouse.engine, before.astimezone(warehouse.settings.zone).date())
+    delete_old_passes(warehouse.engine, before)
+    delete_running_days(warehouse.engine, before.astimezone(warehouse.settings.zone).date())
     context.log.info(f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {checks} check executions")
 
 

@@ -52,7 +52,7 @@ def computed(database: Database) -> Database:
         [{"created_at": datetime(2024, 3, 3, 4, tzinfo=UTC), "session_id": "t", "campaign_id": C, "client_id": CLIENT}],
     )
     database.replace(*DAYS)
-    database.settle()
+    database.merge_pending()
     quality.measure(database.pipeline, database.settings, DAYS)
     return database
 

@@ -31,7 +31,7 @@ from eventflow_pipeline.warehouse.db.sql import statement, statement_names
 from eventflow_pipeline.warehouse.parity.comparison import compare_days
 from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence, visits_and_entries
-from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
@@ -94,7 +94,7 @@ def million(databases: Databases) -> Iterator[Database]:
     database.close()
     migrate(database.owner, database.settings)
     database.replace(*(DAY + timedelta(days=n) for n in range(-1, 2)))
-    database.settle()
+    database.merge_pending()
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("analyze")
     yield database
@@ -156,7 +156,7 @@ def explained(million: Database) -> Explained:
         with connect(engine) as connection:
             count_out_of_range(connection, million.settings)
         assert days_of_campaign(engine, million.settings, CAMPAIGN)
-        assert settle_histograms(engine) == [DAY]
+        assert merge_pending(engine) == [DAY]
         quality.measure(engine, million.settings, DayRange(DAY, DAY))
         compare_days(engine, million.settings, DayRange(DAY, DAY))
         explain(engine, million.settings, str(CLIENT), DAY)

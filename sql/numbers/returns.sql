@@ -1,7 +1,7 @@
 -- WHAT: the return histograms of whole history as session-days give them, from nothing (M6).
 -- Grain: grain, member, bucket_date, previous_date. Inputs: stats.session_days, stats.partition_state,
 -- stats.session_day_change; :last_day (nothing later is looked at), :current_first, :current_last (days to take as the
--- session-days have them now; all others as when they were last settled, since that is what is stored for them. NULL: none).
+-- session-days have them now; all others as when they were last merged, since that is what is stored for them. NULL: none).
 with presence as (
     select s.bucket_date, s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status,
            s.utm_source, s.utm_medium, s.utm_campaign, s.session_id, 1 as there

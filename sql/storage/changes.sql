@@ -187,7 +187,7 @@ on conflict (bucket_date) do update set
 where p.computed_at is not distinct from cast(:computed_at as timestamptz);
 
 -- name: delete_mark
--- HOW: forgets a day that was marked, never computed and has no facts any more. Grain: one business day.
+-- HOW: deletes a day that was marked, never computed and has no facts any more. Grain: one business day.
 delete from stats.partition_state where bucket_date = :bucket_date and computed_at is null;
 
 -- name: insert_pass
@@ -202,7 +202,7 @@ values (
 on conflict do nothing;
 
 -- name: delete_old_passes
--- HOW: forgets passes of change detection that began before :kept_from, the latest of each scope excepted.
+-- HOW: deletes passes of change detection that began before :kept_from, the latest of each scope excepted.
 delete from stats.detection_pass d
 where d.started_at < :kept_from
   and exists (select from stats.detection_pass n where n.scope = d.scope and n.started_at > d.started_at);
@@ -255,7 +255,7 @@ where bucket_date = any (cast(:days as date[])) and client_id is null and grain 
   and run_id = any (cast(:run_ids as text[]));
 
 -- name: delete_running_days
--- HOW: forgets the ledger of days while they were still running: their numbers grew all the time. What was changed after
+-- HOW: deletes the ledger of days while they were still running: their numbers grew all the time. What was changed after
 -- the day's end stays. Grain: ledger row. Inputs: :settled_before, the first day that is not settled yet.
 delete from stats.day_ledger l
 using stats.partition_state s

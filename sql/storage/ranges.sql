@@ -45,7 +45,7 @@ where x.first_day < x.last_day
    );
 
 -- name: create_changed_presence
--- HOW: every day of the changed sessions: attributed to what, there when the histograms were last settled, there now.
+-- HOW: every day of the changed sessions: attributed to what, there when the histograms were last merged, there now.
 -- Grain: session, business day, attribution; was_there and is_there are 0 or 1. Rule: M6.
 -- Inputs: changed_session, stats.session_days, stats.partition_state, stats.session_day_change.
 create temporary table changed_presence on commit drop as
@@ -111,7 +111,7 @@ from (
 
 -- name: insert_return_histogram
 -- WHAT, as a difference: for each member of one grain, day and previous day, the sessions that return so now minus those
--- that did when the histograms were last settled (M6).
+-- that did when they were last merged (M6).
 -- Grain: member, bucket_date, previous_date. Inputs: changed_presence, changed_member, :grain.
 -- Alone it suits empty histograms, at half the cost of keeping their index; otherwise storage/ranges/upsert_return_histogram.
 with member as (
@@ -171,7 +171,7 @@ with nothing as (
 select count(*) filter (where sessions < 0) as negative from nothing;
 
 -- name: delete_merged_changes
--- HOW: forgets the noted changes; the histograms include them now. No day can add one meanwhile (exclusive lock).
+-- HOW: deletes the noted changes; the histograms include them now. No day can add one meanwhile (exclusive lock).
 delete from stats.session_day_change;
 
 -- name: update_merged_days
@@ -202,7 +202,7 @@ where r.bucket_date >= :current_first and r.previous_date <= :current_last
   and r.previous_date >= coalesce((select c.session_days_from from stats.build_settings c), '-infinity');
 
 -- name: delete_changes_of_days
--- HOW: forgets the noted changes of the days :first_day to :last_day; their histograms were written anew.
+-- HOW: deletes the noted changes of the days :first_day to :last_day; their histograms were written anew.
 delete from stats.session_day_change where bucket_date between :first_day and :last_day;
 
 -- name: update_rebuilt_days
@@ -212,6 +212,6 @@ set histogram_pending = false, histogram_included = true
 where bucket_date between :first_day and :last_day;
 
 -- name: delete_pruned_session_days
--- HOW: forgets session-days before a day; its buckets and return histograms stay. Rule: M6.
+-- HOW: deletes session-days before a day; its buckets and return histograms stay. Rule: M6.
 -- Grain: one row of stats.session_days. Inputs: :session_days_from.
 delete from stats.session_days where bucket_date < :session_days_from;

@@ -1,4 +1,4 @@
-"""What automation asks of the warehouse: which days to compute again, which of its own traces to forget."""
+"""What automation asks of the warehouse: which days to compute again, which of its own traces to delete."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -17,7 +17,7 @@ def changed_days(engine: Engine) -> list[ChangedDay]:
         return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at) for row in rows]
 
 
-def unsettled_days(engine: Engine, first: date, today: date, since: datetime) -> list[ChangedDay]:
+def unfinished_days(engine: Engine, first: date, today: date, since: datetime) -> list[ChangedDay]:
     """Days from ``first`` to ``today`` that were never computed, or (before today) only while they lasted.
 
     Goes back further than ``first`` when nothing was computed for a while. ``since``: what they count as changed from.
@@ -29,7 +29,7 @@ def unsettled_days(engine: Engine, first: date, today: date, since: datetime) ->
         return [ChangedDay(row.bucket_date, since, row.computed_at) for row in rows]
 
 
-def forget_running_days(engine: Engine, settled_before: date) -> None:
+def delete_running_days(engine: Engine, settled_before: date) -> None:
     """Delete the ledger of days while they were still running, of days before ``settled_before``.
 
     A running day is replaced every minute and only grows; what was changed after its end stays for good.
@@ -48,7 +48,7 @@ def days_replaced_by(engine: Engine, run_ids: Iterable[str], days: Iterable[date
     return {run_id: frozenset(replaced) for run_id, replaced in found.items()}
 
 
-def forget_passes(engine: Engine, before: datetime) -> None:
+def delete_old_passes(engine: Engine, before: datetime) -> None:
     """Delete the record of passes of change detection from before ``before``, the latest of each scope excepted."""
     with connect(engine) as connection:
         connection.execute(statement("storage/changes/delete_old_passes"), {"kept_from": before})

@@ -50,7 +50,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
 
 
 def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = None) -> Comparison:
-    """Return histograms of ``days`` against session-days (M6), both as they were when the days were last settled."""
+    """Return histograms of ``days`` against session-days (M6), both as they were when the days were last merged."""
     with _snapshot(engine) as connection:
         rows = connection.execute(statement("parity/days"), _range(days))
         status = {row.bucket_date: row.computed for row in rows}

@@ -1,4 +1,4 @@
-"""Settling return histograms (M6): one serialized step for however many days are pending."""
+"""Merging pending days into the return histograms (M6): one serialized step, however many days are pending."""
 
 from datetime import date
 
@@ -17,12 +17,12 @@ class HistogramError(Exception):
     """Histograms and session-days contradict each other; the step was rolled back and its days are still pending."""
 
 
-def settle_histograms(engine: Engine) -> list[date]:
+def merge_pending(engine: Engine) -> list[date]:
     """Bring the return histograms up to date with every pending day; returns the days, oldest first.
 
     Waits until no day is being replaced, keeps others from starting, and takes its snapshot after that: what it
     adds up is exactly what session-days hold. The cost follows the sessions that changed, not the history. Safe to
-    call at any time and to repeat; after a crash the days are still pending and the next call settles them.
+    call at any time and to repeat; after a crash the days are still pending and the next call merges them.
     Raises HistogramError instead of storing a negative count.
     """
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
@@ -37,17 +37,17 @@ def settle_histograms(engine: Engine) -> list[date]:
         for grain in published_grains(connection):
             connection.execute(statement(f"storage/ranges/{add}_return_histogram"), {"grain": grain["grain"]})
         if negative := connection.execute(statement("storage/ranges/delete_empty_returns")).scalar_one():
-            raise HistogramError(f"{negative} cells of the return histograms fell below 0; nothing was settled.")
+            raise HistogramError(f"{negative} cells of the return histograms fell below 0; nothing was merged.")
         connection.execute(statement("storage/ranges/delete_merged_changes"))
-        settled = connection.execute(statement("storage/ranges/update_merged_days")).scalars()
-        return sorted(settled)
+        merged = connection.execute(statement("storage/ranges/update_merged_days")).scalars()
+        return sorted(merged)
 
 
 def rebuild_histograms(engine: Engine, days: DayRange) -> None:
     """Write every histogram row that touches or spans ``days`` from session-days alone, whatever was stored.
 
-    For repair: unlike ``settle_histograms`` it trusts neither the stored rows nor the changes noted for these days.
-    Other days' pending changes are left for the next settling. Serialized like it; reads the whole session-days.
+    For repair: unlike ``merge_pending`` it trusts neither the stored rows nor the changes noted for these days.
+    Other days' pending changes are left for the next merge. Serialized like it; reads the whole session-days.
     """
     bounds = {"first_day": days.first, "last_day": days.last}
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse import registry as definition
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes, stale_days
-from eventflow_pipeline.warehouse.changes.due_days import forget_running_days
+from eventflow_pipeline.warehouse.changes.due_days import delete_running_days
 from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import day_lock
@@ -343,9 +343,9 @@ def test_the_ledger_of_a_day_that_was_still_running_is_forgotten_later(healed: S
         d=ended,
         at=healed.at(ended, 600),
     )
-    forget_running_days(database.pipeline, ended)
+    delete_running_days(database.pipeline, ended)
     assert len(database.rows("select from stats.day_ledger where author = 'x'")) == 1
-    forget_running_days(database.pipeline, healed.today)
+    delete_running_days(database.pipeline, healed.today)
     assert database.rows("select from stats.day_ledger where author = 'x'") == []
     assert database.rows("select from stats.day_ledger where bucket_date = :d", d=ended), "after its end: kept"
 

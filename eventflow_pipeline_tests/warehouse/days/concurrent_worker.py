@@ -13,14 +13,14 @@ from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline.warehouse.changes.due_days import changed_days
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.db.engine import pipeline_engine
-from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 
 
 def _replace(engine: Engine, settings: Settings, days: Iterable[date]) -> None:
     failed = [outcome for outcome in replace_days(engine, days, settings) if isinstance(outcome, FailedDay)]
     if failed:
         raise failed[0].problem
-    settle_histograms(engine)
+    merge_pending(engine)
 
 
 def main(kind: str, seed: str, first: str, last: str) -> None:

@@ -81,14 +81,14 @@ def test_eight_processes_on_the_same_days(database: Database, databases: Databas
     # What is left to do is what changed last; a heal finds it, and everything is as one clean load would have it.
     detection = detect_changes(database.pipeline, database.settings, Scope.NAMED, DAYS)
     database.replace(*detection.days)
-    database.settle()
+    database.merge_pending()
     assert database.rows("select 1 from stats.partition_state where histogram_pending") == []
     assert facts.wrong_ranges() == []
     concurrent = _stored(database)
     (done,) = database.rows("select count(*) as replacements from stats.day_ledger where grain = 'platform'")
     rebuild(database.owner, database.settings)
     database.replace(*DAYS)
-    database.settle()
+    database.merge_pending()
     assert concurrent == _stored(database)
     databases.drop(storage)
     print(f"seed {seed}: {changes} times facts changed, {done['replacements']} days replaced, no deadlock, equal")

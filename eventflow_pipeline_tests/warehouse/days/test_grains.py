@@ -33,7 +33,7 @@ def mirror(database: Database) -> Iterator[Mirror]:
         for n in range(12)
     )  # fmt: skip
     database.replace(*DAYS)
-    database.settle()
+    database.merge_pending()
     yield made
     made.close()
 
@@ -69,7 +69,7 @@ def test_adding_a_grain(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None
         (totals,) = database.replace(day)
         assert totals.buckets[NEW.name] > 0
         if n % 2:
-            database.settle()
+            database.merge_pending()
         for first in DAYS[: n + 1]:
             within = [fact for d in DAYS if first <= d <= day for fact in facts[d]]
             assert _answers(database, first, day) == count(within, NEW.name)

@@ -53,7 +53,7 @@ def prepared(database: Database) -> Iterator[Database]:
         [{"created_at": datetime(2024, 4, 30, 4, tzinfo=UTC), "campaign_id": C, "client_id": CLIENT}],
     )
     database.replace(*DAYS)
-    database.settle()
+    database.merge_pending()
     return database
 
 
@@ -134,7 +134,7 @@ def test_damage_is_found_named_and_repaired(prepared: Database, damage: str) -> 
     # Nothing is left over that would spoil the next settling.
     prepared.insert("event_access_logs", [_visit(LAST - timedelta(days=1), "s1")])
     prepared.replace(LAST - timedelta(days=1))
-    prepared.settle()
+    prepared.merge_pending()
     assert _everything(prepared).differences == ()
 
 
@@ -196,7 +196,7 @@ def test_pending_days_do_not_look_like_damaged_histograms(prepared: Database) ->
     prepared.insert("event_access_logs", [_visit(LAST - timedelta(days=1), "s1")])
     prepared.replace(LAST - timedelta(days=1))
     assert compare_histograms(prepared.pipeline, DAYS).differences == ()
-    prepared.settle()
+    prepared.merge_pending()
     assert compare_histograms(prepared.pipeline, DAYS).differences == ()
 
 

@@ -42,7 +42,7 @@ def test_ranges_stay_exact(mirror: Mirror, visits: list, later: list, order: lis
     assert prune_session_days(database.pipeline, database.settings, TODAY) == 0, (
         "pending days are counted from session-days"
     )
-    database.settle()
+    database.merge_pending()
     before = mirror.world.by_day(zone)
     prune_session_days(database.pipeline, database.settings, TODAY)
     (left,) = database.rows("select min(bucket_date) as day from stats.session_days")
@@ -52,7 +52,7 @@ def test_ranges_stay_exact(mirror: Mirror, visits: list, later: list, order: lis
         mirror.delete(nth)
     database.replace(*order)
     if settled:
-        database.settle()
+        database.merge_pending()
     after = mirror.world.by_day(zone)
     for n, first in enumerate(DAYS):
         for last in DAYS[n : n + LONGEST]:
@@ -72,7 +72,7 @@ def test_what_it_cannot_answer_is_refused(mirror: Mirror) -> None:
     database = mirror.database
     mirror.clear()
     database.replace(*DAYS)
-    database.settle()
+    database.merge_pending()
     prune_session_days(database.pipeline, database.settings, TODAY)
     with psycopg.connect(database.url) as connection, pytest.raises(psycopg.Error) as refusal:
         connection.execute("select * from stats.range_summary('client', %s, %s)", (DAYS[0], DAYS[LONGEST]))

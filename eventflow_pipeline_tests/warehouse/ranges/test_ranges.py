@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event
 
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline.warehouse.db.engine import pipeline_engine
-from eventflow_pipeline.warehouse.ranges.histograms import settle_histograms
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds import small_world as small
@@ -125,8 +125,8 @@ class Engineer:
         self.computed[day] = self.facts().get(day, ())
         self.check()
 
-    def settle(self) -> None:
-        settle_histograms(self.database.pipeline)
+    def merge_pending(self) -> None:
+        merge_pending(self.database.pipeline)
         self.check()
 
     def crash(self, statement: int, day: date | None) -> None:
@@ -134,7 +134,7 @@ class Engineer:
         run_id = str(uuid.uuid4())
         with killed_before(self.database, statement) as engine:
             if day is None:
-                settle_histograms(engine)
+                merge_pending(engine)
             else:
                 replace_day(engine, day, self.database.settings, Request(run_id=run_id))
         if day and self._committed(day, run_id):
@@ -197,7 +197,7 @@ _CHANGES: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
 _WORK: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
     st.tuples(st.just("replace"), _DAY),
     st.tuples(st.just("replace"), _DAY),
-    st.tuples(st.just("settle")),
+    st.tuples(st.just("merge_pending")),
     st.tuples(st.just("crash"), st.integers(0, 22), st.none() | _DAY),
 )
 _HISTORY = st.lists(st.one_of(*_CHANGES) | st.one_of(*_WORK), min_size=6, max_size=18)
@@ -223,7 +223,7 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
     # Whatever happened: once every day is replaced, all answers are those of the facts as they are now.
     for day in DAYS:
         engineer.replace(day)
-    engineer.settle()
+    engineer.merge_pending()
     assert engineer.computed == {day: engineer.facts().get(day, ()) for day in DAYS}
     (histograms,) = engineer.database.rows(
         "select count(*) as pending from stats.partition_state where histogram_pending"
@@ -258,7 +258,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
     for day in DAYS:
         replace_day(database.pipeline, day, settings, Request(run_id="old"))
     if settled:
-        settle_histograms(database.pipeline)
+        merge_pending(database.pipeline)
     for nth in range(3):
         engineer.mirror.delete(nth)
     engineer.mirror.add(*after)
@@ -271,7 +271,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
                 if step:
                     replace_day(database.pipeline, step, settings, Request(run_id="new"))
                 else:
-                    settle_histograms(database.pipeline)
+                    merge_pending(database.pipeline)
         except BaseException as problem:
             problems.append(problem)
 
@@ -283,7 +283,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
         busy = any(each.is_alive() for each in workers)
         _compare_in_one_snapshot(database, old, new)
     assert problems == []
-    settle_histograms(database.pipeline)
+    merge_pending(database.pipeline)
     _compare_in_one_snapshot(database, old, new)
 
 
@@ -303,7 +303,7 @@ def test_the_comparison_notices_a_wrong_answer(engineer: Engineer) -> None:
     engineer.mirror.add([{**row, "accessed_at": at + timedelta(days=n)} for n in range(2)])
     for day in DAYS:
         engineer.replace(day)
-    engineer.settle()
+    engineer.merge_pending()
     engineer.database.execute("update stats.return_histogram set sessions = 2 where grain = 'link'")
     with pytest.raises(AssertionError, match="link"):
         engineer.check()
@@ -317,7 +317,7 @@ def test_the_migration_of_the_keys_types_keeps_every_answer(engineer: Engineer) 
     )
     for day in DAYS:
         engineer.replace(day)
-    engineer.settle()
+    engineer.merge_pending()
     engineer.check()
     migrate_back(engineer.database.owner, "20261124000054")
     engineer.check()
@@ -335,7 +335,7 @@ def test_running_again_changes_nothing_and_a_day_that_became_empty_is_empty(engi
     for again in (False, True):
         for day in DAYS:
             engineer.replace(day)
-        engineer.settle()
+        engineer.merge_pending()
         stored[again] = {
             table: sorted(map(str, database.rows(f"select t.* from stats.{table} t")))
             for table in ("session_days", "bucket_daily", "return_histogram")
@@ -346,7 +346,7 @@ def test_running_again_changes_nothing_and_a_day_that_became_empty_is_empty(engi
     engineer.mirror.world.visits = {i: v for i, v in engineer.mirror.world.visits.items() if v["session_id"] != "s0"}
     engineer.replace(DAYS[0])
     engineer.replace(DAYS[2])
-    engineer.settle()
+    engineer.merge_pending()
     for table in ("session_days", "bucket_daily", "return_histogram"):
         left = database.rows(f"select distinct bucket_date as day from stats.{table} order by 1")
         assert [r["day"] for r in left] == ([DAYS[3]] if table == "return_histogram" else [DAYS[1], DAYS[3]])

@@ -195,7 +195,7 @@ def test_one_tenants_long_texts_cost_nobodys_day(mirror: Mirror) -> None:
             ]
         )
     mirror.database.replace(*days)
-    mirror.database.settle()
+    mirror.database.merge_pending()
     counted = mirror.world.by_day(mirror.database.settings.zone)
     for grain, names in KEYS.items():
         (rows,) = [

@@ -71,7 +71,7 @@ def bounded(databases: Databases, _template: str) -> Iterator[Database]:
         ],
     )
     database.replace(*days)
-    database.settle()
+    database.merge_pending()
     yield database
     database.close()
     databases.drop(name)

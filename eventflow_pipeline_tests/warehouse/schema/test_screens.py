@@ -68,7 +68,7 @@ def screens(databases: Databases, _template: str) -> Iterator[Database]:
         ],
     )  # fmt: skip
     database.replace(*(FIRST + timedelta(days=n) for n in range(-3, 3)))
-    database.settle()
+    database.merge_pending()
     yield database
     database.close()
     databases.drop(name)
@@ -178,7 +178,7 @@ def test_the_label_of_the_unknown_can_be_told_from_one_that_was_typed(database: 
         [{"campaign_id": SPRING, "session_id": str(n), "accessed_at": _at(1, 9), **utm} for n, utm in enumerate(rows)],
     )
     database.replace(FIRST)
-    database.settle()
+    database.merge_pending()
     answer = _answer(database, "get_marketing_summary", CLIENT, FIRST, FIRST)
     for field, unknown in (("source", 2), ("medium", 3), ("campaign", 3)):
         items = answer[f"by_{field}"]

@@ -79,7 +79,7 @@ def computed(databases: Databases, _template: str) -> Iterator[Database]:
         )
     days = DayRange(FIRST, LAST)
     database.replace(*days)
-    database.settle()
+    database.merge_pending()
     quality.measure(database.pipeline, database.settings, days)
     database.execute(
         "insert into stats.webinar_stats_5min (webinar_id, bucket_start, bucket_date, source, sample_count, gaps, "

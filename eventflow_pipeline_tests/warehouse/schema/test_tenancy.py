@@ -110,7 +110,7 @@ def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     )
     _visit_everyone(database, range(3))
     database.replace(*(FIRST + timedelta(days=n) for n in range(3)))
-    database.settle()
+    database.merge_pending()
     # A day replaced once more and not settled: ranges come from session-days, the noted changes are there to be read.
     _visit_everyone(database, [1])
     database.replace(FIRST + timedelta(days=1))
