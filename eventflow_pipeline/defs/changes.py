@@ -17,7 +17,7 @@ from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.defs.runs import HISTORY, PRIORITY, failed_ranges, range_tags, report_dead_runs, running_ranges
 from eventflow_pipeline.domain.days import contiguous, local_date, today
-from eventflow_pipeline.domain.repair import ChangedDay, RepairLimits, RepairPlan, plan_repairs
+from eventflow_pipeline.domain.heal import ChangedDay, PlanLimits, RunPlan, plan_runs
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
 from eventflow_pipeline.warehouse.changes.due_days import changed_days, unfinished_days
@@ -51,27 +51,27 @@ def _evaluation(longest_statement: int = _TICK_SECONDS) -> Iterator[tuple[Settin
 
 def _plan(
     instance: dg.DagsterInstance, engine: Engine, settings: Settings, changed: Sequence[ChangedDay], now: datetime
-) -> RepairPlan:
+) -> RunPlan:
     if not changed:
-        return RepairPlan((), ())
-    limits = RepairLimits(
+        return RunPlan((), ())
+    limits = PlanLimits(
         recent_from=today(settings.zone, now) - timedelta(days=settings.changes.lookback_days),
         retry=timedelta(seconds=settings.changes.retry_seconds),
         attempts=settings.changes.attempts,
-        days_per_run=settings.runs.max_days,
+        days_per_run=settings.days_per_run,
     )
     running = running_ranges(instance, engine, [day.day for day in changed])
-    return plan_repairs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
+    return plan_runs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
 
 
-def _requests(plan: RepairPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
+def _requests(plan: RunPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
     """Run requests of a plan; runs with a recent day go before all others, the rest only a few at once."""
     recent = today(settings.zone, now) - timedelta(days=settings.changes.lookback_days)
     requests = []
-    for repair in plan.repairs:
-        queue = {PRIORITY: _RECENT_PRIORITY} if repair.days.last >= recent else {HISTORY: "true"}
-        tags = {**range_tags(repair.days), TRIGGER_TAG: trigger, **queue}
-        requests.append(dg.RunRequest(run_key=f"{trigger}:{repair.key}", tags=tags))
+    for run in plan.runs:
+        queue = {PRIORITY: _RECENT_PRIORITY} if run.days.last >= recent else {HISTORY: "true"}
+        tags = {**range_tags(run.days), TRIGGER_TAG: trigger, **queue}
+        requests.append(dg.RunRequest(run_key=f"{trigger}:{run.key}", tags=tags))
     return requests
 
 

@@ -27,7 +27,7 @@ Evidence = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class DeficitCause:
     """Why visits are missing, in one sentence, and what puts it right."""
 
     name: str
@@ -91,7 +91,7 @@ _CAUSES: tuple[tuple[str, Callable[[Evidence], bool], str, str], ...] = (
 )
 
 
-def cause_of_deficit(evidence: Evidence) -> Cause:
+def cause_of_deficit(evidence: Evidence) -> DeficitCause:
     """The first explanation that the counts of one client's window support."""
     name, _, meaning, fix = next(cause for cause in _CAUSES if cause[1](evidence))
-    return Cause(name, meaning.format_map(evidence), fix)
+    return DeficitCause(name, meaning.format_map(evidence), fix)

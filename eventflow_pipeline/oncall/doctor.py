@@ -23,7 +23,7 @@ from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing that is wrong: what it means, what to do, where the runbook explains it, which command to run."""
 
     severity: Severity
@@ -39,15 +39,15 @@ class Finding:
     client_id: UUID | None = None
 
 
-def examine(settings: Settings, client_id: UUID | None = None, now: datetime | None = None) -> list[Finding]:
-    """Findings, the most severe first; with ``client_id`` only those about that client or about everything.
+def examine(settings: Settings, client_id: UUID | None = None, now: datetime | None = None) -> list[Diagnosis]:
+    """What is wrong, the most severe first; with ``client_id`` only those about that client or about everything.
 
     Never raises for what is broken: a part that cannot be asked is a finding.
     """
     now = now or datetime.now(UTC)
     found = [_of_probe(problem) for problem in probe(settings, now).problems]
     engine = pipeline_engine(settings)
-    parts: tuple[Callable[[], Iterable[Finding]], ...] = (
+    parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (
         lambda: _of_receivers(settings),
         lambda: _of_dagster(engine, settings, now),
         lambda: _of_database(engine, settings, now),
@@ -65,32 +65,32 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
     return sorted(wanted, key=lambda f: (f.severity is Severity.WARN, f.since or now, f.name, f.subject))
 
 
-def _of_probe(problem: str) -> Finding:
-    return Finding(
+def _of_probe(problem: str) -> Diagnosis:
+    return Diagnosis(
         Severity.ERROR, "dead", "", problem, "Nothing is computed or told until this is put right.",
         FIX, RUNBOOK, "eventflow probe",
     )  # fmt: skip
 
 
-def _of_receivers(settings: Settings) -> list[Finding]:
+def _of_receivers(settings: Settings) -> list[Diagnosis]:
     if configured_receivers(settings):
         return []
     return [
-        Finding(
-            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERTS_URLS is unset",
-            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERTS_URLS='slack://…'",
+        Diagnosis(
+            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset",
+            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
         )
     ]  # fmt: skip
 
 
-def _of_dagster(engine: Engine, settings: Settings, now: datetime) -> list[Finding]:
+def _of_dagster(engine: Engine, settings: Settings, now: datetime) -> list[Diagnosis]:
     with dg.DagsterInstance.get() as instance:
         conditions = [*failed_runs(instance, now), *failed_ticks(instance, now)]
     return [_of_condition(condition) for condition in (*conditions, *failing_checks(engine, settings, now))]
 
 
-def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Finding]:
-    findings: list[Finding] = []
+def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Diagnosis]:
+    findings: list[Diagnosis] = []
     for conditions in poll(engine, settings, now).values():
         for condition in conditions:
             if condition.name == "deficit" or (
@@ -102,7 +102,7 @@ def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Find
     return findings
 
 
-def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: datetime) -> Finding:
+def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: datetime) -> Diagnosis:
     found = _of_condition(condition)
     if condition.client_id is None:
         return found
@@ -112,11 +112,11 @@ def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: d
     return replace(found, meaning=cause.meaning, fix=cause.fix, cause=cause.name)
 
 
-def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
+def _of_alerts(engine: Engine, now: datetime) -> list[Diagnosis]:
     with connect(engine) as connection:
         stuck = [e for e in alert_store.open_episodes(connection) if e.undelivered_since]
     return [
-        Finding(
+        Diagnosis(
             Severity.ERROR, "undelivered", "", f"{len(stuck)} alerts could not be delivered",
             "A receiver does not take messages; they are sent again in every pass and not lost.",
             "See the log lines alert_not_delivered; put the receiver or its address right.",
@@ -126,9 +126,9 @@ def _of_alerts(engine: Engine, now: datetime) -> list[Finding]:
     ] if stuck else []  # fmt: skip
 
 
-def _of_condition(condition: Condition) -> Finding:
+def _of_condition(condition: Condition) -> Diagnosis:
     numbers = ", ".join(f"{name} {value}" for name, value in condition.numbers.items())
-    return Finding(
+    return Diagnosis(
         condition.severity, condition.name, condition.subject, condition.summary, numbers,
         condition.fix, condition.runbook, condition.command, condition.since, client_id=condition.client_id,
     )  # fmt: skip

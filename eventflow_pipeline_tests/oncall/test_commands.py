@@ -159,7 +159,7 @@ def test_every_anchor_named_anywhere_is_in_the_runbook() -> None:
     named: set[str] = set()
     for file in package.rglob("*.py"):
         source = file.read_text()
-        if "Condition(" in source or "Finding(" in source or "RUNBOOK" in source:
+        if "Condition(" in source or "Diagnosis(" in source or "RUNBOOK" in source:
             named |= set(re.findall(r'runbook="([a-z-]+)"', source)) | set(
                 re.findall(r'^RUNBOOK = "([a-z-]+)"', source, re.M)
             )

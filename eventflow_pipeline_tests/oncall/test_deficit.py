@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from eventflow_pipeline.domain.conditions import Severity
-from eventflow_pipeline.domain.deficit import DeficitRule, cause_of_deficit
+from eventflow_pipeline.domain.deficit import cause_of_deficit
 from eventflow_pipeline.oncall.conditions import deficit
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 from eventflow_pipeline_tests.databases import Database
@@ -13,24 +11,6 @@ from eventflow_pipeline_tests.worlds.oncall_facts import CAMPAIGN, CLIENT, OTHER
 
 #: Afternoon in Seoul.
 NOW = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("seen", "entered", "severity"),
-    [
-        (10, 546, Severity.ERROR),  # the incident
-        (0, 5, Severity.ERROR),
-        (0, 4, None),
-        (54, 546, Severity.ERROR),
-        (55, 546, Severity.WARN),
-        (1, 10, Severity.WARN),
-        (272, 546, Severity.WARN),
-        (273, 546, None),
-        (5, 10, None),
-    ],
-)
-def test_rule(seen: int, entered: int, severity: Severity | None) -> None:
-    assert DeficitRule().judge(seen, entered) is severity
 
 
 def _found(database: Database, now: datetime = NOW) -> dict[str, tuple[Severity, int, int]]:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine
 
-from eventflow_pipeline.domain.repair import ChangedDay
+from eventflow_pipeline.domain.heal import ChangedDay
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
 

@@ -19,7 +19,7 @@ _REACH_HOURS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class QuietStream:
     """A stream (``visits``, ``entries`` or ``surface ...``) of a client: how long it has been quiet, and may be.
 
     ``last_at`` is None when it was not seen within two days. Times in seconds.
@@ -37,7 +37,7 @@ class Quiet:
         return self.quiet_seconds / self.limit_seconds
 
 
-def quiet_streams(engine: Engine, settings: Settings, now: datetime) -> Sequence[Quiet]:
+def quiet_streams(engine: Engine, settings: Settings, now: datetime) -> Sequence[QuietStream]:
     """Every stream with four weeks of history that was seen within a week, as of ``now`` (aware)."""
     hour = now.astimezone(settings.zone).replace(minute=0, second=0, microsecond=0)
     # The same hour on the clock, also across its changes.
@@ -55,7 +55,7 @@ def quiet_streams(engine: Engine, settings: Settings, now: datetime) -> Sequence
         if connection.execute(text("select to_regclass('stats.fact_surface')")).scalar():
             rows += connection.execute(statement("numbers/surface_silences"), parameters)
     return [
-        Quiet(
+        QuietStream(
             client_id=row.client_id,
             stream=row.stream,
             last_at=row.last_at,

@@ -3,10 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.domain.repair import ChangedDay, FailedRange, RepairLimits, RunningRange, plan_repairs
+from eventflow_pipeline.domain.heal import ChangedDay, FailedRange, PlanLimits, RunningRange, plan_runs
 
 NOW = datetime(2024, 3, 20, 3, tzinfo=UTC)
-LIMITS = RepairLimits(recent_from=date(2024, 3, 17), retry=timedelta(minutes=1), attempts=4, days_per_run=90)
+LIMITS = PlanLimits(recent_from=date(2024, 3, 17), retry=timedelta(minutes=1), attempts=4, days_per_run=90)
 
 
 def _day(day: int, **known: object) -> ChangedDay:
@@ -18,7 +18,7 @@ def _range(first: int, last: int) -> DayRange:
 
 
 def _asked(*changed: ChangedDay, running: tuple[RunningRange, ...] = (), failed: tuple[FailedRange, ...] = ()) -> list:
-    return [repair.days for repair in plan_repairs(changed, running, failed, NOW, LIMITS).repairs]
+    return [run.days for run in plan_runs(changed, running, failed, NOW, LIMITS).runs]
 
 
 def test_one_run_for_each_contiguous_range_newest_first() -> None:
@@ -30,24 +30,24 @@ def test_a_long_range_is_several_runs_of_which_only_so_many_are_asked_for_at_onc
     """As a rule for every day does that somebody adds: newest days first, and none in one run with 1,100 others."""
     first = date(2021, 3, 17)
     changed = [ChangedDay(first + timedelta(days=n), NOW) for n in range(1100)]
-    plan = plan_repairs(changed, [], [], NOW, LIMITS)
-    asked = [repair.days for repair in plan.repairs]
+    plan = plan_runs(changed, [], [], NOW, LIMITS)
+    asked = [run.days for run in plan.runs]
     assert asked == sorted(asked, reverse=True)
     assert max(map(len, asked)) == 90
     assert asked[0].last == changed[-1].day
-    assert len(asked) == LIMITS.most
+    assert len(asked) == LIMITS.at_once
     running = [RunningRange(str(n), days, waiting=True, automatic=True) for n, days in enumerate(asked)]
-    assert plan_repairs(changed, running, [], NOW, LIMITS).repairs == ()
-    later = plan_repairs(changed, running[:2], [], NOW, LIMITS).repairs
-    assert len(later) == LIMITS.most - 2
+    assert plan_runs(changed, running, [], NOW, LIMITS).runs == ()
+    later = plan_runs(changed, running[:2], [], NOW, LIMITS).runs
+    assert len(later) == LIMITS.at_once - 2
     assert later[0].days.last == asked[2].last, "what the two that are left will compute is not asked for again"
 
 
 def test_a_day_that_a_run_will_still_compute_is_not_asked_for_again() -> None:
     for waiting in (True, False):
         running = RunningRange("r" * 36, _range(1, 19), waiting, automatic=True)
-        plan = plan_repairs([_day(18), _day(19), _day(20)], [running], [], NOW, LIMITS)
-        assert [repair.days for repair in plan.repairs] == [_range(20, 20)]
+        plan = plan_runs([_day(18), _day(19), _day(20)], [running], [], NOW, LIMITS)
+        assert [run.days for run in plan.runs] == [_range(20, 20)]
         assert plan.reasons[0].startswith("2024-03-18..2024-03-19: run rrrrrrrr")
 
 
@@ -72,14 +72,14 @@ def test_a_failing_day_is_tried_again_ever_later_and_not_for_ever() -> None:
         assert _asked(_day(20), failed=failed) == []
         failed = _failures(count, timedelta(seconds=pause), _range(20, 20))
         assert _asked(_day(20), failed=failed) == [_range(20, 20)]
-    plan = plan_repairs([_day(20)], [], _failures(4, timedelta(hours=20), _range(20, 20)), NOW, LIMITS)
-    assert not plan.repairs
+    plan = plan_runs([_day(20)], [], _failures(4, timedelta(hours=20), _range(20, 20)), NOW, LIMITS)
+    assert not plan.runs
     assert plan.reasons == ("2024-03-20: 4 runs failed, not again until somebody has looked",)
 
 
 def test_each_attempt_is_a_request_of_its_own_and_the_same_attempt_the_same_request() -> None:
     failed = _failures(1, timedelta(hours=1), _range(20, 20))
-    keys = [plan_repairs([_day(20)], [], f, NOW, LIMITS).repairs[0].key for f in ((), (), failed)]
+    keys = [plan_runs([_day(20)], [], f, NOW, LIMITS).runs[0].key for f in ((), (), failed)]
     assert keys[0] == keys[1] != keys[2]
 
 
@@ -92,6 +92,6 @@ def test_a_neighbour_s_failure_does_not_hold_a_day_up() -> None:
 def test_only_so_many_automatic_runs_at_once() -> None:
     scattered = [_day(day) for day in range(1, 21, 2)]
     running = [RunningRange(str(n), _range(31, 31), waiting=True, automatic=True) for n in range(8)]
-    plan = plan_repairs(scattered, running, [], NOW, LIMITS)
-    assert [repair.days for repair in plan.repairs] == [_range(19, 19), _range(17, 17)]
+    plan = plan_runs(scattered, running, [], NOW, LIMITS)
+    assert [run.days for run in plan.runs] == [_range(19, 19), _range(17, 17)]
     assert "10 automatic runs are enough" in plan.reasons[0]

@@ -41,21 +41,21 @@ class FailedRange:
 
 
 @dataclass(frozen=True, slots=True)
-class RepairLimits:
+class PlanLimits:
     """``recent_from``: days from here on are never kept waiting behind somebody's queued backfill. ``retry``: pause
     after a first failure, doubled by each further one. ``attempts``: failures within a day after which a range is
-    left alone until older failures are a day old. ``days_per_run``: most days of a run. ``most``: automatic runs in
+    left alone until older failures are a day old. ``days_per_run``: most days of a run. ``at_once``: automatic runs in
     work or waiting at once."""
 
     recent_from: date
     retry: timedelta
     attempts: int
     days_per_run: int
-    most: int = 10
+    at_once: int = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class PlannedRun:
     """A run to ask for. Equal keys are the same request: Dagster answers them with one run."""
 
     days: DayRange
@@ -63,20 +63,20 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
-class RepairPlan:
+class RunPlan:
     """Runs to ask for, newest days first, and why changed days are not among them."""
 
-    repairs: tuple[Repair, ...]
+    runs: tuple[PlannedRun, ...]
     reasons: tuple[str, ...]
 
 
-def plan_repairs(
+def plan_runs(
     changed: Iterable[ChangedDay],
     running: Sequence[RunningRange],
     failed: Sequence[FailedRange],
     now: datetime,
-    limits: RepairLimits,
-) -> RepairPlan:
+    limits: PlanLimits,
+) -> RunPlan:
     """Runs for the changed days, except those some run will still compute and those that failed a moment ago."""
     due: dict[date, str] = {}
     kept: dict[str, list[date]] = {}
@@ -94,16 +94,16 @@ def plan_repairs(
             continue
         due[day.day] = f"{day.since.isoformat()}/{len(failures)}"
     ranges = [part for days in contiguous(due) for part in days.chunks(limits.days_per_run)][::-1]
-    room = max(0, limits.most - sum(run.automatic for run in running))
+    room = max(0, limits.at_once - sum(run.automatic for run in running))
     if later := ranges[room:]:
-        kept[f"{limits.most} automatic runs are enough at once"] = [day for days in later for day in days]
-    return RepairPlan(
-        tuple(Repair(days, f"{days}@{max(due[day] for day in days)}") for days in ranges[:room]),
+        kept[f"{limits.at_once} automatic runs are enough at once"] = [day for days in later for day in days]
+    return RunPlan(
+        tuple(PlannedRun(days, f"{days}@{max(due[day] for day in days)}") for days in ranges[:room]),
         tuple(f"{', '.join(map(str, contiguous(days)))}: {reason}" for reason, days in kept.items()),
     )
 
 
-def _will_compute(day: ChangedDay, running: Iterable[RunningRange], limits: RepairLimits) -> RunningRange | None:
+def _will_compute(day: ChangedDay, running: Iterable[RunningRange], limits: PlanLimits) -> RunningRange | None:
     """A run that has the day still before it. Its snapshot will be later than now, so it sees what has changed."""
     for run in running:
         if day.day not in run.days or day.day in run.done:
@@ -119,7 +119,7 @@ def _failed_on(failure: FailedRange, day: ChangedDay) -> bool:
     return day.day in failure.days and (day.computed_at is None or day.computed_at < failure.began)
 
 
-def _pause(failures: Sequence[FailedRange], limits: RepairLimits) -> timedelta | None:
+def _pause(failures: Sequence[FailedRange], limits: PlanLimits) -> timedelta | None:
     """How long to wait after that many failures; None when there were too many."""
     if len(failures) >= limits.attempts:
         return None
