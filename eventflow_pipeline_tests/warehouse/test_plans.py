@@ -209,6 +209,8 @@ _PARAMETERS: dict[str, Any] = {
 
 #: What is not asked of one day: facts before the first and after the last partition.
 _OTHERWISE = {"numbers/out_of_range": {"window_start": _FIRST, "window_end": _LAST}}
+#: Parts of other statements, which say for what time.
+_PARTS = {"numbers/visits"}
 
 
 @pytest.mark.slow
@@ -218,7 +220,9 @@ def test_no_file_that_reads_facts_scans_one_whole(million: Database) -> None:
     facts = r"stats\.(visit|entry)_facts|public\.event_(access_logs|survey_entries)"
     query = r"(\s|--.*\n)*(select|with|insert|update|delete|merge)\b"  # not the migrations
     reading = [
-        name for name in names if re.match(query, statement(name).text) and re.search(facts, statement(name).text)
+        name
+        for name in names
+        if name not in _PARTS and re.match(query, statement(name).text) and re.search(facts, statement(name).text)
     ]
     assert len(reading) > 3
     engine = pipeline_engine(million.settings)

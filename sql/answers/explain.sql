@@ -38,12 +38,11 @@ order by replaced_at;
 -- Grain: one row per kind of fact, link rule and UTM rule. Inputs: :window_start, :window_end, :client_id, :entity_id.
 -- Rules: A1-A3, E2; excluded facts (E3) are left out.
 with fact as (
-    select 'visit' as fact, coalesce(v.campaign_id, v.webinar_id) as entity_id,
-           case when v.campaign_id is not null then c.client_id else w.client_id end as client_id,
-           v.link_id, v.cid, coalesce(v.utm_source, v.utm_medium, v.utm_campaign) is not null as tagged
-    from stats.visit_facts v
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
+    select 'visit' as fact, v.entity_id, v.client_id, v.link_id, v.cid,
+           coalesce(v.utm_source, v.utm_medium, v.utm_campaign) is not null as tagged
+    from (
+        {include numbers/visits}
+    ) v
     where v.accessed_at >= :window_start and v.accessed_at < :window_end
     union all
     select 'entry', e.campaign_id, e.client_id, e.link_id, e.cid,

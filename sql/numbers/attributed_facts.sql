@@ -1,5 +1,5 @@
 -- WHAT: the facts of a window, each attributed, with the hashes that fingerprints are summed from.
--- Grain: one visit hit or one entry. Inputs: stats.visit_facts, stats.entry_facts, dimensions, stats.exclusion;
+-- Grain: one visit hit or one entry. Inputs: numbers/visits, stats.entry_facts, dimensions, stats.exclusion;
 -- :window_start, :window_end (instants, half-open, T1).
 -- Rules: T2 event times, E1 entity, E2 client, E3 exclusion, A1-A3 link and UTM, the same for visits and entries.
 -- fact_hash covers every column of the fact that is read here; attribution_hash all that dimensions and exclusions
@@ -8,18 +8,13 @@
 -- A fact's created_at (ingest time) and entry_id are not in it: no number of the day depends on them.
 with fact as (
     select
-        v.id, v.accessed_at as occurred_at,
-        case when v.campaign_id is not null then 'campaign'
-             when v.webinar_id is not null then 'webinar'
-             else 'unknown' end as entity_type,
-        coalesce(v.campaign_id, v.webinar_id) as entity_id,
-        case when v.campaign_id is not null then c.client_id else w.client_id end as client_id,
+        v.id, v.accessed_at as occurred_at, v.entity_type, v.entity_id, v.client_id,
         cast(null as uuid) as own_client_id,
         v.link_id, v.cid, v.utm_source, v.utm_medium, v.utm_campaign,
         v.session_id, 1 as hits, 0 as conversions
-    from stats.visit_facts v
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
+    from (
+        {include numbers/visits}
+    ) v
     where v.accessed_at >= :window_start and v.accessed_at < :window_end
     union all
     select

@@ -1,5 +1,5 @@
 -- WHAT: what tells why a client's visits are missing while its entries go on.
--- Grain: one row. Inputs: stats.visit_facts, stats.entry_facts, dimensions; :client_id, :window_start, :now.
+-- Grain: one row. Inputs: numbers/visits, stats.visit_facts, stats.entry_facts, dimensions; :client_id, :window_start, :now.
 -- Rules: E1, E2, E3, M2, S5.
 with entry as (
     select e.campaign_id, e.session_id
@@ -7,13 +7,11 @@ with entry as (
     where e.created_at >= :window_start and e.created_at < :now and e.client_id = :client_id
 ),
 hit as (
-    select v.session_id, v.campaign_id,
-           case when v.campaign_id is not null then c.client_id else w.client_id end as client_id,
-           v.campaign_id is not null and c.id is null as campaign_row_is_missing,
+    select v.session_id, v.campaign_id, v.client_id, v.campaign_row_is_missing,
            exists (select from stats.exclusion x where x.campaign_id = v.campaign_id) as excluded
-    from stats.visit_facts v
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
+    from (
+        {include numbers/visits}
+    ) v
     where v.accessed_at >= :window_start and v.accessed_at < :now
 )
 select

@@ -1,14 +1,12 @@
 -- WHAT: entries and visits of each client over the trailing window and over the business day so far (Q6).
--- Grain: one row per client with enough entries in either. Inputs: stats.visit_facts, stats.entry_facts, dimensions;
+-- Grain: one row per client with enough entries in either. Inputs: numbers/visits, stats.entry_facts, dimensions;
 -- :window_start, :day_start, :now (instants, half-open), :min_entries.
 -- Rules: Q6 by event time (T2), so back-dated entries do not count; E2 client, E3 exclusion, M2 visits.
 with visit as (
-    select
-        case when v.campaign_id is not null then c.client_id else w.client_id end as client_id,
-        v.session_id, v.accessed_at
-    from stats.visit_facts v
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
+    select v.client_id, v.session_id, v.accessed_at
+    from (
+        {include numbers/visits}
+    ) v
     where v.accessed_at >= least(:window_start, :day_start) and v.accessed_at < :now
       and not exists (select from stats.exclusion x where x.campaign_id = v.campaign_id)
 ),

@@ -16,12 +16,11 @@ period as (
         as w (hour_start, hour_end, no)
 ),
 fact as (
-    select p.no, coalesce(c.client_id, case when v.campaign_id is null then w.client_id end) as client_id,
-           'visits' as stream, v.accessed_at as happened_at
+    select p.no, v.client_id, 'visits' as stream, v.accessed_at as happened_at
     from period p
-    join stats.visit_facts v on v.accessed_at >= p.period_start and v.accessed_at < p.period_end
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
+    join (
+        {include numbers/visits}
+    ) v on v.accessed_at >= p.period_start and v.accessed_at < p.period_end
     union all
     select p.no, e.client_id, 'entries', e.created_at
     from period p

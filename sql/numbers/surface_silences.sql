@@ -11,13 +11,12 @@ with period as (
         as w (hour_start, hour_end, no)
 ),
 fact as (
-    select p.no, coalesce(c.client_id, case when v.campaign_id is null then w.client_id end) as client_id,
-           'surface ' || s.surface as stream, v.accessed_at as happened_at
+    select p.no, v.client_id, 'surface ' || s.surface as stream, v.accessed_at as happened_at
     from period p
-    join stats.visit_facts v on v.accessed_at >= p.period_start and v.accessed_at < p.period_end
+    join (
+        {include numbers/visits}
+    ) v on v.accessed_at >= p.period_start and v.accessed_at < p.period_end
     join stats.fact_surface s on s.fact = 'visit' and s.fact_id = v.id
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
     where s.surface is not null
     union all
     select p.no, e.client_id, 'surface ' || s.surface, e.created_at

@@ -76,7 +76,7 @@ order by d.day;
 -- name: update_linkage
 -- WHAT and HOW: entries that a visit of the same session in the same client precedes within the look-back (or follows by
 -- a moment), or that a visit names (Q2). Grain: business day, scope, client. Excluded facts (E3) count on neither side.
--- Inputs: stats.entry_facts, stats.visit_facts, stats.campaigns, stats.webinars, stats.exclusion; :days, :starts,
+-- Inputs: numbers/visits, stats.entry_facts, stats.visit_facts, stats.exclusion; :days, :starts,
 -- :window_end, :inputs (digests of the days), :look_back_start, :look_back_end, :days_before, :minutes_after.
 with entry as materialized (
     select (cast(:days as date[]))[width_bucket(e.created_at, cast(:starts as timestamptz[]))] as bucket_date,
@@ -86,11 +86,10 @@ with entry as materialized (
       and not exists (select from stats.exclusion x where x.campaign_id = e.campaign_id)
 ),
 visit as materialized (
-    select v.session_id, coalesce(c.client_id, case when v.campaign_id is null then w.client_id end) as client_id,
-           v.accessed_at
-    from stats.visit_facts v
-    left join stats.campaigns c on c.id = v.campaign_id
-    left join stats.webinars w on w.id = v.webinar_id
+    select v.session_id, v.client_id, v.accessed_at
+    from (
+        {include numbers/visits}
+    ) v
     where v.accessed_at >= :look_back_start and v.accessed_at < :look_back_end
       and v.session_id in (select e.session_id from entry e)
       and not exists (select from stats.exclusion x where x.campaign_id = v.campaign_id)
