@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
-from eventflow_pipeline.oncall.conditions import SOURCES, due, poll
-from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
+from eventflow_pipeline.oncall.check_events import read_check_events
+from eventflow_pipeline.oncall.conditions import SOURCES, check_failed, due, poll, run_failed, tick_failed
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 
@@ -83,9 +83,9 @@ def dagster_failures_sensor(context: dg.SensorEvaluationContext) -> dg.SensorRes
     with _warehouse() as (engine, settings):
         cursor = read_check_events(instance, engine, int(context.cursor) if context.cursor else None)
         seen = {
-            "checks": failing_checks(engine, settings, now),
-            "runs": failed_runs(instance, now),
-            "ticks": failed_ticks(instance, now),
+            "checks": check_failed.conditions(engine, settings, now),
+            "runs": run_failed.conditions(instance, now),
+            "ticks": tick_failed.conditions(instance, now),
         }
         reason = _report(engine, settings, seen, now)
     return dg.SensorResult(skip_reason=reason, cursor=None if cursor is None else str(cursor))

@@ -11,7 +11,7 @@ from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.heal import FailedRange, RunningRange
 from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
-from eventflow_pipeline.oncall.dagster_failures import only_checks
+from eventflow_pipeline.oncall.conditions.run_failed import only_checks
 from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import is_alive

@@ -12,8 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.deficit import cause_of_deficit
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.oncall.conditions import poll
-from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks
+from eventflow_pipeline.oncall.conditions import check_failed, poll, run_failed, tick_failed
 from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, probe
 from eventflow_pipeline.oncall.receivers import configured_receivers
 from eventflow_pipeline.settings import Settings
@@ -85,8 +84,8 @@ def _of_receivers(settings: Settings) -> list[Diagnosis]:
 
 def _of_dagster(engine: Engine, settings: Settings, now: datetime) -> list[Diagnosis]:
     with dg.DagsterInstance.get() as instance:
-        conditions = [*failed_runs(instance, now), *failed_ticks(instance, now)]
-    return [_of_condition(condition) for condition in (*conditions, *failing_checks(engine, settings, now))]
+        conditions = [*run_failed.conditions(instance, now), *tick_failed.conditions(instance, now)]
+    return [_of_condition(condition) for condition in (*conditions, *check_failed.conditions(engine, settings, now))]
 
 
 def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Diagnosis]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from eventflow_pipeline.domain.alerts import Episode, Message
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
 
@@ -32,6 +33,13 @@ def body(message: Message, episodes: Sequence[Episode], settings: Settings, now:
         parts.append(f"... and {len(episodes) - _LISTED} more of {condition.name}: eventflow doctor lists them all.")
     parts.append(f"runbook: {settings.docs.runbook_url}#{condition.runbook}\nowner: {condition.owner}")
     return redact("\n\n".join(parts))
+
+
+def in_words(ranges: Sequence[DayRange], most: int = 3) -> str:
+    """Days as ranges, the first few by name, with how many they are."""
+    days = sum(map(len, ranges))
+    more = f" and {len(ranges) - most} more ranges" if len(ranges) > most else ""
+    return ", ".join(map(str, ranges[:most])) + more + (f" ({days} days)" if days > 1 else "")
 
 
 def _paragraph(message: Message, episode: Episode, settings: Settings, now: datetime) -> str:

@@ -163,8 +163,8 @@ def test_every_anchor_named_anywhere_is_in_the_runbook() -> None:
             named |= set(re.findall(r'runbook="([a-z-]+)"', source)) | set(
                 re.findall(r'^RUNBOOK = "([a-z-]+)"', source, re.M)
             )
-    from eventflow_pipeline.oncall.dagster_failures import _CHECK_RUNBOOK
+    from eventflow_pipeline.oncall.conditions.check_failed import RUNBOOK as OF_CHECKS
 
-    named |= {*_CHECK_RUNBOOK.values(), "number-disputed", "alerts"}
+    named |= {*OF_CHECKS.values(), "number-disputed", "alerts"}
     assert len(named) > 7
     assert named <= _anchors()

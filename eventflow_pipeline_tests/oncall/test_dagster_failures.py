@@ -18,8 +18,8 @@ from eventflow_pipeline.defs.runs import days_of
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
-from eventflow_pipeline.oncall.conditions import Source, due
-from eventflow_pipeline.oncall.dagster_failures import failed_runs, failed_ticks, failing_checks, read_check_events
+from eventflow_pipeline.oncall.check_events import read_check_events
+from eventflow_pipeline.oncall.conditions import Source, check_failed, due, run_failed, tick_failed
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 from eventflow_pipeline_tests.worlds.oncall_facts import clients, entries
@@ -61,14 +61,14 @@ def test_failed_runs_are_one_condition_until_made_good(
     refuse(MARCH[1])
     for _ in range(2):
         assert not run_days(*MARCH).success
-    (found,) = failed_runs(instance, _now())
-    assert (found.subject, found.severity, found.days) == ("daily_buckets_job", Severity.ERROR, DayRange(*MARCH))
+    (found,) = run_failed.conditions(instance, _now())
+    assert (found.subject, found.severity, found.days) == ("daily_buckets", Severity.ERROR, DayRange(*MARCH))
     assert found.numbers["days"] == 3
     refuse(None)
     assert run_days(MARCH[0]).success
-    assert [c.days for c in failed_runs(instance, _now())] == [DayRange(MARCH[0].replace(day=2), MARCH[1])]
+    assert [c.days for c in run_failed.conditions(instance, _now())] == [DayRange(MARCH[0].replace(day=2), MARCH[1])]
     assert run_days(*MARCH).success
-    assert failed_runs(instance, _now()) == []
+    assert run_failed.conditions(instance, _now()) == []
 
 
 @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2024-03-01"))
@@ -105,7 +105,7 @@ def _evaluate(
 
 def test_failed_checks_are_one_condition_that_names_the_range(instance: dg.DagsterInstance, database: Database) -> None:
     def found() -> list[tuple[str, Severity, DayRange | None]]:
-        conditions = failing_checks(database.pipeline, database.settings, _now())
+        conditions = check_failed.conditions(database.pipeline, database.settings, _now())
         return [(c.summary, c.severity, c.days) for c in conditions]
 
     _evaluate(instance, {"2024-03-09": False})  # history is not replayed
@@ -134,7 +134,7 @@ def test_checks_of_today_that_are_told_live_are_not_told_twice(
     cursor = read_check_events(instance, database.pipeline, None)
     _evaluate(instance, {today: False, "2024-03-01": False}, "WARN", "deficit")
     read_check_events(instance, database.pipeline, cursor)
-    (found,) = failing_checks(database.pipeline, database.settings, _now())
+    (found,) = check_failed.conditions(database.pipeline, database.settings, _now())
     assert (found.days, found.severity) == (DayRange(date(2024, 3, 1), date(2024, 3, 1)), Severity.WARN)
 
 
@@ -222,14 +222,14 @@ def test_failing_ticks(instance: dg.DagsterInstance) -> None:
 
     now = time.time()
     tick(TickStatus.SUCCESS, now - 60)
-    assert failed_ticks(instance, _now()) == []
+    assert tick_failed.conditions(instance, _now()) == []
     for number in range(3):
         tick(TickStatus.FAILURE, now - 50 + number)
-        (found,) = failed_ticks(instance, _now())
+        (found,) = tick_failed.conditions(instance, _now())
         assert (found.subject, found.numbers["ticks"]) == ("refresh", number + 1)
         assert found.severity is (Severity.ERROR if number == 2 else Severity.WARN)
     tick(TickStatus.SKIPPED, now)
-    assert failed_ticks(instance, _now()) == []
+    assert tick_failed.conditions(instance, _now()) == []
 
 
 def test_a_failed_run_of_checks_is_told_as_such_until_one_succeeds(instance: dg.DagsterInstance) -> None:
@@ -242,7 +242,7 @@ def test_a_failed_run_of_checks_is_told_as_such_until_one_succeeds(instance: dg.
             instance, job_name="daily_buckets_job", status=status, tags=tags, asset_check_selection=checks
         )
         assert (days_of(run) is None) is (checks is not None), "it is in no heal's way"
-        return {condition.subject: condition.command for condition in failed_runs(instance, _now())}
+        return {condition.subject: condition.command for condition in run_failed.conditions(instance, _now())}
 
     failure, success = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
     backfill = {"daily_buckets_job": "eventflow backfill --from 2024-03-01 --to 2024-03-03"}

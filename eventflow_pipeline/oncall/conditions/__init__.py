@@ -1,7 +1,7 @@
-"""What the database can say is wrong, a file each: its query, wording, severity, runbook anchor, command and fix.
+"""What can be wrong, a file each, named like it: query, wording, severity, runbook anchor, command and fix.
 
-``conditions`` of a file lists what holds now; the numbers come from a function of the warehouse. One more is a file and
-a line in ``SOURCES``.
+``conditions`` of a file lists what holds now; the numbers come from a function of the warehouse, or from Dagster. One
+more is a file and, of the database, a line in ``SOURCES``.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,0 +1,73 @@
+"""Runs that failed and that no later run made good, as Dagster records them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.partition_tags import tagged_days
+from eventflow_pipeline.oncall.messages import in_words
+
+_LOOK_BACK = timedelta(days=7)
+_MOST_RUNS = 500
+#: The job under which runs that only evaluate checks are reported, whichever job they belong to.
+_CHECKS = "checks"
+#: What evaluates again what a failed run was to evaluate; of the others days are computed again.
+_VERIFYING = frozenset({_CHECKS, "verify_days"})
+
+
+def only_checks(run: dg.DagsterRun) -> bool:
+    """Whether the run evaluates checks and materializes nothing: *Execute all*, in Dagster."""
+    return bool(run.asset_check_selection) and not run.asset_selection
+
+
+def conditions(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
+    """``run_failed`` per job: days (or whole runs) whose last run within a week failed and no later run made good."""
+    since = now - _LOOK_BACK
+    records = instance.get_run_records(
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS], updated_after=since),
+        limit=_MOST_RUNS,
+        ascending=False,
+    )
+    failed_days: dict[str, dict[date | None, dg.RunRecord]] = defaultdict(dict)
+    for record in reversed(records):  # oldest first: the last word on each day counts
+        run = record.dagster_run
+        job = _CHECKS if only_checks(run) else run.job_name
+        days: Iterable[date | None] = tagged_days(run.tags) or [None]
+        if run.status is dg.DagsterRunStatus.SUCCESS:
+            # None: of a run that failed before it knew its days.
+            for day in [*days, None]:
+                failed_days[job].pop(day, None)
+        elif run.tags.get("dagster/will_retry") != "true":
+            for day in days:
+                failed_days[job].setdefault(day, record)
+    return [_failed_run(job, failures) for job, failures in failed_days.items() if failures]
+
+
+def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord]) -> Condition:
+    ranges = contiguous(day for day in failures if day)
+    newest = max(failures.values(), key=lambda record: record.update_timestamp)
+    oldest = min(record.update_timestamp for record in failures.values())
+    runs = {record.dagster_run.run_id for record in failures.values()}
+    about = f" for {in_words(ranges)}" if ranges else ""
+    title = "assets materialized by hand or by a backfill" if job.startswith("__") else job
+    again = f"eventflow {'verify' if job in _VERIFYING else 'backfill'}"
+    return Condition(
+        name="run_failed",
+        subject=job,
+        severity=Severity.ERROR,
+        since=_utc(oldest),
+        summary=f"{len(runs)} failed {'run' if len(runs) == 1 else 'runs'} of {title}{about}",
+        runbook="job-failed",
+        command=f"{again} --from {ranges[0].first} --to {ranges[-1].last}" if ranges else "eventflow doctor",
+        fix="Read the error of the newest run in Dagster, put it right, run the days again.",
+        days=DayRange(ranges[0].first, ranges[-1].last) if ranges else None,
+        numbers={"runs": len(runs), "days": sum(map(len, ranges)), "newest_run": newest.dagster_run.run_id},
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
