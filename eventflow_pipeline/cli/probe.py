@@ -38,9 +38,8 @@ def probe(
             found = look_around(settings)
             if alert and found.migrated:
                 now = datetime.now(UTC)
-                engine = pipeline_engine(settings)
-                notify(engine, settings, {"probe": probe_conditions(found, now)}, now)
-                engine.dispose()
+                with pipeline(settings) as engine:
+                    notify(engine, settings, {"probe": probe_conditions(found, now)}, now)
         typer.echo(json.dumps(found.as_json()))
     if not found.healthy:
         raise typer.Exit(1)

@@ -30,7 +30,7 @@ def sample(
     a minute nobody sampled is lost. With --loop a failed look is logged and the next one tried.
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.warehouse.db.engine import pipeline_engine
+    from eventflow_pipeline.warehouse.db.engine import pipeline
     from eventflow_pipeline.warehouse.webinar.sampler import POLL_SECONDS, sample_and_log, sample_webinars
 
     with environment() as settings, pipeline(settings) as engine:

@@ -58,7 +58,7 @@ def _plan(
         recent_from=today(settings.zone, now) - timedelta(days=settings.changes.lookback_days),
         retry=timedelta(seconds=settings.changes.retry_seconds),
         attempts=settings.changes.attempts,
-        days_per_run=settings.days_per_run,
+        days_per_run=settings.runs.max_days,
     )
     running = running_ranges(instance, engine, [day.day for day in changed])
     return plan_runs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)

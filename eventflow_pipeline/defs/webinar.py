@@ -213,7 +213,7 @@ _CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
 
 
 @dg.sensor(
-    name="webinar_sampler",
+    name="sample_webinars_sensor",
     minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "

@@ -98,7 +98,7 @@ class GuardLimits:
 
     loss_share: float
     minimum_volume: int
-    settled_days: int
+    old_days: int
 
 
 def reason_to_hold(losses: Iterable[ClientLoss], limits: GuardLimits) -> str | None:
@@ -125,9 +125,9 @@ def _is_mass_loss(loss: ClientLoss, limits: GuardLimits) -> bool:
     return loss.before >= limits.minimum_volume or min(Decimal(loss.fall), loss.vanished) > allowed
 
 
-def reason_to_hold_settled(days: int, limits: GuardLimits) -> str | None:
-    """Why all of ``days`` settled days that lost facts or dimension rows are held, or None when they are few enough."""
-    if days <= limits.settled_days:
+def reason_to_hold_old_days(days: int, limits: GuardLimits) -> str | None:
+    """Why all of ``days`` days before the look-back that lost something are held; None when they are few enough."""
+    if days <= limits.old_days:
         return None
     return f"{days} settled days would change because facts were deleted or dimension rows vanished"
 

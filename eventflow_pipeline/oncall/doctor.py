@@ -17,7 +17,7 @@ from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, probe
 from eventflow_pipeline.oncall.receivers import configured_receivers
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 
 
@@ -45,21 +45,20 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
     """
     now = now or datetime.now(UTC)
     found = [_of_probe(problem) for problem in probe(settings, now).problems]
-    engine = pipeline_engine(settings)
-    parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (
-        lambda: _of_receivers(settings),
-        lambda: _of_dagster(engine, settings, now),
-        lambda: _of_database(engine, settings, now),
-        lambda: _of_alerts(engine, now),
-    )
-    for part in parts:
-        try:
-            found.extend(part())
-        except UserError as problem:
-            found.append(_of_probe(str(problem)))
-        except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
-            found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
-    engine.dispose()
+    with pipeline(settings) as engine:
+        parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (
+            lambda: _of_receivers(settings),
+            lambda: _of_dagster(engine, settings, now),
+            lambda: _of_database(engine, settings, now),
+            lambda: _of_alerts(engine, now),
+        )
+        for part in parts:
+            try:
+                found.extend(part())
+            except UserError as problem:
+                found.append(_of_probe(str(problem)))
+            except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
+                found.append(_of_probe(f"A part of the examination failed: {reason(problem)}"))
     wanted = [f for f in dict.fromkeys(found) if client_id is None or f.client_id in (None, client_id)]
     return sorted(wanted, key=lambda f: (f.severity is Severity.WARN, f.since or now, f.name, f.subject))
 
@@ -76,8 +75,8 @@ def _of_receivers(settings: Settings) -> list[Diagnosis]:
         return []
     return [
         Diagnosis(
-            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERT_URLS is unset",
-            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERT_URLS='slack://…'",
+            Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERTS_URLS is unset",
+            "Alerts are log lines only: nobody is paged.", "Name at least one receiver.", "alerts", "export EVENTFLOW_ALERTS_URLS='slack://…'",
         )
     ]  # fmt: skip
 

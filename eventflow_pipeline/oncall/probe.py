@@ -16,7 +16,7 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import newest_detection
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 RUNBOOK = "job-failed"
@@ -68,8 +68,7 @@ def probe(settings: Settings, now: datetime | None = None) -> Probe:
 
 
 def _check_database(found: Probe, settings: Settings, now: datetime) -> None:
-    engine = pipeline_engine(settings)
-    try:
+    with pipeline(settings) as engine:
         with connect(engine) as connection:
             found.database_reachable = True
             found.migrated = stored_build_settings(connection) is not None

@@ -16,11 +16,11 @@ from eventflow_pipeline.domain.changes import (
     cause_of_change,
     judge_day,
     reason_to_hold,
-    reason_to_hold_settled,
+    reason_to_hold_old_days,
 )
 
 CLIENT = UUID(int=1)
-LIMITS = GuardLimits(loss_share=0.2, minimum_volume=10, settled_days=30)
+LIMITS = GuardLimits(loss_share=0.2, minimum_volume=10, old_days=30)
 STORED = DayInput(
     facts=100, owned_facts=90, excluded_facts=5, fingerprint=Decimal(7), attribution_fingerprint=Decimal(8),
     definition="version=1",
@@ -80,8 +80,8 @@ def test_limits(loss: ClientLoss, held: bool) -> None:
 def test_a_reason_names_the_client_and_the_cause() -> None:
     why = reason_to_hold([_loss(100, 70), _loss(100, 0, vanished=100)], LIMITS)
     assert why == f"hits of client {CLIENT} would fall from 100 to 0 because dimension rows vanished"
-    assert reason_to_hold_settled(30, LIMITS) is None
-    assert reason_to_hold_settled(31, LIMITS)
+    assert reason_to_hold_old_days(30, LIMITS) is None
+    assert reason_to_hold_old_days(31, LIMITS)
 
 
 LOST = f"hits of client {CLIENT} would fall from 90 to 50 because facts were deleted"
@@ -94,6 +94,7 @@ SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
         (STORED, STORED, DayLosses(), None, Verdict(None)),
         (STORED, STORED, DayLosses(), "as before", Verdict(None)),  # the rows are back
         (None, STORED, DayLosses(), None, Verdict(Cause.NEVER_COMPUTED)),
+        (None, STORED, LARGE, "as before", Verdict(Cause.NEVER_COMPUTED)),  # what was never stored loses nothing
         (STORED, MORE, DayLosses(), None, Verdict(Cause.FACTS_ADDED)),
         (STORED, GONE, SMALL, None, Verdict(Cause.FACTS_DELETED)),
         (STORED, GONE, LARGE, None, Verdict(Cause.FACTS_DELETED, LOST)),

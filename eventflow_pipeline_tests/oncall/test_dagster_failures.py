@@ -62,7 +62,7 @@ def test_failed_runs_are_one_condition_until_made_good(
     for _ in range(2):
         assert not run_days(*MARCH).success
     (found,) = run_failed.conditions(instance, _now())
-    assert (found.subject, found.severity, found.days) == ("daily_buckets", Severity.ERROR, DayRange(*MARCH))
+    assert (found.subject, found.severity, found.days) == ("daily_buckets_job", Severity.ERROR, DayRange(*MARCH))
     assert found.numbers["days"] == 3
     refuse(None)
     assert run_days(MARCH[0]).success

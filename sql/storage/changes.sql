@@ -256,10 +256,10 @@ where bucket_date = any (cast(:days as date[])) and client_id is null and grain 
 
 -- name: delete_running_days
 -- HOW: deletes the ledger of days while they were still running: their numbers grew all the time. What was changed after
--- the day's end stays. Grain: ledger row. Inputs: :settled_before, the first day that is not settled yet.
+-- the day's end stays. Grain: ledger row. Inputs: :old_before, the first day that is not old yet.
 delete from stats.day_ledger l
 using stats.partition_state s
-where s.bucket_date = l.bucket_date and l.bucket_date < :settled_before and l.replaced_at < s.window_end;
+where s.bucket_date = l.bucket_date and l.bucket_date < :old_before and l.replaced_at < s.window_end;
 
 -- name: select_exclusions
 -- WHAT: the campaigns excluded (E3), with their title where the row exists, why, by whom and since when.

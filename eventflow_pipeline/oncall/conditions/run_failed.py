@@ -16,7 +16,7 @@ _MOST_RUNS = 500
 #: The job under which runs that only evaluate checks are reported, whichever job they belong to.
 _CHECKS = "checks"
 #: What evaluates again what a failed run was to evaluate; of the others days are computed again.
-_VERIFYING = frozenset({_CHECKS, "verify_days"})
+_VERIFYING = frozenset({_CHECKS, "verify_days_job"})
 
 
 def only_checks(run: dg.DagsterRun) -> bool:

@@ -16,7 +16,7 @@ from eventflow_pipeline.domain.changes import (
     DayLosses,
     Verdict,
     judge_day,
-    reason_to_hold_settled,
+    reason_to_hold_old_days,
 )
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.settings import Settings
@@ -132,8 +132,8 @@ def detect_changes(
         started_at = server_time(connection)
         days = _days_in_scope(connection, settings, scope, named)
         compared = _compare(connection, settings, days)
-        settled_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
-        judged = _hold_settled(connection, settings, compared, settled_before, checked=set(days))
+        old_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
+        judged = _hold_old_days(connection, settings, compared, old_before, checked=set(days))
         in_work = _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
         marked, seen = _marked_days(connection), {day.day for day in compared}
@@ -273,14 +273,14 @@ def _mark_of(row: Row[Any]) -> Verdict:
     return Verdict(Cause(row.stale_cause) if row.stale_cause else None, row.held_reason)
 
 
-def _hold_settled(
+def _hold_old_days(
     connection: Connection,
     settings: Settings,
     compared: list[_ComparedDay],
-    settled_before: date,
+    old_before: date,
     checked: set[date],
 ) -> list[_ComparedDay]:
-    """The days, all settled ones that lost something held when they are too many, also those marked before."""
+    """The days, all old ones that lost something held when they are too many, also those marked before."""
     marked = connection.execute(statement("storage/changes/select_marked_days")).all()
     earlier = [
         _ComparedDay(row.bucket_date, row.computed_at, _mark_of(row), _mark_of(row))
@@ -288,8 +288,8 @@ def _hold_settled(
         if row.bucket_date not in checked
     ]
     everything = [*compared, *earlier]
-    lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and d.day < settled_before}
-    why = reason_to_hold_settled(len(lost), limits(settings))
+    lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and d.day < old_before}
+    why = reason_to_hold_old_days(len(lost), limits(settings))
     if why is None:
         return compared
     return [

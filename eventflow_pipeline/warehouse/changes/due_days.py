@@ -29,13 +29,13 @@ def unfinished_days(engine: Engine, first: date, today: date, since: datetime) -
         return [ChangedDay(row.bucket_date, since, row.computed_at) for row in rows]
 
 
-def delete_running_days(engine: Engine, settled_before: date) -> None:
-    """Delete the ledger of days while they were still running, of days before ``settled_before``.
+def delete_running_days(engine: Engine, old_before: date) -> None:
+    """Delete the ledger of days while they were still running, of days before ``old_before``.
 
     A running day is replaced every minute and only grows; what was changed after its end stays for good.
     """
     with connect(engine) as connection:
-        connection.execute(statement("storage/changes/delete_running_days"), {"settled_before": settled_before})
+        connection.execute(statement("storage/changes/delete_running_days"), {"old_before": old_before})
 
 
 def days_replaced_by(engine: Engine, run_ids: Iterable[str], days: Iterable[date]) -> dict[str, frozenset[date]]:

@@ -17,7 +17,7 @@ from eventflow_pipeline.warehouse.db.sql import statement
 
 
 def prune_session_days(engine: Engine, settings: Settings, on: date | None = None) -> int:
-    """Delete what session-days hold of days more than 2 x EVENTFLOW_LONGEST_RANGE_DAYS ago; returns how many rows.
+    """Delete what session-days hold of days more than 2 x EVENTFLOW_RANGES_LONGEST_DAYS ago; returns how many rows.
 
     From then on ranges longer than that setting are refused (ST005) and days older than it cannot be replaced.
     Does nothing where it is unset, or while a day's histograms are pending: those are counted from session-days.
