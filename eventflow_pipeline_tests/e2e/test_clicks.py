@@ -34,7 +34,7 @@ from eventflow_pipeline_tests.defs.jobs import run_days
 from eventflow_pipeline_tests.e2e.afternoon import zone_where_it_is_afternoon
 
 __all__ = ["defs"]
-pytestmark = [pytest.mark.long, pytest.mark.e2e, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 CLIENT, CAMPAIGN, LINK = UUID(int=1), UUID(int=0xC), UUID(int=0x11)
 _PATIENCE_SECONDS = 300
