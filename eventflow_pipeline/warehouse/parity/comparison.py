@@ -17,7 +17,7 @@ from eventflow_pipeline.domain.differences import Comparison, Difference, Part
 from eventflow_pipeline.domain.grains import KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import differing_days
-from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
 
@@ -55,6 +55,7 @@ def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = 
         rows = connection.execute(statement("parity/days"), _range(days))
         status = {row.bucket_date: row.computed for row in rows}
         parameters = {**_range(days), "client_id": client_id, "current_first": None, "current_last": None}
+        join_by_hash(connection)
         differences = _differences(connection, Part.HISTOGRAM, "histogram", parameters)
     # Whether facts moved does not matter here: session-days are what histograms are counted from.
     checked = tuple(day for day, computed in status.items() if computed)

@@ -5,7 +5,7 @@ from datetime import date
 from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.registry import published_grains
@@ -52,6 +52,7 @@ def rebuild_histograms(engine: Engine, days: DayRange) -> None:
     bounds = {"first_day": days.first, "last_day": days.last}
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
         connection.execute(statement("storage/ranges/delete_spanning"), bounds)
+        join_by_hash(connection)
         connection.execute(
             statement("storage/ranges/insert_spanning"),
             {"last_day": date.max, "current_first": days.first, "current_last": days.last},

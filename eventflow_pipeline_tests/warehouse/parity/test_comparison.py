@@ -1,10 +1,13 @@
 """Parity at zero tolerance: what is damaged by hand is found, named and repaired."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.differences import Comparison, Part
@@ -15,6 +18,7 @@ from eventflow_pipeline.warehouse.parity.comparison import (
     days_to_rebuild,
 )
 from eventflow_pipeline.warehouse.parity.rebuild import repair
+from eventflow_pipeline.warehouse.ranges.histograms import rebuild_histograms
 from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
 from eventflow_pipeline_tests.databases import Database
 
@@ -242,3 +246,36 @@ def test_pruned_session_days_is_not_damage(prepared: Database) -> None:
     done = repair(prepared.pipeline, prepared.settings, _everything(prepared))
     assert list(done.kept) == [DAYS.first]
     assert done.rebuilt == ()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda database: compare_histograms(database.pipeline, DAYS),
+        lambda database: rebuild_histograms(database.pipeline, DAYS),
+    ],
+    ids=["compared", "rebuilt"],
+)
+def test_history_is_not_compared_each_with_each_before_it_has_statistics(
+    prepared: Database, work: Callable[[Database], object]
+) -> None:
+    """A backfill fills the tables at once; the last statistics may be of the first minute, when nothing was settled."""
+    for table in ("partition_state", "session_days", "session_day_change"):
+        prepared.execute(f"alter table stats.{table} set (autovacuum_enabled = off)")
+    prepared.execute("update stats.partition_state set histogram_included = false")
+    prepared.execute("analyze stats.partition_state, stats.session_days, stats.session_day_change")
+    prepared.execute("update stats.partition_state set histogram_included = true")
+    plans = []
+
+    def explain(_connection: object, cursor: Any, query: str, parameters: Any, *_: object) -> None:
+        if "returning_session as" in query:
+            cursor.execute("explain " + query, parameters)
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+
+    event.listen(prepared.pipeline, "before_cursor_execute", explain)
+    try:
+        work(prepared)
+    finally:
+        event.remove(prepared.pipeline, "before_cursor_execute", explain)
+    (plan,) = plans
+    assert re.search(r"(Hash|Merge) Cond: \((p|presence)\.session_id = (p|presence)\.session_id\)", plan), plan
