@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
+from eventflow_pipeline.defs.recording import FinishedDay, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.run_tags import request_of
@@ -21,7 +22,6 @@ from eventflow_pipeline.defs.table_metadata import (
 from eventflow_pipeline.domain.grains import GRAINS, Grain
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
-from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
@@ -130,45 +130,22 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
     pool="facts",
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
-    """Replace each day of the run's range, newest first, one transaction a day, several days at once.
+    """Replace each day of the run's range, newest first, one transaction a day, several days at once."""
+    yield from record_days(context, _replaced(context, warehouse))
 
-    A failing day does not lose the finished ones: those are recorded as materialized before the run fails, so
-    re-executing from failure runs what is left.
-    """
+
+def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:
     days = [date.fromisoformat(key) for key in context.partition_keys]
-    done: list[DayTotals] = []
-    failed: list[FailedDay] = []
-    try:
-        for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
-            if isinstance(outcome, FailedDay):
-                failed.append(outcome)
-                context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
-                continue
-            done.append(outcome)
-            context.log.info(
-                f"{outcome.day}: {outcome.visits} visits, {outcome.conversions} conversions "
-                f"({len(done)} of {len(days)} days)"
-            )
-        merged = merge_pending(warehouse.engine)
-        context.log.info(f"return histograms merged for {len(merged)} days")
-        if pruned := prune_session_days(warehouse.engine, warehouse.settings):
-            context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_RANGES_LONGEST_DAYS)")
-        if failed:
-            names = ", ".join(str(outcome.day) for outcome in sorted(failed, key=lambda o: o.day))
-            raise dg.Failure(
-                f"{len(failed)} of {len(days)} days failed and kept their old buckets: {names}",
-                metadata={str(outcome.day): reason(outcome.problem) for outcome in failed[:20]},
-            ) from failed[0].problem
-    except BaseException:
-        for totals in done:
-            for key, metadata in _asset_metadata(totals).items():
-                context.log_event(dg.AssetMaterialization(key, partition=totals.day.isoformat(), metadata=metadata))
-        raise
-    for totals in done:
-        for key, metadata in _asset_metadata(totals).items():
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=totals.day.isoformat())
-    for key in ASSET_KEYS:
-        yield dg.MaterializeResult(asset_key=key)
+    for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
+        if isinstance(outcome, FailedDay):
+            yield outcome
+            continue
+        summary = f"{outcome.visits} visits, {outcome.conversions} conversions"
+        yield FinishedDay(outcome.day, summary, _asset_metadata(outcome))
+    merged = merge_pending(warehouse.engine)
+    context.log.info(f"return histograms merged for {len(merged)} days")
+    if pruned := prune_session_days(warehouse.engine, warehouse.settings):
+        context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_RANGES_LONGEST_DAYS)")
 
 
 daily_buckets_job = dg.define_asset_job(

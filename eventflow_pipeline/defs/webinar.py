@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
+from eventflow_pipeline.defs.recording import FinishedDay, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.runs import range_tags
@@ -25,7 +26,7 @@ from eventflow_pipeline.domain.concurrency import tolerated_misses
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline.warehouse.db.engine import reason
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay
 from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
 from eventflow_pipeline.warehouse.webinar.reads import curves, findings
 from eventflow_pipeline.warehouse.webinar.refresh import days_to_refresh
@@ -78,38 +79,21 @@ _DAILY = _spec(
     pool="facts",
 )
 def webinar_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
-    """Replace each day of the run's range, newest first, one transaction a day.
+    """Replace each day of the run's range, newest first, one transaction a day."""
+    yield from record_days(context, _replaced(context, warehouse))
 
-    A failing day does not lose the finished ones: those are recorded as materialized before the run fails.
-    """
+
+def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:
     settings = warehouse.settings
-    done: list[WebinarDay] = []
-    failed: dict[str, Exception] = {}
     for key in sorted(context.partition_keys, reverse=True):
+        day = date.fromisoformat(key)
         try:
-            day = replace_webinar_day(
-                warehouse.engine, date.fromisoformat(key), settings.zone, settings.observation, context.run.run_id
-            )
+            done = replace_webinar_day(warehouse.engine, day, settings.zone, settings.observation, context.run.run_id)
         except Exception as problem:
-            failed[key] = problem
-            context.log.error(f"{key} failed: {reason(problem)}")
+            yield FailedDay(day, problem)
             continue
-        done.append(day)
-        context.log.info(f"{key}: {day.webinars} webinars, {day.minutes_observed} minutes observed")
-    if failed:
-        for day in done:
-            for asset, metadata in _day_metadata(day, warehouse).items():
-                context.log_event(dg.AssetMaterialization(asset, partition=day.day.isoformat(), metadata=metadata))
-        raise dg.Failure(
-            f"{len(failed)} of {len(context.partition_keys)} days failed and kept their old buckets: "
-            f"{', '.join(sorted(failed))}",
-            metadata={key: reason(problem) for key, problem in list(failed.items())[:20]},
-        ) from next(iter(failed.values()))
-    for day in done:
-        for asset, metadata in _day_metadata(day, warehouse).items():
-            context.add_asset_metadata(metadata, asset_key=asset, partition_key=day.day.isoformat())
-    for asset in ASSET_KEYS:
-        yield dg.MaterializeResult(asset_key=asset)
+        summary = f"{done.webinars} webinars, {done.minutes_observed} minutes observed"
+        yield FinishedDay(day, summary, _day_metadata(done, warehouse))
 
 
 def _day_metadata(day: WebinarDay, warehouse: Warehouse) -> Mapping[dg.AssetKey, dict[str, Any]]:

@@ -1,6 +1,10 @@
 """The webinar assets, checks, sampler and refresh as Dagster runs them."""
 
 import base64
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -124,6 +128,32 @@ def test_a_failing_day_keeps_the_finished_ones_and_is_named(
     assert failure.user_failure_data
     assert "1 of 3 days failed and kept their old buckets: 2026-03-02" in (failure.user_failure_data.description or "")
     assert set(_metadata(instance, DAILY)) == {"2026-03-01", "2026-03-03"}
+
+
+def test_a_cancelled_range_keeps_its_finished_days(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
+    """The newest day is finished; the run is interrupted, as when somebody terminates it, while the next one waits."""
+    write_broadcast(database)
+    database.execute(
+        "create function public.wait() returns trigger language plpgsql as "
+        "$$ begin if new.bucket_date = '2026-03-02' then perform pg_sleep(60); end if; return new; end $$"
+    )
+    database.execute(
+        "create trigger wait before insert on stats.webinar_day_state for each row execute function public.wait()"
+    )
+
+    def interrupt() -> None:
+        asleep = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+        while not database.rows(asleep):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    result = run(DayRange(DAY - timedelta(days=1), DAY + timedelta(days=1)))
+    interrupting.join()
+    assert not result.success
+    for key in (BUCKETS, DAILY):
+        assert set(_metadata(instance, key)) == {"2026-03-03"}
 
 
 def _live_now(database: Database) -> None:
