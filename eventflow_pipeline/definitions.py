@@ -14,7 +14,7 @@ from eventflow_pipeline.defs.changes import (
 )
 from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.quality import CHECKS
-from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.resources import WAREHOUSES
 from eventflow_pipeline.defs.retention import prune_history_job, prune_history_schedule
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
 from eventflow_pipeline.defs.verification import (
@@ -57,7 +57,7 @@ defs = dg.Definitions(
         sample_webinars_sensor,
         *ALERT_SENSORS,
     ],
-    resources={"warehouse": Warehouse()},
+    resources=WAREHOUSES,
     # The steps of a run are few and work in the database: processes of their own would only cost seconds.
     executor=dg.in_process_executor,
 )

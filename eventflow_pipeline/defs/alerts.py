@@ -4,37 +4,21 @@ Two, so that each notices when the other fails. A dead daemon is noticed by ``ev
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Engine
 
+from eventflow_pipeline.defs.definition_time import ALERTS_SECONDS
+from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
 from eventflow_pipeline.oncall.check_events import read_check_events
 from eventflow_pipeline.oncall.conditions import SOURCES, check_failed, due, poll, run_failed, tick_failed
 from eventflow_pipeline.settings import Settings, load_settings
-from eventflow_pipeline.warehouse.db.engine import pipeline_engine
-
-_INTERVAL = load_settings().alerts.interval_seconds
-#: A tick must end well before the daemon gives up on it.
-_TICK_STATEMENT_SECONDS = 20
-
-
-@contextmanager
-def _warehouse() -> Iterator[tuple[Engine, Settings]]:
-    """Settings and connections of one tick, with statements kept short."""
-    settings = load_settings()
-    limit = min(settings.database.statement_timeout_seconds, _TICK_STATEMENT_SECONDS)
-    engine = pipeline_engine(settings.changed(database={"statement_timeout_seconds": limit}))
-    try:
-        yield engine, settings
-    finally:
-        engine.dispose()
 
 
 def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Condition]], now: datetime) -> dg.SkipReason:
@@ -46,19 +30,19 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
     name="conditions_sensor",
     description="Looks for what somebody must be told about (deficit of visits, stale days, late detection, ...) and "
     "tells each condition once when it begins, at intervals while it lasts and when it ends.",
-    minimum_interval_seconds=_INTERVAL,
+    minimum_interval_seconds=ALERTS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def conditions_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Warehouse) -> dg.SensorResult:
     """One poll of every source of conditions that is due; the cursor keeps when each was polled."""
     now = datetime.now(UTC)
     cursor: dict[str, Any] = json.loads(context.cursor or "{}")
     unreachable = cursor.get("unreachable_notified")
     notified_at = datetime.fromtimestamp(unreachable, UTC) if unreachable else None
     try:
-        with _warehouse() as (engine, settings):
-            sources = due(SOURCES, cursor.get("polled", {}), now)
-            reason = _report(engine, settings, poll(engine, settings, now, sources), now)
+        engine, settings = alert_warehouse.unchecked_engine, alert_warehouse.settings
+        sources = due(SOURCES, cursor.get("polled", {}), now)
+        reason = _report(engine, settings, poll(engine, settings, now, sources), now)
         cursor["polled"] = cursor.get("polled", {}) | {source.name: now.timestamp() for source in sources}
         if notified_at is not None and notify_reachable(settings, notified_at, now):
             notified_at = None
@@ -73,21 +57,21 @@ def conditions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     name="dagster_failures_sensor",
     description="Tells people of failed runs, failed ticks and failed asset checks, grouped by job, by sensor or "
     "schedule, and by check; Dagster itself alerts nobody.",
-    minimum_interval_seconds=_INTERVAL,
+    minimum_interval_seconds=ALERTS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
-def dagster_failures_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def dagster_failures_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Warehouse) -> dg.SensorResult:
     """One poll of what Dagster recorded; the cursor is the newest check evaluation read."""
     now = datetime.now(UTC)
     instance = context.instance
-    with _warehouse() as (engine, settings):
-        cursor = read_check_events(instance, engine, int(context.cursor) if context.cursor else None)
-        seen = {
-            "checks": check_failed.conditions(engine, settings, now),
-            "runs": run_failed.conditions(instance, now),
-            "ticks": tick_failed.conditions(instance, now),
-        }
-        reason = _report(engine, settings, seen, now)
+    engine, settings = alert_warehouse.unchecked_engine, alert_warehouse.settings
+    cursor = read_check_events(instance, engine, int(context.cursor) if context.cursor else None)
+    seen = {
+        "checks": check_failed.conditions(engine, settings, now),
+        "runs": run_failed.conditions(instance, now),
+        "ticks": tick_failed.conditions(instance, now),
+    }
+    reason = _report(engine, settings, seen, now)
     return dg.SensorResult(skip_reason=reason, cursor=None if cursor is None else str(cursor))
 
 

@@ -3,9 +3,7 @@
 import dagster as dg
 
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.capture.dead_letters import BATCH, link_entries, replay_dead_letters, work_waiting
-from eventflow_pipeline.warehouse.db.engine import pipeline
 
 
 @dg.op(description="Replay dead letters, then link captured entries to their visits (stats.link_entries).")
@@ -38,8 +36,8 @@ def captured_facts_job() -> None:
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every minute (C3), where something waits.",
 )
-def captured_facts_schedule() -> dg.RunRequest | dg.SkipReason:
+def captured_facts_schedule(tick_warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
     """A run only where there is something to do."""
-    with pipeline(load_settings()) as engine:
-        waiting = work_waiting(engine)
-    return dg.RunRequest() if waiting else dg.SkipReason("No dead letter and no entry waits.")
+    return (
+        dg.RunRequest() if work_waiting(tick_warehouse.engine) else dg.SkipReason("No dead letter and no entry waits.")
+    )

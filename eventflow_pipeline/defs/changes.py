@@ -5,48 +5,24 @@ Everything is level-triggered: what is still wrong at the next look is asked for
 costs time and nothing else.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from eventflow_pipeline.defs.buckets import daily_buckets_job
+from eventflow_pipeline.defs.definition_time import CHANGES_SECONDS, TIMEZONE
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.defs.runs import HISTORY, PRIORITY, failed_ranges, range_tags, report_dead_runs, running_ranges
 from eventflow_pipeline.domain.days import contiguous, local_date, today
 from eventflow_pipeline.domain.heal import ChangedDay, PlanLimits, RunPlan, plan_runs
-from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
 from eventflow_pipeline.warehouse.changes.due_days import changed_days, unfinished_days
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
-from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
-_SETTINGS = load_settings()
-#: Longest statement of an evaluation. Dagster gives a sensor's 60 s, a schedule's as long as
-#: DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS says (300 in the README).
-_TICK_SECONDS, _SWEEP_SECONDS = 40, 240
 _RECENT_PRIORITY = "10"
-
-
-@contextmanager
-def _evaluation(longest_statement: int = _TICK_SECONDS) -> Iterator[tuple[Settings, Engine]]:
-    """Settings and an engine for one tick, in the code server, where the run's resource does not exist.
-
-    Raises UserError, which the tick shows, when the database is not migrated or has other build settings (T1).
-    """
-    settings = load_settings().changed(
-        database={"statement_timeout_seconds": longest_statement, "lock_timeout_seconds": longest_statement}
-    )
-    engine = pipeline_engine(settings)
-    try:
-        with connect(engine) as connection:
-            require_build_settings(connection, settings)
-        yield settings, engine
-    finally:
-        engine.dispose()
 
 
 def _plan(
@@ -87,20 +63,20 @@ def _found(detection: Detection) -> str:
 @dg.sensor(
     name="heal_changed_days_sensor",
     job=daily_buckets_job,
-    minimum_interval_seconds=_SETTINGS.changes.interval_seconds,
+    minimum_interval_seconds=CHANGES_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
     "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
     "changed.",
 )
-def heal_changed_days_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Warehouse) -> dg.SensorResult:
     """One look: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
     now = datetime.now(UTC)
-    with _evaluation() as (settings, engine):
-        dead = report_dead_runs(context.instance, engine)
-        detection = detect_changes(engine, settings, Scope.LOOKBACK)
-        plan = _plan(context.instance, engine, settings, changed_days(engine), now)
-        requests = _requests(plan, settings, HEAL, now)
+    engine, settings = tick_warehouse.engine, tick_warehouse.settings
+    dead = report_dead_runs(context.instance, engine)
+    detection = detect_changes(engine, settings, Scope.LOOKBACK)
+    plan = _plan(context.instance, engine, settings, changed_days(engine), now)
+    requests = _requests(plan, settings, HEAL, now)
     notes = [_found(detection), *plan.reasons]
     if dead:
         notes.append(f"{len(dead)} runs were reported as failed: their process is gone.")
@@ -115,20 +91,22 @@ def heal_changed_days_sensor(context: dg.SensorEvaluationContext) -> dg.SensorRe
     name="finalize_days_schedule",
     job=daily_buckets_job,
     cron_schedule="1 0 * * *",
-    execution_timezone=_SETTINGS.timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Shortly after midnight: compute yesterday once more now that it is over, look-back days that were "
     "only computed while they lasted, and open the new day.",
 )
-def finalize_days_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+def finalize_days_schedule(
+    context: dg.ScheduleEvaluationContext, tick_warehouse: Warehouse
+) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the days that no computation from after their end stands for; empty days become computed this way."""
     at = context.scheduled_execution_time
-    with _evaluation() as (settings, engine):
-        day = local_date(at, settings.zone)
-        first = day - timedelta(days=max(1, settings.changes.lookback_days))
-        unfinished = unfinished_days(engine, first, day, at)
-        plan = _plan(context.instance, engine, settings, unfinished, datetime.now(UTC))
-        requests = _requests(plan, settings, SCHEDULE, at)
+    engine, settings = tick_warehouse.engine, tick_warehouse.settings
+    day = local_date(at, settings.zone)
+    first = day - timedelta(days=max(1, settings.changes.lookback_days))
+    unfinished = unfinished_days(engine, first, day, at)
+    plan = _plan(context.instance, engine, settings, unfinished, datetime.now(UTC))
+    requests = _requests(plan, settings, SCHEDULE, at)
     if requests:
         return requests
     return dg.SkipReason(" ".join(plan.reasons) or f"Every day up to {day} is final.")
@@ -138,16 +116,15 @@ def finalize_days_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.Run
     name="sweep_recent_days_schedule",
     job=daily_buckets_job,
     cron_schedule="17 * * * *",
-    execution_timezone=_SETTINGS.timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Hourly: compare EVENTFLOW_CHANGES_SWEEP_DAYS days with their facts and mark those that changed; the "
     "sensor asks for their runs. Never requests a run of its job: the sensor asks for the marked days together with "
     "those of its own, so that no day has two runs, and the comparison takes a tick's time.",
 )
-def sweep_recent_days_schedule(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:  # noqa: ARG001
+def sweep_recent_days_schedule(sweep_warehouse: Warehouse) -> dg.SkipReason:
     """Finds edits, deletions and late dimension rows that no look-back and no created_at names."""
-    with _evaluation(_SWEEP_SECONDS) as (settings, engine):
-        return dg.SkipReason(_found(detect_changes(engine, settings, Scope.SWEEP)))
+    return dg.SkipReason(_found(detect_changes(sweep_warehouse.engine, sweep_warehouse.settings, Scope.SWEEP)))
 
 
 @dg.op(description="Compare every day with its facts and mark those that changed; the sensor asks for their runs.")
@@ -166,6 +143,6 @@ sweep_all_days_schedule = dg.ScheduleDefinition(
     name="sweep_all_days_schedule",
     job=sweep_all_days_job,
     cron_schedule="20 3 * * *",
-    execution_timezone=_SETTINGS.timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

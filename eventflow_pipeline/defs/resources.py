@@ -1,10 +1,11 @@
-"""The database of facts and buckets as a Dagster resource."""
+"""The database of facts and buckets as a Dagster resource, of runs and of ticks."""
 
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 from sqlalchemy import Engine
 
 from eventflow_pipeline.errors import UserError
@@ -15,36 +16,70 @@ from eventflow_pipeline.warehouse.schema.migrations import require_build_setting
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Connections as the pipeline role, for one run; the address and every limit come from ``EVENTFLOW_*``."""
+    """Connections as the pipeline role, for one run or one tick; addresses and limits come from ``EVENTFLOW_*``.
 
-    _settings: Settings = PrivateAttr()
-    _engine: Engine = PrivateAttr()
+    Settings are read again for every run and tick. A run connects at its start; a tick when it first asks, so that a
+    sensor can say itself that there is no database.
+    """
+
+    statement_timeout_seconds: int | None = Field(
+        default=None,
+        description="Longest a statement, or the wait for a lock, may take here, where the settings allow more. "
+        "Dagster gives up on a sensor's tick after 60 s, on a schedule's after DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS.",
+    )
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Open the engine, refuse build settings other than the stored one (T1), and show that this run is alive."""
-        try:
-            self._settings = load_settings()
-            self._engine = pipeline_engine(self._settings)
-            self._open = ExitStack()
-            connection = self._open.enter_context(connect(self._engine))
-            require_build_settings(connection, self._settings)
-            if context.run:
-                self._open.enter_context(run_alive(connection, context.run.run_id))
-        except UserError as problem:
-            raise dg.Failure(str(problem), allow_retries=False) from problem
+        """Of a run: connect, and show that it is alive."""
+        self._open = ExitStack()  # of this copy of the resource alone
+        if context.run:
+            try:
+                self._open.enter_context(run_alive(self._open.enter_context(connect(self.engine)), context.run.run_id))
+            except UserError as problem:
+                raise dg.Failure(str(problem), allow_retries=False) from problem
 
     def teardown_after_execution(self, context: Any) -> None:  # noqa: ARG002
         """Close every connection."""
         self._open.close()
-        self._engine.dispose()
 
-    @property
-    def engine(self) -> Engine:
-        """Engine whose every connection runs as the pipeline role."""
-        return self._engine
-
-    @property
+    @cached_property
     def settings(self) -> Settings:
-        """Settings of this process."""
-        return self._settings
+        """Settings of this run or tick.
+
+        Raises:
+            UserError: a setting is wrong.
+        """
+        settings = load_settings()
+        most = self.statement_timeout_seconds
+        if most is None:
+            return settings
+        names = ("statement_timeout_seconds", "lock_timeout_seconds")
+        return settings.changed(database={name: min(most, getattr(settings.database, name)) for name in names})
+
+    @cached_property
+    def unchecked_engine(self) -> Engine:
+        """As ``engine``, to a database in any state: for what tells people about it."""
+        engine = pipeline_engine(self.settings)
+        self._open.callback(engine.dispose)
+        return engine
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Engine whose every connection runs as the pipeline role.
+
+        Raises:
+            UserError: the database cannot be reached, is not migrated, or has other build settings (T1).
+        """
+        with connect(self.unchecked_engine) as connection:
+            require_build_settings(connection, self.settings)
+        return self.unchecked_engine
+
+
+#: The resources of all runs and ticks. A sensor's tick ends well before Dagster gives up on it; sources of alerts are
+#: several; a sweep compares weeks.
+WAREHOUSES = {
+    "warehouse": Warehouse(),
+    "tick_warehouse": Warehouse(statement_timeout_seconds=40),
+    "alert_warehouse": Warehouse(statement_timeout_seconds=20),
+    "sweep_warehouse": Warehouse(statement_timeout_seconds=240),
+}

@@ -9,8 +9,8 @@ from eventflow_pipeline.defs.dagster_internals.private import (
     purge_ticks,
     superseded_runs,
 )
+from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.changes.due_days import delete_old_passes, delete_running_days
 
 #: Runs deleted by one run of the job; the next one goes on.
@@ -48,6 +48,6 @@ prune_history_schedule = dg.ScheduleDefinition(
     name="prune_history_schedule",
     job=prune_history_job,
     cron_schedule="40 4 * * *",
-    execution_timezone=load_settings().timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

@@ -8,6 +8,7 @@ import dagster as dg
 from eventflow_pipeline.defs.buckets import ASSET_KEYS, QUALITY
 from eventflow_pipeline.defs.dagster_internals.check_results import Results, record, run_days
 from eventflow_pipeline.defs.dagster_internals.private import planned_in
+from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.indicators import GROUP, quality_daily
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, parity, quality
@@ -17,8 +18,6 @@ from eventflow_pipeline.defs.sources import OWNERS
 from eventflow_pipeline.domain.days import DayRange, local_date
 from eventflow_pipeline.domain.verification import nightly_ranges
 from eventflow_pipeline.settings import load_settings
-
-_SETTINGS = load_settings()
 
 
 # An asset and not steps of checks: a job of these is one that Dagster's dialog launches without a single check, as it
@@ -75,13 +74,13 @@ verify_days_job = dg.define_asset_job(
     name="verify_today_schedule",
     job=verify_days_job,
     cron_schedule="40 * * * *",
-    execution_timezone=_SETTINGS.timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Hourly: indicators and every check of today, without computing its buckets again.",
 )
 def verify_today_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """One run about today."""
-    today = local_date(context.scheduled_execution_time, _SETTINGS.zone)
+    today = local_date(context.scheduled_execution_time, load_settings().zone)
     return dg.RunRequest(
         run_key=f"verify:{context.scheduled_execution_time.isoformat()}", tags=range_tags(DayRange(today, today))
     )
@@ -91,15 +90,16 @@ def verify_today_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunReques
     name="verify_days_schedule",
     job=verify_days_job,
     cron_schedule="10 4 * * *",
-    execution_timezone=_SETTINGS.timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="At night: indicators and every check of the last EVENTFLOW_CHECKS_VERIFY_DAYS days and of as many "
     "older ones, another part each night, return histograms against session-days included.",
 )
 def verify_days_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Two runs: recent days, and this night's part of history."""
-    today = local_date(context.scheduled_execution_time, _SETTINGS.zone)
-    ranges = nightly_ranges(_SETTINGS.start_date, today, _SETTINGS.checks.verify_days)
+    settings = load_settings()
+    today = local_date(context.scheduled_execution_time, settings.zone)
+    ranges = nightly_ranges(settings.start_date, today, settings.checks.verify_days)
     return [
         dg.RunRequest(run_key=f"verify:{today}:{days}", tags={**range_tags(days), **({HISTORY: "true"} if n else {})})
         for n, days in enumerate(ranges)

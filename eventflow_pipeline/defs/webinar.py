@@ -8,6 +8,7 @@ import dagster as dg
 from sqlalchemy import RowMapping
 
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, report, run_days
+from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.recording import FinishedDay, record_days
 from eventflow_pipeline.defs.resources import Warehouse
@@ -25,7 +26,6 @@ from eventflow_pipeline.defs.webinar_metadata import (
 from eventflow_pipeline.domain.concurrency import tolerated_misses
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay
 from eventflow_pipeline.warehouse.webinar.days import WebinarDay, replace_webinar_day
 from eventflow_pipeline.warehouse.webinar.reads import curves, findings
@@ -203,9 +203,9 @@ _CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
     description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "
     "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
 )
-def sample_webinars_sensor(warehouse: Warehouse) -> dg.SkipReason:
+def sample_webinars_sensor(tick_warehouse: Warehouse) -> dg.SkipReason:
     """One look. A tick that fails is one structured line and a red tick; the next look is 20 seconds away."""
-    samples = sample_and_log(warehouse.engine, warehouse.settings.observation)
+    samples = sample_and_log(tick_warehouse.engine, tick_warehouse.settings.observation)
     if not samples:
         return dg.SkipReason("no webinar is observed, or this minute has its samples")
     viewers = sum(sample.viewers for sample in samples)
@@ -216,20 +216,20 @@ def sample_webinars_sensor(warehouse: Warehouse) -> dg.SkipReason:
     name="webinar_refresh_schedule",
     job=webinar_stats_job,
     cron_schedule="*/5 * * * *",
-    execution_timezone=load_settings().timezone,
+    execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every five minutes the days with samples newer than their buckets (while a webinar is live); on the "
     "hour every day whose samples, legacy rows, webinars or visits changed. No run when nothing did.",
 )
 def webinar_refresh_schedule(
-    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+    context: dg.ScheduleEvaluationContext, tick_warehouse: Warehouse
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Range runs for what is to be computed again."""
     unfinished = dg.RunsFilter(job_name=JOB, statuses=[*_UNFINISHED])
     if context.instance.get_run_ids(unfinished, limit=1):
         return dg.SkipReason("the run before is not over; what is left stays stale for the next tick")
     now = context.scheduled_execution_time or datetime.now(UTC)
-    ranges = days_to_refresh(warehouse.engine, warehouse.settings, now)
+    ranges = days_to_refresh(tick_warehouse.engine, tick_warehouse.settings, now)
     if not ranges:
         return dg.SkipReason("every day is as its samples and facts say")
     return [

@@ -1,13 +1,19 @@
 """The schedule that links and replays captured facts, in Dagster itself."""
 
 import uuid
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from eventflow_pipeline.defs.capture import captured_facts_job, captured_facts_schedule
-from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.defs.resources import WAREHOUSES
 from eventflow_pipeline_tests.databases import Database
+
+
+def _tick() -> Any:
+    with dg.build_schedule_context(resources=WAREHOUSES) as context:
+        return captured_facts_schedule(context)
 
 
 def test_a_minute_with_work_is_a_run_that_links_and_replays(
@@ -15,7 +21,7 @@ def test_a_minute_with_work_is_a_run_that_links_and_replays(
 ) -> None:
     monkeypatch.setenv("EVENTFLOW_DATABASE_URL", database.url)
     monkeypatch.setenv("EVENTFLOW_START_DATE", database.settings.start_date.isoformat())
-    assert isinstance(captured_facts_schedule(dg.build_schedule_context()), dg.SkipReason)
+    assert isinstance(_tick(), dg.SkipReason)
     campaign, client = uuid.uuid4(), uuid.uuid4()
     event = "jsonb_build_object('campaign_id', cast(:c as text), 'session_id', 's', 'phone_norm', '1')"
     for fact in ("visit", "entry"):
@@ -25,8 +31,8 @@ def test_a_minute_with_work_is_a_run_that_links_and_replays(
     database.execute(
         "insert into event_survey_campaigns (id, client_id, title) values (:c, :k, 't')", c=campaign, k=client
     )
-    assert isinstance(captured_facts_schedule(dg.build_schedule_context()), dg.RunRequest)
-    result = captured_facts_job.execute_in_process(resources={"warehouse": Warehouse()})
+    assert isinstance(_tick(), dg.RunRequest)
+    result = captured_facts_job.execute_in_process(resources={"warehouse": WAREHOUSES["warehouse"]})
     assert result.success
     assert database.rows("select count(*) from stats.visit_facts where entry_id is not null") == [{"count": 1}]
-    assert isinstance(captured_facts_schedule(dg.build_schedule_context()), dg.SkipReason)
+    assert isinstance(_tick(), dg.SkipReason)

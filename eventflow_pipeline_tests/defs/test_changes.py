@@ -44,11 +44,17 @@ def tick(instance: dg.DagsterInstance, defs: dg.Definitions) -> Tick:
     sensor = defs.get_repository_def().get_sensor_def("heal_changed_days_sensor")
 
     def evaluate() -> dg.SensorResult:
-        result = sensor(dg.build_sensor_context(instance=instance))
+        with dg.build_sensor_context(instance=instance, resources=defs.resources) as context:
+            result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         return result
 
     return evaluate
+
+
+def _evaluate(schedule: Any, defs: dg.Definitions, instance: dg.DagsterInstance, at: datetime) -> Any:
+    with dg.build_schedule_context(instance, resources=defs.resources, scheduled_execution_time=at) as context:
+        return schedule.evaluate_tick(context)
 
 
 def _visits(database: Database, day: date, count: int = 1, recorded: str = "now()") -> None:
@@ -173,7 +179,7 @@ def test_finalizing_computes_the_day_that_ended_and_opens_the_new_one(
     midnight = datetime(TODAY.year, TODAY.month, TODAY.day, 0, 1, tzinfo=SEOUL)
 
     def evaluate() -> Any:
-        return schedule.evaluate_tick(dg.build_schedule_context(instance=instance, scheduled_execution_time=midnight))
+        return _evaluate(schedule, defs, instance, midnight)
 
     database.replace(*DayRange(_ago(9), _ago(1)))
     # Yesterday was computed while it lasted, the new day not at all; neither has facts, so nothing else finds them.
@@ -203,8 +209,7 @@ def test_sweeps_mark_old_edits_and_the_sensor_asks_for_them(
         )
         assert "none changed" in _reason(tick()), "no look-back, no new fact: only a sweep can see it"
         if how == "schedule":
-            context = dg.build_schedule_context(instance=instance, scheduled_execution_time=datetime.now(SEOUL))
-            data = sweep.evaluate_tick(context)
+            data = _evaluate(sweep, defs, instance, datetime.now(SEOUL))
             assert not data.run_requests
             assert f"2 changed: {_ago(9)}..{_ago(8)}" in (data.skip_message or "")
         else:

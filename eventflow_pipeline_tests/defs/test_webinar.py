@@ -168,11 +168,9 @@ def _live_now(database: Database) -> None:
 
 def test_the_sampler_ticks_without_runs(surface: Any, database: Database, instance: dg.DagsterInstance) -> None:
     _live_now(database)
-    from eventflow_pipeline.defs.resources import Warehouse
-
     sampler = surface.get_repository_def().get_sensor_def("sample_webinars_sensor")
     for _ in range(3):
-        with dg.build_sensor_context(instance, resources={"warehouse": Warehouse()}) as context:
+        with dg.build_sensor_context(instance, resources=surface.resources) as context:
             tick = sampler.evaluate_tick(context)
             assert tick.run_requests == []
             assert tick.skip_message
@@ -184,11 +182,8 @@ def test_the_sampler_ticks_without_runs(surface: Any, database: Database, instan
 
 
 def _tick(surface: Any, instance: dg.DagsterInstance, at: datetime) -> list[dict[str, str]]:
-    from eventflow_pipeline.defs.resources import Warehouse
-
     schedule = surface.get_repository_def().get_schedule_def("webinar_refresh_schedule")
-    resources = {"warehouse": Warehouse()}
-    with dg.build_schedule_context(instance, resources=resources, scheduled_execution_time=at) as context:
+    with dg.build_schedule_context(instance, resources=surface.resources, scheduled_execution_time=at) as context:
         tick = schedule.evaluate_tick(context)
     first, last = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
     return [{"first": r.tags[first], "last": r.tags[last]} for r in tick.run_requests or []]

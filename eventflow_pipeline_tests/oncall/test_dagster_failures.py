@@ -14,6 +14,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from dagster._core.test_utils import create_run_for_test
 
 from eventflow_pipeline.defs.alerts import conditions_sensor, dagster_failures_sensor
+from eventflow_pipeline.defs.resources import WAREHOUSES
 from eventflow_pipeline.defs.runs import days_of
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
@@ -139,7 +140,7 @@ def test_checks_of_today_that_are_told_live_are_not_told_twice(
 
 
 def _tick(instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str | None = None) -> dg.SensorResult:
-    with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=WAREHOUSES) as context:
         result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result
