@@ -1,5 +1,7 @@
 """The whole Dagster surface in one place."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
@@ -12,6 +14,7 @@ from eventflow_pipeline.defs.changes import (
     sweep_all_days_schedule,
     sweep_recent_days_schedule,
 )
+from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import WAREHOUSES
@@ -31,8 +34,26 @@ from eventflow_pipeline.defs.webinar import (
     webinar_stats_job,
 )
 
+#: What the schedules of the night promise, for the catalog to show: finalize_days_schedule (00:01) and
+#: verify_days_schedule (04:10) write their assets every night, whatever happened. Webinars have no such night: they are
+#: computed when something changed. Whether a day is right is for change detection to say, not for its age.
+_AT_MIDNIGHT = dg.FreshnessPolicy.cron("30 0 * * *", timedelta(minutes=30), TIMEZONE)
+_AT_FOUR = dg.FreshnessPolicy.cron("0 5 * * *", timedelta(minutes=50), TIMEZONE)
+_FRESHNESS = {
+    **dict.fromkeys((*daily_buckets.keys, *quality_daily.keys), _AT_MIDNIGHT),
+    **dict.fromkeys(verified_days.keys, _AT_FOUR),
+}
+
+
+def _promised(spec: dg.AssetSpec) -> dg.AssetSpec:
+    return spec.replace_attributes(freshness_policy=_FRESHNESS.get(spec.key))
+
+
 defs = dg.Definitions(
-    assets=[*SOURCE_ASSETS, daily_buckets, quality_daily, verified_days, webinar_days],
+    assets=[
+        *SOURCE_ASSETS,
+        *dg.map_asset_specs(_promised, [daily_buckets, quality_daily, verified_days, webinar_days]),
+    ],
     asset_checks=[*CHECKS, webinar_checks],
     jobs=[
         daily_buckets_job,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.freshness import CronFreshnessPolicy
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -30,6 +31,7 @@ def _surface() -> dict[str, Any]:
                 "group": spec.group_name,
                 "kinds": sorted(spec.kinds),
                 "owners": list(spec.owners),
+                "freshness": repr(spec.freshness_policy) if spec.freshness_policy else None,
                 "partitions": repr(spec.partitions_def) if spec.partitions_def else None,
                 "description": spec.description,
                 "columns": [c.name for c in spec.metadata.get("dagster/column_schema", dg.TableSchema([])).columns],
@@ -73,6 +75,29 @@ def test_jobs_schedules_and_sensors_are_named_as_what_they_are() -> None:
     }
     for ending, named in names.items():
         assert [name for name in named if not name.endswith(ending)] == []
+
+
+def test_what_a_schedule_of_the_night_writes_is_fresh_when_it_has() -> None:
+    """The window of the policy begins before the schedule's minute and ends after it; no asset of its job has none."""
+    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+    verified = dg.AssetKey("verified_days")
+    written = defs.resolve_job_def("daily_buckets_job").asset_layer.selected_asset_keys
+    found = {}
+    for name, keys in {"finalize_days_schedule": written, "verify_days_schedule": {verified}}.items():
+        schedule = defs.resolve_schedule_def(name)
+        for key in keys:
+            found[key] = policy = specs[key].freshness_policy
+            assert isinstance(policy, CronFreshnessPolicy)
+            assert policy.timezone == schedule.execution_timezone
+            deadline, at = (_minutes(cron) for cron in (policy.deadline_cron, schedule.cron_schedule))
+            assert deadline - policy.lower_bound_delta.total_seconds() / 60 <= at < deadline
+    assert {key for key, spec in specs.items() if spec.freshness_policy} == found.keys()
+
+
+def _minutes(cron: Any) -> int:
+    minute, hour, *every_day = cron.split()
+    assert every_day == ["*"] * 3
+    return int(hour) * 60 + int(minute)
 
 
 def test_sql_and_python_list_the_same_grains(database: Database) -> None:
