@@ -16,11 +16,12 @@ from eventflow_pipeline.defs.definition_time import CHANGES_SECONDS, TIMEZONE
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.defs.runs import HISTORY, PRIORITY, failed_ranges, range_tags, report_dead_runs, running_ranges
+from eventflow_pipeline.defs.sources import observation_due, observe_sources
 from eventflow_pipeline.domain.days import contiguous, local_date, today
 from eventflow_pipeline.domain.heal import ChangedDay, PlanLimits, RunPlan, plan_runs
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
-from eventflow_pipeline.warehouse.changes.due_days import changed_days, unfinished_days
+from eventflow_pipeline.warehouse.changes.due_days import changed_days, newest_facts, unfinished_days
 
 _RECENT_PRIORITY = "10"
 
@@ -67,7 +68,7 @@ def _found(detection: Detection) -> str:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
     "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
-    "changed.",
+    "changed. Once an hour the fact tables show when their newest row was recorded.",
 )
 def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Warehouse) -> dg.SensorResult:
     """One look: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
@@ -82,9 +83,16 @@ def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse
         notes.append(f"{len(dead)} runs were reported as failed: their process is gone.")
     for note in notes:
         context.log.info(note)
-    if requests:
-        return dg.SensorResult(run_requests=requests)
-    return dg.SensorResult(skip_reason=dg.SkipReason(" ".join(notes)))
+    observed: list[dg.AssetObservation] = []
+    cursor = context.cursor
+    if observation_due(cursor, now):
+        observed, cursor = observe_sources(cursor, newest_facts(engine), now)
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else dg.SkipReason(" ".join(notes)),
+        asset_events=observed,
+        cursor=cursor,
+    )
 
 
 @dg.schedule(

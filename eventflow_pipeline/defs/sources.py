@@ -1,5 +1,9 @@
 """EventFlow's own tables as external assets: what everything here is computed from, never written by us (C1)."""
 
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
 import dagster as dg
 
 from eventflow_pipeline.defs.rule_links import rules_metadata
@@ -7,6 +11,8 @@ from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
 
 OWNERS = ["team:eventflow"]
 GROUP = "sources"
+#: Each observation is an event that stays in Dagster's database for good.
+_OBSERVED_EVERY = timedelta(hours=1)
 
 _DESCRIPTIONS = {
     "event_access_logs": "Fact. One row per recorded visit hit; event time `accessed_at` (T2).",
@@ -55,3 +61,27 @@ SOURCE_ASSETS = [
     )
     for table in SOURCE_TABLES
 ]
+
+
+def observation_due(cursor: str | None, now: datetime) -> bool:
+    """Whether the sources are to be looked at again, by what ``observe_sources`` returned last."""
+    at: float = json.loads(cursor or "{}").get("observed_at", 0)
+    return now.timestamp() - at >= _OBSERVED_EVERY.total_seconds()
+
+
+def observe_sources(
+    cursor: str | None, newest: Mapping[str, datetime], now: datetime
+) -> tuple[list[dg.AssetObservation], str]:
+    """An observation of each table whose newest row (by table, when it was recorded) moved, and the next cursor."""
+    before: Mapping[str, str] = json.loads(cursor or "{}").get("newest", {})
+    seen = {table: at.isoformat() for table, at in newest.items()}
+    moved = [
+        dg.AssetObservation(
+            source_key(table),
+            metadata={"dagster/last_updated_timestamp": dg.MetadataValue.timestamp(at)},
+            description="When its newest row was recorded.",
+        )
+        for table, at in newest.items()
+        if seen[table] != before.get(table)
+    ]
+    return moved, json.dumps({"observed_at": now.timestamp(), "newest": seen})

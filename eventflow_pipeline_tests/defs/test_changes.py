@@ -1,5 +1,6 @@
 """The sensor and the schedules, evaluated as the daemon does, on a real Dagster instance."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -108,6 +109,38 @@ def test_changed_days_become_one_run_per_contiguous_range(
     _visits(database, _ago(7))
     (again,) = tick().run_requests or ()
     assert again.run_key != old.run_key
+
+
+def test_fact_tables_show_their_newest_row_when_it_moved(
+    database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Once an hour, and only the table that moved; with runs and without."""
+    sensor = defs.get_repository_def().get_sensor_def("heal_changed_days_sensor")
+    visits = dg.AssetKey(["public", "event_access_logs"])
+
+    def observed(cursor: str | None) -> tuple[list[dg.AssetObservation], str]:
+        with dg.build_sensor_context(instance=instance, resources=defs.resources, cursor=cursor) as context:
+            result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        for event in result.asset_events:
+            instance.report_runless_asset_event(event)
+        return [event for event in result.asset_events if isinstance(event, dg.AssetObservation)], result.cursor or ""
+
+    def an_hour_later(cursor: str) -> str:
+        return json.dumps(json.loads(cursor) | {"observed_at": json.loads(cursor)["observed_at"] - 3600})
+
+    none, cursor = observed(None)
+    assert none == [], "no facts at all"
+    _visits(database, TODAY)
+    assert observed(cursor) == ([], cursor), "within the hour"
+    (first,), cursor = observed(an_hour_later(cursor))
+    assert first.asset_key == visits
+    assert observed(an_hour_later(cursor))[0] == [], "nothing was recorded since"
+    (stored,) = instance.fetch_observations(visits, limit=10).records
+    assert stored.asset_observation
+    shown = stored.asset_observation.metadata["dagster/last_updated_timestamp"].value
+    (newest,) = database.rows("select extract(epoch from max(created_at)) as at from stats.visit_facts")
+    assert shown == pytest.approx(float(newest["at"]))
 
 
 def test_idle_ticks_launch_no_run(tick: Tick, database: Database) -> None:

@@ -301,3 +301,10 @@ from (
     select e.created_at from stats.entry_facts e where e.campaign_id = :campaign_id
 ) fact
 where occurred_at >= :window_start and occurred_at < :window_end;
+
+-- name: select_newest_facts
+-- WHAT: when the newest visit hit and the newest entry were recorded; NULL where there is none.
+-- Grain: one row. Inputs: stats.visit_facts and stats.entry_facts by created_at.
+select
+    (select max(v.created_at) from stats.visit_facts v) as event_access_logs,
+    (select max(e.created_at) from stats.entry_facts e) as event_survey_entries;

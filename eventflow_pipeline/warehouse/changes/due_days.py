@@ -1,4 +1,4 @@
-"""What automation asks of the warehouse: which days to compute again, which of its own traces to delete."""
+"""What automation asks of the warehouse: days to compute again, the newest facts, which of its own traces to delete."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -52,3 +52,10 @@ def delete_old_passes(engine: Engine, before: datetime) -> None:
     """Delete the record of passes of change detection from before ``before``, the latest of each scope excepted."""
     with connect(engine) as connection:
         connection.execute(statement("storage/changes/delete_old_passes"), {"kept_from": before})
+
+
+def newest_facts(engine: Engine) -> dict[str, datetime]:
+    """When the newest row of each of EventFlow's fact tables was recorded; a table without rows is left out."""
+    with connect(engine) as connection:
+        (row,) = connection.execute(statement("storage/changes/select_newest_facts")).mappings()
+        return {table: at for table, at in row.items() if at is not None}
