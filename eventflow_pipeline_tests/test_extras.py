@@ -113,7 +113,7 @@ def test_the_whole_surface_loads_with_the_core_alone(core: dict[str, str]) -> No
     code = """
 from zoneinfo import ZoneInfo
 from eventflow_pipeline.definitions import defs
-from eventflow_pipeline.defs.webinar_metadata import curve_picture
+from eventflow_pipeline.defs.webinar_curve import curve_picture
 print(len(list(defs.resolve_all_asset_specs())), curve_picture([], 'x', ZoneInfo('UTC')).value)
 """
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **core}, capture_output=True, text=True)

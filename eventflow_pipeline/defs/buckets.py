@@ -6,20 +6,22 @@ from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
+from eventflow_pipeline.defs.catalog import (
+    CAMPAIGN_HOURS,
+    CAMPAIGN_HOURS_TABLE,
+    SESSION_DAYS,
+    SESSION_DAYS_TABLE,
+    bucket_key,
+    bucket_table,
+    daily_spec,
+    stats_key,
+)
+from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
 from eventflow_pipeline.defs.recording import FinishedDay, record_days
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.run_tags import request_of
-from eventflow_pipeline.defs.sources import OWNERS, source_key
-from eventflow_pipeline.defs.table_metadata import (
-    CAMPAIGN_HOURS,
-    SESSION_DAYS,
-    buckets_metadata,
-    campaign_hours_metadata,
-    session_days_metadata,
-)
-from eventflow_pipeline.domain.grains import GRAINS, Grain
+from eventflow_pipeline.defs.sources import source_key
+from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
@@ -37,61 +39,45 @@ _FACTS_AND_DIMENSIONS = (
 )
 
 
-def bucket_key(grain: Grain) -> dg.AssetKey:
-    """Key of the grain's bucket table: its schema and name."""
-    return dg.AssetKey(["stats", grain.table])
-
-
 #: The indicators, measured after the buckets (``defs.indicators``).
-QUALITY = dg.AssetKey(["stats", "quality_daily"])
+QUALITY = stats_key("quality_daily")
 #: Name of the checks of ranges (``defs.quality``), one for each grain.
 RANGE_PARITY = "range_parity"
 #: Everything one materialization of a day replaces.
 ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
 
 
-def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key,
-        deps=deps,
-        description=description,
-        metadata={**metadata, **rules_metadata(description)},
-        group_name=GROUP,
-        kinds={"postgres", "sql"},
-        owners=OWNERS,
-        code_version=str(DEFINITION_VERSION),
-        partitions_def=DAILY,
-    )
-
-
-_SESSION_DAYS = _spec(
-    SESSION_DAYS,
-    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+_CODE = str(DEFINITION_VERSION)
+_SESSION_DAYS = daily_spec(
+    SESSION_DAYS_TABLE,
+    map(source_key, _FACTS_AND_DIMENSIONS),
+    GROUP,
     "Session-days (M6): one row per business day (T1), attribution (E1, E2, A1-A3) and session, the "
     "de-duplicated and attributed form of the facts. Excluded facts (E3) are counted beside it. Every bucket is "
     "counted from here.",
-    session_days_metadata(),
+    _CODE,
 )
-_BUCKETS = {
-    grain: _spec(
-        bucket_key(grain),
+_BUCKETS = [
+    daily_spec(
+        bucket_table(grain),
         [SESSION_DAYS],
+        GROUP,
         f"Daily buckets for {grain.title} (M5): hits (M1), visits = distinct sessions (M2), sessionless hits, "
         "conversions (M3); cvr = conversions / visits is derived when read (M4). NULL in a key is the unknown member "
         "(B3). Visits are exact at this grain and never the sum of a finer one; for a range ask "
         f"`stats.range_summary('{grain.name}', from, to)`.",
-        buckets_metadata(grain),
+        _CODE,
     )
     for grain in GRAINS
-}
-
-_HOURS = _spec(
-    CAMPAIGN_HOURS,
-    [source_key(table) for table in _FACTS_AND_DIMENSIONS],
+]
+_HOURS = daily_spec(
+    CAMPAIGN_HOURS_TABLE,
+    map(source_key, _FACTS_AND_DIMENSIONS),
+    GROUP,
     "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS or _CAMPAIGNS list: "
     "per UTC hour (T2) and business day (T1) hits (M1), visits = distinct sessions of the hour (M2), sessionless hits, "
     "conversions (M3). Hours without anything have no row; visits do not add up over hours.",
-    campaign_hours_metadata(),
+    _CODE,
 )
 
 
@@ -125,7 +111,7 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 
 @dg.multi_asset(
     name="replace_days",
-    specs=[_SESSION_DAYS, *_BUCKETS.values(), _HOURS],
+    specs=[_SESSION_DAYS, *_BUCKETS, _HOURS],
     backfill_policy=DAYS_PER_RUN,
     pool="facts",
 )

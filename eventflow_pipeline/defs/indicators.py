@@ -8,7 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.buckets import QUALITY, bucket_key
+from eventflow_pipeline.defs.buckets import QUALITY
+from eventflow_pipeline.defs.catalog import bucket_key
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata

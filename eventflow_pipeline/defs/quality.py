@@ -12,12 +12,12 @@ from datetime import date
 import dagster as dg
 from sqlalchemy import Engine
 
-from eventflow_pipeline.defs.buckets import QUALITY, RANGE_PARITY, bucket_key
+from eventflow_pipeline.defs.buckets import QUALITY, RANGE_PARITY
+from eventflow_pipeline.defs.catalog import SESSION_DAYS, bucket_key, stats_key
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, Results, report, run_days
 from eventflow_pipeline.defs.dagster_internals.private import CheckContext, planned_in
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.defs.table_metadata import SESSION_DAYS
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.differences import Comparison, Difference
@@ -86,7 +86,7 @@ _RANGE_SPECS = [
     for grain in GRAINS
 ]
 _QUALITY_SPECS = [
-    _spec(name, dg.AssetKey(["stats", table]), _DESCRIPTIONS[name], [QUALITY]) for name, table in QUALITY_CHECKS.items()
+    _spec(name, stats_key(table), _DESCRIPTIONS[name], [QUALITY]) for name, table in QUALITY_CHECKS.items()
 ]
 
 

@@ -7,22 +7,24 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import RowMapping
 
+from eventflow_pipeline.defs.catalog import (
+    FIVE_MINUTES,
+    FIVE_MINUTES_TABLE,
+    LEGACY,
+    PRESENCE,
+    SESSION_DAYS,
+    WEBINAR_DAYS,
+    WEBINAR_DAYS_TABLE,
+    WEBINARS,
+    daily_spec,
+)
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.recording import FinishedDay, record_days
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.runs import range_tags
-from eventflow_pipeline.defs.sources import OWNERS, source_key
-from eventflow_pipeline.defs.webinar_metadata import (
-    DAILY_STATS,
-    FIVE_MINUTES,
-    curve_picture,
-    daily_metadata,
-    five_minute_metadata,
-    numbers,
-)
+from eventflow_pipeline.defs.webinar_curve import curve_picture
 from eventflow_pipeline.domain.concurrency import tolerated_misses
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
@@ -34,41 +36,27 @@ from eventflow_pipeline.warehouse.webinar.sampler import POLL_SECONDS, sample_an
 
 GROUP = "webinar"
 JOB = "webinar_stats_job"
-ASSET_KEYS = (FIVE_MINUTES, DAILY_STATS)
-
-
-def _spec(key: dg.AssetKey, deps: list[dg.AssetKey], description: str, metadata: dict[str, Any]) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key,
-        deps=deps,
-        description=description,
-        metadata={**metadata, **rules_metadata(description)},
-        group_name=GROUP,
-        kinds={"postgres", "sql"},
-        owners=OWNERS,
-        partitions_def=DAILY,
-    )
+ASSET_KEYS = (FIVE_MINUTES, WEBINAR_DAYS)
 
 
 #: One step writes both assets: a backfill that also holds session-days must see it before either, or Dagster refuses.
-_SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
-_FIVE_MINUTES = _spec(
-    FIVE_MINUTES,
-    [*(source_key(table) for table in ("webinar_live_presence", "webinar_access_logs", "webinars")), _SESSION_DAYS],
+_FIVE_MINUTES = daily_spec(
+    FIVE_MINUTES_TABLE,
+    [PRESENCE, LEGACY, WEBINARS, SESSION_DAYS],
+    GROUP,
     "Concurrency of every webinar in five minutes (W2), from one sample a minute (W1, `stats.webinar_sample`): "
     "samples, minimum, maximum, average, last, and gaps, the minutes nobody sampled. Rows of the legacy job are "
     "carried under `source = 'legacy'` and never mixed with ours.",
-    five_minute_metadata(),
 )
-_DAILY = _spec(
-    DAILY_STATS,
+_DAILY = daily_spec(
+    WEBINAR_DAYS_TABLE,
     # Not on FIVE_MINUTES, which it is computed with: of assets of one step with unlike partitioned parents, Dagster
     # refuses a backfill in some processes and not in others, by the order of its sets.
-    [_SESSION_DAYS, source_key("webinar_live_presence"), source_key("webinars")],
+    [SESSION_DAYS, PRESENCE, WEBINARS],
+    GROUP,
     "Days of webinars: peak and when, average while live, minutes observed and missed, unique viewers by presence, "
     "visits and conversions of the webinar and its registration campaign (W3). `stats.webinar_client_daily`, replaced "
     "with it, counts a campaign that two webinars name once. Screens ask `public.get_webinar_stats`.",
-    daily_metadata(),
 )
 
 
@@ -99,7 +87,7 @@ def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
 def _day_metadata(day: WebinarDay, warehouse: Warehouse) -> Mapping[dg.AssetKey, dict[str, Any]]:
     """Numbers of the day that Dagster plots by partition, and its curves as a picture."""
     shared: dict[str, Any] = {
-        **numbers(
+        **_known(
             peak_viewers=day.peak_viewers,
             minutes_observed=day.minutes_observed,
             minutes_missed=day.minutes_missed,
@@ -116,11 +104,16 @@ def _day_metadata(day: WebinarDay, warehouse: Warehouse) -> Mapping[dg.AssetKey,
     daily: dict[str, Any] = {
         **shared,
         "dagster/partition_row_count": day.webinars,
-        **numbers(unique_viewers=day.unique_viewers, visits=day.visits, conversions=day.conversions),
+        **_known(unique_viewers=day.unique_viewers, visits=day.visits, conversions=day.conversions),
     }
     if day.peak_webinar:
         daily["peak_webinar"] = day.peak_webinar
-    return {FIVE_MINUTES: buckets, DAILY_STATS: daily}
+    return {FIVE_MINUTES: buckets, WEBINAR_DAYS: daily}
+
+
+def _known(**numbers: float | int | None) -> dict[str, float | int]:
+    """Those that are known: Dagster plots them by partition."""
+    return {name: value for name, value in numbers.items() if value is not None}
 
 
 webinar_stats_job = dg.define_asset_job(
@@ -148,7 +141,7 @@ _CHECKS = (
     ),
     _check(
         "peak_within_known_viewers",
-        DAILY_STATS,
+        WEBINAR_DAYS,
         "No webinar had more viewers at once than presence knows for the day.",
     ),
 )
