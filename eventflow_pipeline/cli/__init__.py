@@ -5,7 +5,6 @@ import logging
 import signal
 import sys
 import warnings
-from typing import NoReturn
 
 from eventflow_pipeline.cli import (
     backfill,
@@ -29,7 +28,8 @@ from eventflow_pipeline.cli.app import app, errors
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.extras import absent_extra
 
-#: A module a command, named like it; importing one adds its command. In the order ``--help`` lists them.
+#: A module a command, named like it; importing one adds its command. In the order ``--help`` lists them: looking
+#: around, building, every day, being on call, the rest.
 COMMANDS = (
     demo,
     sample,
@@ -48,10 +48,12 @@ COMMANDS = (
     settings,
     rebuild,
 )
+#: SQLSTATE of what the database does not let its user do.
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def main() -> None:
-    """Entry point: a UserError, or an extra that is not installed, becomes one sentence on stderr and exit status 2."""
+    """Entry point: wrong input or set-up becomes one sentence on stderr and exit status 2."""
     gc.set_threshold(100_000)  # what imports make stays: looking for garbage in it took a tenth of their time
     # Started in the background by a shell, a process inherits SIGINT ignored, and could not be told to stop.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -63,16 +65,23 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".* is currently in (beta|preview)")
     try:
         app()
-    except UserError as problem:
-        _refuse(problem)
-    except ImportError as problem:
-        if (refusal := absent_extra(problem)) is None:
-            raise
-        _refuse(refusal)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as problem:
+        if (refusal := as_refusal(problem)) is None:
+            raise
+        errors.print(f"eventflow: {refusal}", markup=False)
+        sys.exit(2)
 
 
-def _refuse(problem: UserError) -> NoReturn:
-    errors.print(f"eventflow: {problem}", markup=False)
-    sys.exit(2)
+def as_refusal(problem: Exception) -> UserError | None:
+    """The sentence for what ended a command, with the remedy; None where it is no wrong input or set-up but a fault."""
+    if isinstance(problem, UserError):
+        return problem
+    if isinstance(problem, ImportError):
+        return absent_extra(problem)
+    if getattr(getattr(problem, "orig", problem), "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+        from eventflow_pipeline.warehouse.db.engine import not_allowed, reason
+
+        return not_allowed(reason(problem))
+    return None

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES, first_problem
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import connect, reason, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, not_allowed, reason, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import migration_lock
 from eventflow_pipeline.warehouse.db.sql import sql_root, sql_text, statement
 from eventflow_pipeline.warehouse.schema.preconditions import first_in_the_way, first_unmet, source_tables
@@ -136,10 +136,26 @@ def pending(connection: Connection) -> tuple[str, ...]:
     return _between(connection, _current(connection), _script().get_current_head())
 
 
+#: Why the build settings cannot be read: asked step by step, because each question fails without the one before.
+_HINDRANCE = text("""
+    select case
+        when to_regnamespace('stats') is null then 'absent'
+        when not has_schema_privilege('stats', 'usage') then 'no USAGE on schema stats'
+        when to_regclass('stats.build_settings') is null then 'absent'
+        when not has_table_privilege('stats.build_settings', 'select') then 'no SELECT on stats.build_settings'
+    end""")
+
+
 def stored_build_settings(connection: Connection) -> tuple[str, date] | None:
-    """Time zone and first partition the buckets were built with, or None before the first migration."""
-    if connection.execute(text("select to_regclass('stats.build_settings')")).scalar() is None:
+    """Time zone and first partition the buckets were built with, or None before the first migration.
+
+    Raises UserError when the login may not read them.
+    """
+    hindrance = connection.execute(_HINDRANCE).scalar_one()
+    if hindrance == "absent":
         return None
+    if hindrance:
+        raise not_allowed(hindrance)
     row = connection.execute(text("select time_zone, first_partition from stats.build_settings")).one_or_none()
     return (row.time_zone, row.first_partition) if row else None
 

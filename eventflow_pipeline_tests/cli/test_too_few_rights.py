@@ -1,0 +1,119 @@
+"""A login with too few rights, or for no database at all: one sentence with the remedy, whatever the command."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import typer
+from sqlalchemy.engine import make_url
+from typer.testing import CliRunner
+
+from eventflow_pipeline.cli import as_refusal
+from eventflow_pipeline.cli.app import app
+from eventflow_pipeline_tests.databases import Database, Databases
+
+ID = "00000000-0000-0000-0000-000000000001"
+SPAN = ("--from", "2024-03-01", "--to", "2024-03-02")
+#: Every command that asks the database of the environment, with what it cannot do without.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "sample": ("--days", "1", "--database", "{database}"),
+    "migrate": (),
+    "backfill": SPAN,
+    "heal": (),
+    "verify": SPAN,
+    "report": ("--client", "unknown", *SPAN, "--out", "{folder}/report.csv"),
+    "explain": ("--client", "unknown", "--date", "2024-03-01"),
+    "doctor": (),
+    "probe": (),
+    "exclude add": (ID, "--reason", "a test"),
+    "exclude remove": (ID, "--reason", "a test"),
+    "exclude list": (),
+    "webinar sample": (),
+    "replay": (),
+    "rebuild": ("--yes",),
+}
+#: The demo has a server of its own; capture comes up while the database is away; settings are the environment's.
+WITHOUT = {"demo", "capture serve", "settings"}
+DENIED = "has too few rights ({}): connect as who ran `eventflow migrate`"
+
+
+@pytest.fixture
+def login(database: Database) -> Iterator[str]:
+    """A user of the server with no right of its own: its name."""
+    name = f"stranger_{database.owner.url.database}"
+    database.execute(f"create role {name} login")
+    yield name
+    database.execute(f"drop owned by {name}")
+    database.execute(f"drop role {name}")
+
+
+def _names() -> set[str]:
+    names = set()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        names |= {f"{name} {part}" for part in getattr(command, "commands", {})} or {name}
+    return names
+
+
+@pytest.fixture
+def dagster(databases: Databases) -> Iterator[str]:
+    """Address of a database for Dagster's own use."""
+    name = databases.create()
+    yield databases.url(name)
+    databases.drop(name)
+
+
+def _said(command: str, address: str, dagster: str, folder: Path) -> str:
+    """What the command says to people in place of doing its work."""
+    values = {"database": make_url(address).database, "folder": folder}
+    arguments = [*command.split(), *(part.format(**values) for part in COMMANDS[command])]
+    environment = {
+        "EVENTFLOW_DATABASE_URL": address,
+        "DAGSTER_POSTGRES_URL": dagster,
+        "EVENTFLOW_HOME": str(folder / "home"),
+    }
+    with patch.dict(os.environ, environment):
+        done = CliRunner().invoke(app, arguments)
+    if command == "probe":  # which reports it, and exits with 1
+        assert done.exit_code == 1, done.output
+        return done.output
+    assert isinstance(done.exception, Exception), (command, done.output)
+    refusal = as_refusal(done.exception)
+    assert refusal is not None, (command, repr(done.exception))
+    assert "\n" not in str(refusal)
+    return str(refusal)
+
+
+def test_every_command_is_asked() -> None:
+    assert _names() == COMMANDS.keys() | WITHOUT
+
+
+@pytest.mark.parametrize(
+    ("granted", "why"),
+    [("", "no USAGE on schema stats"), ("usage on schema stats", "no SELECT on stats.build_settings")],
+)
+def test_a_login_that_cannot_read_the_build_settings_is_told_what_to_do(
+    database: Database, login: str, dagster: str, tmp_path: Path, granted: str, why: str
+) -> None:
+    if granted:
+        database.execute(f"grant {granted} to {login}")
+    address = make_url(database.url).set(username=login).render_as_string(False)
+    for command in COMMANDS:
+        assert DENIED.format(why) in _said(command, address, dagster, tmp_path), command
+
+
+@pytest.mark.parametrize("missing", ["the database", "the right to connect"])
+def test_no_database_to_connect_to_is_one_sentence(
+    database: Database, login: str, dagster: str, tmp_path: Path, missing: str
+) -> None:
+    address = make_url(database.url)
+    if missing == "the database":
+        address = address.set(database="nowhere")
+    else:
+        database.execute(f'revoke connect on database "{address.database}" from public')
+        address = address.set(username=login)
+    for command in COMMANDS:
+        said = _said(command, address.render_as_string(False), dagster, tmp_path)
+        assert f"{address.database} cannot be reached" in said, command
+        assert "check EVENTFLOW_DATABASE_URL" in said, command
