@@ -21,8 +21,8 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
-from eventflow_pipeline.warehouse.days.computed import computed_days, server_time
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline
+from eventflow_pipeline.warehouse.days.computed import computed_days
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
 

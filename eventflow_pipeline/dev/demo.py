@@ -31,8 +31,8 @@ from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.runs import day_progress
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.capture.dead_letters import demo_campaign
-from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days, server_time
-from eventflow_pipeline.warehouse.db.engine import admin, connect, pipeline
+from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days
+from eventflow_pipeline.warehouse.db.engine import admin, connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import migrate, stored_build_settings
 
 DEMO_DAYS = 45

@@ -21,8 +21,7 @@ from eventflow_pipeline.domain.changes import (
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, limits
-from eventflow_pipeline.warehouse.days.computed import server_time
-from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import try_day
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition

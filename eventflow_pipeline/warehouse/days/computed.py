@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Connection, Engine, RowMapping, text
+from sqlalchemy import Engine, RowMapping
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.db.engine import connect
@@ -28,9 +28,3 @@ def busiest_campaigns(engine: Engine, days: DayRange, most: int = 10) -> Sequenc
             {"first_day": days.first, "last_day": days.last, "most": most},
         )
         return rows.mappings().all()
-
-
-def server_time(connection: Connection) -> datetime:
-    """The database's clock (UTC), which stamps what is computed."""
-    now: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
-    return now

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -155,6 +156,12 @@ def connect(engine: Engine, variable: str = "EVENTFLOW_DATABASE_URL") -> Iterato
                 f"The server at {_where(engine.url)} is Postgres {version // 10000}: version 15 or later is needed."
             )
         yield connection
+
+
+def server_time(connection: Connection) -> datetime:
+    """The database's clock (UTC), which stamps what is computed."""
+    now: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    return now
 
 
 def join_by_hash(connection: Connection) -> None:
