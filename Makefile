@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 SQL_CHECKED := $(VENV)/.sql_checked
-# A migration's functions are strings to a linter.
-SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*')
+# The schema's functions are strings to a linter.
+SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*')
 
 .PHONY: demo test test-long bench install check format lock clean
 

@@ -116,3 +116,90 @@ from (
       and (me.since_16 or not me.rolcreaterole)
 ) unmet
 order by unmet.position, unmet.subject, unmet.found;
+
+-- name: select_definitions
+-- Functions, views and policies that are ours or could be: classid, objid, name, type and identity (as DROP takes them), and
+-- a version that is another one whenever the object was written.
+-- Grain: one row per object.
+select defined.classid, defined.objid, defined.name, named.type, named.identity, defined.version
+from (
+    select 'pg_proc'::regclass::oid as classid, p.oid as objid, p.proname::text as name,
+           p.ctid::text || p.xmin::text as version
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where n.nspname = 'stats' or (n.nspname = 'public' and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%')
+    union all
+    -- Replacing a view writes its rule.
+    select 'pg_class'::regclass::oid, c.oid, c.relname::text, r.ctid::text || r.xmin::text
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_rewrite r on r.ev_class = c.oid
+    where n.nspname = 'stats' and c.relkind = 'v'
+    union all
+    select 'pg_policy'::regclass::oid, p.oid, p.polname::text, p.ctid::text || p.xmin::text
+    from pg_catalog.pg_policy p
+    join pg_catalog.pg_class c on c.oid = p.polrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('stats', 'public')
+) defined
+cross join lateral pg_identify_object(defined.classid, defined.objid, 0) named;
+
+-- name: select_recorded_definitions
+-- Those of select_definitions that an earlier migration made, with the file of sql/schema each came from.
+-- Grain: one row per object.
+with definition as (
+    {include storage/schema/select_definitions}
+)
+select d.classid, d.objid, d.type, d.identity, s.file
+from definition d
+join stats.schema_object s on s.type = d.type and s.identity = d.identity
+order by d.type, d.identity;
+
+-- name: select_dependents
+-- What uses the objects (:classes, :objects: their classid and objid, side by side), directly or through others, as it would
+-- go with them: type, identity, description, and which of the objects it uses. Policies of our own tables are no user.
+-- Grain: one row per user and object.
+with recursive going as (
+    select g.classid, g.objid from unnest(cast(:classes as oid[]), cast(:objects as oid[])) as g (classid, objid)
+),
+dependent as (
+    select g.classid, g.objid, g.classid as used_class, g.objid as used_object
+    from going g
+    union
+    select near.classid, near.objid, d.used_class, d.used_object
+    from dependent d
+    cross join lateral (
+        select p.classid, p.objid
+        from pg_catalog.pg_depend p
+        where p.refclassid = d.classid and p.refobjid = d.objid
+        union all
+        -- A part of something, as the rule of a view is: the whole goes with it.
+        select p.refclassid, p.refobjid
+        from pg_catalog.pg_depend p
+        where p.classid = d.classid and p.objid = d.objid and p.deptype = 'i'
+    ) near
+)
+select distinct named.type, named.identity, pg_describe_object(d.classid, d.objid, 0) as description,
+       pg_describe_object(d.used_class, d.used_object, 0) as used
+from dependent d
+cross join lateral pg_identify_object(d.classid, d.objid, 0) named
+where d.classid not in ('pg_rewrite'::regclass, 'pg_type'::regclass)
+  and (d.classid, d.objid) not in (select g.classid, g.objid from going g)
+  and not exists (
+      select from pg_catalog.pg_policy p
+      join pg_catalog.pg_class c on c.oid = p.polrelid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where d.classid = 'pg_policy'::regclass and p.oid = d.objid and n.nspname = 'stats'
+  )
+order by description, used;
+
+-- name: select_oldest_user
+-- The process whose transaction has held a table, view or index of ours the longest: pid and since when. None: nobody does.
+select a.pid, date_trunc('second', a.xact_start) as since
+from pg_catalog.pg_stat_activity a
+join pg_catalog.pg_locks l on l.pid = a.pid
+join pg_catalog.pg_class c on c.oid = l.relation
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where a.pid <> pg_backend_pid() and n.nspname = 'stats' and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+order by a.xact_start
+limit 1;

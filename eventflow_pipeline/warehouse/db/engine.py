@@ -177,7 +177,23 @@ def join_by_hash(connection: Connection) -> None:
 @contextmanager
 def repeatable_read(connection: Connection) -> Iterator[None]:
     """One REPEATABLE READ transaction on an autocommit connection: all its statements see one snapshot."""
-    connection.execute(text("begin isolation level repeatable read"))
+    with _transaction(connection, "repeatable read"):
+        yield
+
+
+@contextmanager
+def read_committed(connection: Connection) -> Iterator[None]:
+    """One READ COMMITTED transaction on an autocommit connection: each statement sees what is there when it begins.
+
+    For changing the schema, which must see what it has just changed and what others have.
+    """
+    with _transaction(connection, "read committed"):
+        yield
+
+
+@contextmanager
+def _transaction(connection: Connection, level: str) -> Iterator[None]:
+    connection.execute(text(f"begin isolation level {level}"))
     try:
         yield
     except BaseException:

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -20,9 +16,17 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect, not_allowed, reason, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import migration_lock
 from eventflow_pipeline.warehouse.db.sql import sql_root, sql_text, statement
+from eventflow_pipeline.warehouse.schema.definitions import (
+    apply_definitions,
+    drop_definitions,
+    patiently,
+    rehearse,
+)
 from eventflow_pipeline.warehouse.schema.preconditions import first_in_the_way, first_unmet, source_tables
+from eventflow_pipeline.warehouse.schema.versions import LOCK_TIMEOUT, Versions, run_script
 
-_REVISIONS = Path(__file__).parent / "revisions"
+#: How long a migration waits for tables that others use.
+_WAIT_SECONDS = 600.0
 #: Tables whose rows are computed from facts and mean nothing under other build settings.
 _COMPUTED = (
     "stats.session_days",
@@ -81,19 +85,24 @@ def create_source(engine: Engine) -> None:
             )
         with repeatable_read(connection):
             for file in sorted((sql_root() / "source").glob("*.sql")):
-                _run(connection, f"source/{file.stem}")
+                run_script(connection, sql_text(f"source/{file.stem}"))
 
 
-def migrate(engine: Engine, settings: Settings) -> MigrationReport:
-    """Bring schema ``stats`` to the newest version; safe to repeat, and to run twice at once.
+def migrate(
+    engine: Engine, settings: Settings, root: Path | None = None, wait_seconds: float = _WAIT_SECONDS
+) -> MigrationReport:
+    """Bring schema ``stats`` to what ``root`` (a folder ``sql/``, default ours) says; safe to repeat, or twice at once.
 
-    Checks first whatever could stop one of its steps, so nothing is half-written. The first run stores the build
-    settings.
+    Versions first, each in a transaction; then the definitions, whole, in one. Checks first whatever could stop one of
+    its steps, so nothing is half-written, and waits at most ``wait_seconds`` for tables that others use. The first run
+    stores the build settings.
 
     Raises:
-        UserError: something a step needs is not there (source columns, ownership, roles, N1's collations), or the
-            calendar differs from the settings.
+        UserError: something a step needs is not there (source columns, ownership, roles, N1's collations), somebody
+            else's object uses what would have to be dropped, or the build settings differ from the settings.
     """
+    root = root or sql_root()
+    versions = Versions(root)
     with _owner(engine) as connection, migration_lock(connection):
         # Ownership first: who has no right on a table does not see its columns either.
         if unmet := first_unmet(connection):
@@ -103,14 +112,23 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
                 f"Nothing was migrated because {problem}: create it as EventFlow's schema has it "
                 "(in an empty database for development `eventflow sample` creates all source tables)."
             )
-        if pending(connection) and (unmet := first_in_the_way(connection)):
+        if unmet := first_in_the_way(connection):
             raise UserError(f"Nothing was migrated because {unmet}.")
-        connection.execute(text("create schema if not exists stats"))
-        before = _current(connection)
         if stored_build_settings(connection):
             require_build_settings(connection, settings)
-        _alembic(engine, command.upgrade, "head")
-        connection.execute(text("select stats.refresh_source_views(), stats.grant_readers()"))
+        before = versions.current(connection)
+        try:
+            missing = versions.between(before, versions.head())
+        except RevisionError as unknown:
+            raise UserError(
+                f"Nothing was migrated because the database is at version {before}, which these files do not have: go "
+                f"back with those that do, `eventflow migrate --to {versions.head()}`, then repeat."
+            ) from unknown
+        connection.execute(text("create schema if not exists stats"))
+        if missing:
+            rehearse(connection, root, wait_seconds, versions.texts(missing))
+            _walk(engine, versions, versions.walk_up, wait_seconds)
+        apply_definitions(connection, root, wait_seconds)
         connection.execute(
             statement("storage/webinar/update_setting"), {"presence_min_seconds": settings.webinar.presence_min_seconds}
         )
@@ -118,22 +136,31 @@ def migrate(engine: Engine, settings: Settings) -> MigrationReport:
             statement("storage/registry/insert_build_settings"),
             {"time_zone": settings.timezone, "first_partition": settings.start_date},
         )
-        calendar = require_build_settings(connection, settings)
-        return MigrationReport(_between(connection, before), *calendar)
+        return MigrationReport(missing, *require_build_settings(connection, settings))
 
 
-def migrate_back(engine: Engine, version: str) -> None:
-    """Undo migrations down to ``version`` (kept), or all of them with ``base``, which also removes the schema."""
+def migrate_back(engine: Engine, version: str, root: Path | None = None, wait_seconds: float = _WAIT_SECONDS) -> None:
+    """Undo versions down to ``version`` (kept), or all of them with ``base``, which also removes the schema.
+
+    The definitions go first and come back with the next ``migrate``. Raises UserError, and has changed nothing, when
+    somebody else's object uses something that would have to be dropped, or there is no such version.
+    """
+    root = root or sql_root()
+    versions = Versions(root)
     with _owner(engine) as connection, migration_lock(connection):
-        _alembic(engine, command.downgrade, version)
+        current = versions.current(connection)
+        try:
+            undone = versions.between(None if version == "base" else version, current)
+        except RevisionError as unknown:
+            raise UserError(
+                f"There is no way back to {version!r}: name base or an applied version, such as {current}."
+            ) from unknown
+        drop_definitions(connection, root, wait_seconds, versions.texts(undone, down=True))
+        if undone:
+            _walk(engine, versions, lambda walked: versions.walk_down(walked, version), wait_seconds)
         if version == "base":
             connection.execute(text("drop table if exists stats.schema_migration"))
             connection.execute(text("drop schema if exists stats"))
-
-
-def pending(connection: Connection) -> tuple[str, ...]:
-    """Versions ``migrate`` would apply, oldest first."""
-    return _between(connection, _current(connection), _script().get_current_head())
 
 
 #: Why the build settings cannot be read: asked step by step, because each question fails without the one before.
@@ -161,7 +188,7 @@ def stored_build_settings(connection: Connection) -> tuple[str, date] | None:
 
 
 def require_build_settings(connection: Connection, settings: Settings) -> tuple[str, date]:
-    """The stored calendar, which must equal the settings: other days would be other numbers (T1).
+    """The stored build settings, which must equal the settings: other days would be other numbers (T1).
 
     Raises UserError naming the setting that differs, or that nothing was migrated.
     """
@@ -193,48 +220,27 @@ def rebuild(engine: Engine, settings: Settings) -> None:
             )
 
 
-def _run(connection: Connection, name: str) -> None:
-    connection.exec_driver_sql(sql_text(name), execution_options={"no_parameters": True})
-
-
-def _alembic(engine: Engine, action: Callable[[Config, str], None], version: str) -> None:
-    """Run an Alembic command, one transaction a step, while the caller's connection holds the lock."""
+def _walk(engine: Engine, versions: Versions, walk: Callable[[Connection], None], wait_seconds: float) -> None:
+    """Walk versions, one transaction a version, while the caller's connection holds the lock."""
     with _owner(engine) as connection:
+        connection.execute(text(f"set lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()  # ends what SQLAlchemy takes for a transaction; the level can be set between two only
         connection.execution_options(isolation_level="READ COMMITTED")
-        config = Config()
-        config.set_main_option("script_location", str(_REVISIONS))
-        config.attributes["connection"] = connection
+
+        def once() -> None:
+            try:
+                walk(connection)
+            except DBAPIError:
+                connection.rollback()
+                raise
+
         try:
-            action(config, version)
+            patiently(connection, wait_seconds, once)
         except DBAPIError as stopped:
-            connection.rollback()
             raise UserError(
-                f"Migrating stopped after version {_current(connection) or 'base'} and undid the step it was at "
-                f"({reason(stopped)}): put that right and run the command again, it goes on from there."
+                f"Migrating stopped after version {versions.current(connection) or 'base'} and undid the step it was "
+                f"at ({reason(stopped)}): put that right and run the command again, it goes on from there."
             ) from stopped
-        except CommandError as unknown:
-            raise UserError(
-                f"There is no way back to {version!r}: name base or an applied version, such as {_current(connection)}."
-            ) from unknown
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory(str(_REVISIONS))
-
-
-def _current(connection: Connection) -> str | None:
-    options = {"version_table": "schema_migration", "version_table_schema": "stats"}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
-
-
-def _between(connection: Connection, before: str | None, head: str | None = None) -> tuple[str, ...]:
-    """Versions after ``before`` up to ``head`` (default: the current one), oldest first."""
-    upper = head or _current(connection)
-    if upper is None or upper == before:
-        return ()
-    newest_first = _script().iterate_revisions(upper, before or "base")
-    return tuple(step.revision for step in newest_first)[::-1]
 
 
 def _source_columns(connection: Connection) -> Mapping[str, Mapping[str, str]]:

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import event, text
 
 from eventflow_pipeline.warehouse.db.engine import connect
-from eventflow_pipeline.warehouse.db.sql import full_text, sql_root
+from eventflow_pipeline.warehouse.db.sql import sql_root
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
 
@@ -180,10 +180,15 @@ def test_the_files_by_themselves_set_the_path(empty_database: Database) -> None:
     """As Supabase runs them, each in a transaction, whatever the session's own path is."""
     create_source(empty_database.owner)
     mallory = _Mallory(empty_database)
-    folder = sql_root() / "migrations"
-    names = sorted(file.stem for file in folder.glob("*.sql"))
+    root = sql_root()
+    migrations, down = root / "migrations", root / "migrations" / "down"
     with psycopg.connect(empty_database.url, autocommit=True) as connection:
         connection.add_notice_handler(mallory._note)
-        for name in (*(f"migrations/{n}" for n in names), *(f"migrations/back/{n}" for n in reversed(names))):
-            connection.execute(full_text(name).encode())
+        for file in (
+            *sorted(migrations.glob("*.sql")),
+            *sorted((root / "schema").glob("*.sql")),
+            down / "schema.sql",
+            *(down / file.name for file in sorted(migrations.glob("*.sql"), reverse=True)),
+        ):
+            connection.execute(file.read_bytes())
     assert mallory.run == []

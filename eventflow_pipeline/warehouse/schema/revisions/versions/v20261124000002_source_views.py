@@ -1,5 +1,0 @@
-"""Source views."""
-
-from eventflow_pipeline.warehouse.schema.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

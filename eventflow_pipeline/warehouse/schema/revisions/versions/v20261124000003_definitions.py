@@ -1,5 +1,0 @@
-"""Definitions."""
-
-from eventflow_pipeline.warehouse.schema.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

@@ -1,5 +1,0 @@
-"""Change detection, the ledger and the history of exclusions."""
-
-from eventflow_pipeline.warehouse.schema.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

@@ -1,5 +1,0 @@
-"""Index on last_seen_at."""
-
-from eventflow_pipeline.warehouse.schema.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

@@ -1,5 +1,0 @@
-"""The keys of buckets."""
-
-from eventflow_pipeline.warehouse.schema.revisions import step
-
-revision, down_revision, upgrade, downgrade = step(__file__)

@@ -1,0 +1,33 @@
+-- What numbers mean, as data: the build settings they follow, the published grains and the exclusions.
+set local search_path = pg_catalog, pg_temp;
+
+create table if not exists stats.build_settings (
+    only_row boolean primary key default true check (only_row),
+    time_zone text not null,
+    first_partition date not null,
+    created_at timestamptz not null default now(),
+    longest_range_days integer check (longest_range_days > 0),
+    session_days_from date
+);
+alter table stats.build_settings enable row level security;
+
+create table if not exists stats.grain (
+    name text primary key,
+    position integer not null unique,
+    key_columns text[] not null,
+    by_client boolean generated always as ('client_id' = any (key_columns)) stored,
+    by_entity boolean generated always as ('entity_id' = any (key_columns)) stored,
+    by_link boolean generated always as ('link_id' = any (key_columns)) stored,
+    by_utm_source boolean generated always as ('utm_source' = any (key_columns)) stored,
+    by_utm_medium boolean generated always as ('utm_medium' = any (key_columns)) stored,
+    by_utm_campaign boolean generated always as ('utm_campaign' = any (key_columns)) stored
+);
+alter table stats.grain enable row level security;
+
+create table if not exists stats.exclusion (
+    campaign_id uuid primary key,
+    reason text not null check (reason <> ''),
+    author text not null check (author <> ''),
+    created_at timestamptz not null default now()
+);
+alter table stats.exclusion enable row level security;

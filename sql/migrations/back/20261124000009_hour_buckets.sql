@@ -1,2 +1,0 @@
-set local search_path = pg_catalog, pg_temp;
-drop table if exists stats.campaign_hourly;

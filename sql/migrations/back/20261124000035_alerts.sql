@@ -1,3 +1,0 @@
-set local search_path = pg_catalog, pg_temp;
-drop table if exists stats.failed_check;
-drop table if exists stats.alert;

@@ -1,0 +1,120 @@
+-- Who may see which numbers (P2): every reader is checked by these functions, in policies and in functions alike.
+-- Members of a client see that client; owners, admins and analysts of an agency see its clients; the platform's totals
+-- and the unknown client are for super administrators, the service role, the pipeline and the owner only.
+set local search_path = pg_catalog, pg_temp;
+
+-- Inside a SECURITY DEFINER function current_user is the owner; the role that was set is still the caller's.
+create or replace function stats.caller_role() returns name
+language sql stable
+return coalesce(nullif(current_setting('role', true), 'none'), session_user)::name;
+comment on function stats.caller_role() is 'The role the caller runs as, also inside SECURITY DEFINER functions. [readers]';
+
+create or replace function stats.caller_sees_all() returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select stats.caller_role() in ('service_role', 'eventflow_pipeline')
+        or pg_has_role(stats.caller_role(), (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'stats'), 'member')
+        or (
+            stats.caller_role() = 'authenticated'
+            and coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb
+                #>> '{app_metadata,is_super_admin}' = 'true'
+        )
+$$;
+comment on function stats.caller_sees_all() is
+    'True for super administrators (claim app_metadata.is_super_admin), service_role, the pipeline''s role and the owner. [readers]';
+
+create or replace function stats.caller_clients() returns uuid[]
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    with caller as (
+        select (claims ->> 'sub')::uuid as user_id
+        from (select coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb) as token (claims)
+        where stats.caller_role() = 'authenticated'
+          and claims ->> 'sub' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    )
+    select coalesce(array_agg(visible.client_id), '{}')
+    from (
+        select m.client_id
+        from caller
+        join public.client_members m on m.user_id = caller.user_id
+        union
+        select c.id
+        from caller
+        join public.agency_members a on a.user_id = caller.user_id and a.role::text in ('owner', 'admin', 'analyst')
+        join public.clients c on c.agency_id = a.agency_id
+    ) visible
+$$;
+comment on function stats.caller_clients() is
+    'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of. [readers]';
+
+create or replace function stats.readable_clients(p_client_id uuid) returns uuid[]
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    clients uuid[];
+begin
+    if stats.caller_sees_all() then
+        return null;
+    end if;
+    clients := stats.caller_clients();
+    if p_client_id is not null and not p_client_id = any (clients) then
+        raise exception using errcode = '42501',
+            message = 'you may not see this client',
+            hint = 'Ask for a client you are a member of, or whose agency you are an owner, admin or analyst of.';
+    end if;
+    return clients;
+end
+$$;
+comment on function stats.readable_clients(uuid) is
+    'Clients the caller may read, NULL meaning all. Raises 42501 when p_client_id is given and is not among them.';
+
+create or replace function stats.grant_readers() returns void
+language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    reader text;
+    object record;
+begin
+    -- The roles are Supabase's; a plain server has none of them, or gets them later. What a role gets is written at
+    -- the object itself: a table's policy (tenant_read, all_read) and the end of a function's comment.
+    for reader in select rolname from pg_roles where rolname in ('authenticated', 'service_role') loop
+        execute format('grant usage on schema stats to %I', reader);
+        for object in
+            select format('%I.%I', p.schemaname, p.tablename) as name
+            from pg_policies p
+            where p.schemaname = 'stats'
+              and (p.policyname = 'tenant_read' or (p.policyname = 'all_read' and reader = 'service_role'))
+        loop
+            execute format('grant select on %s to %I', object.name, reader);
+        end loop;
+        for object in
+            select p.oid::regprocedure::text as name
+            from pg_proc p
+            where p.pronamespace in ('stats'::regnamespace, 'public'::regnamespace)
+              and (obj_description(p.oid, 'pg_proc') like '%[readers]'
+                   or (obj_description(p.oid, 'pg_proc') like '%[servers]' and reader = 'service_role'))
+        loop
+            execute format('grant execute on function %s to %I', object.name, reader);
+        end loop;
+    end loop;
+    -- Supabase grants its roles every new function in public; anonymous callers get nothing of ours.
+    for object in
+        select p.oid::regprocedure::text as name, r.rolname as role
+        from pg_proc p
+        cross join pg_roles r
+        where p.pronamespace = 'public'::regnamespace
+          and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'
+          and (r.rolname = 'anon'
+               or (r.rolname = 'authenticated' and obj_description(p.oid, 'pg_proc') not like '%[readers]'))
+    loop
+        execute format('revoke execute on function %s from public, %I', object.name, object.role);
+    end loop;
+end
+$$;
+comment on function stats.grant_readers() is
+    'Gives the roles authenticated and service_role, where they exist, what readers need: tables by policy (tenant_read: both; all_read: service_role), functions by the end of their comment ([readers]: both; [servers]: service_role). Policies and functions check each caller. Run by the owner, after every migration.';
+revoke execute on function stats.grant_readers() from public;
+
+revoke execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients(), stats.readable_clients(uuid)
+    from public;
+grant execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients() to eventflow_pipeline;

@@ -1,0 +1,67 @@
+-- Who may see and do what with our tables (P2): policies and rights, then what readers are granted. A table's readers get
+-- their clients' rows (tenant_read), or only those who see all do (all_read). Grains' partitions: stats.prepare_grain.
+set local search_path = pg_catalog, pg_temp;
+
+do $$
+declare
+    owned record;
+begin
+    for owned in
+        select * from (values
+            -- table, what the pipeline may do with its rows, policy of readers
+            ('build_settings', 'select, update (longest_range_days, session_days_from)', 'all_read'),
+            ('grain', 'select', 'all_read'),
+            ('exclusion', 'select, insert, delete', 'all_read'),
+            ('session_days', 'select, insert, update, delete', 'all_read'),
+            ('bucket_daily', 'select, insert, update, delete', 'tenant_read'),
+            ('campaign_hourly', 'select, insert, update, delete', 'tenant_read'),
+            ('partition_state', 'select, insert, update, delete', 'all_read'),
+            ('return_histogram', 'select, insert, update, delete', 'tenant_read'),
+            ('session_day_change', 'select, insert, update, delete', 'all_read'),
+            ('detection_pass', 'select, insert, delete', 'all_read'),
+            ('day_ledger', 'select, insert, delete', 'all_read'),
+            ('exclusion_change', 'select, insert', 'all_read'),
+            ('quality_daily', 'select, insert, update, delete', 'tenant_read'),
+            ('threshold_override', 'select, insert, update, delete', 'all_read'),
+            ('alert', 'select, insert, update, delete', 'all_read'),
+            ('failed_check', 'select, insert, update, delete', 'all_read'),
+            ('webinar_setting', 'select', 'all_read'),
+            -- Without the user, through stats.webinar_presence only.
+            ('webinar_stray_ping', null, 'all_read'),
+            -- Samples are facts: they are added and never changed.
+            ('webinar_sample', 'select, insert', 'all_read'),
+            ('webinar_stats_5min', 'select, insert, update, delete', 'tenant_read'),
+            ('webinar_stats_daily', 'select, insert, update, delete', 'tenant_read'),
+            ('webinar_client_daily', 'select, insert, update, delete', 'tenant_read'),
+            ('webinar_day_state', 'select, insert, update, delete', 'all_read'),
+            ('fact_surface', 'select', 'all_read'),
+            ('replaced_function', null, 'all_read'),
+            ('schema_object', null, 'all_read')
+        ) as t (name, pipeline, readers)
+    loop
+        if owned.pipeline is not null then
+            execute format('drop policy if exists pipeline_all on stats.%I', owned.name);
+            execute format('create policy pipeline_all on stats.%I %s', owned.name, case owned.pipeline
+                when 'select' then 'for select to eventflow_pipeline using (true)'
+                else 'to eventflow_pipeline using (true) with check (true)' end);
+            execute format('grant %s on stats.%I to eventflow_pipeline', owned.pipeline, owned.name);
+        end if;
+        execute format('drop policy if exists %I on stats.%I', owned.readers, owned.name);
+        execute format('create policy %I on stats.%I for select using ((select stats.caller_sees_all())%s)', owned.readers, owned.name,
+                       case owned.readers when 'tenant_read' then ' or client_id = any ((select stats.caller_clients())::uuid[])' else '' end);
+    end loop;
+end
+$$;
+
+-- Dead letters: all but the payload. What waits and why may be known, who it is may not.
+drop policy if exists pipeline_all on stats.dead_letter;
+create policy pipeline_all on stats.dead_letter for select to eventflow_pipeline using (true);
+grant select (fact, event_id, reason, refused_columns, received_at, failed_at, attempts, replayed_at, expired_at)
+    on stats.dead_letter to eventflow_pipeline;
+drop policy if exists capture_all on stats.fact_surface;
+drop policy if exists capture_all on stats.dead_letter;
+create policy capture_all on stats.fact_surface to eventflow_capture using (true) with check (true);
+create policy capture_all on stats.dead_letter to eventflow_capture using (true) with check (true);
+grant select, insert, update on stats.fact_surface, stats.dead_letter to eventflow_capture;
+
+select stats.grant_readers();
