@@ -84,7 +84,7 @@ LIMITED = {name: caller for name, caller in CALLERS.items() if caller.sees is no
 def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     """Facts of four clients and of nobody, over three days, in every table that a day's replacement fills."""
     name = databases.create(_template)
-    database = Database(settings_for(databases.url(name), hourly_clients=tuple(_id("client", c) for c in CLIENTS)))
+    database = Database(settings_for(databases.url(name), hourly={"clients": tuple(_id("client", c) for c in CLIENTS)}))
     database.insert("agencies", [{"id": id, "name": f"name-of-{name}"} for name, id in AGENCIES.items()])
     for client, agency in CLIENTS.items():
         own = {"client_id": _id("client", client)}
