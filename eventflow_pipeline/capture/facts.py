@@ -11,9 +11,7 @@ from eventflow_pipeline.capture.cookies import CLOCK_SKEW, Remembered, remember,
 from eventflow_pipeline.capture.request import CaptureRequest
 from eventflow_pipeline.capture.rules import CaptureRules, SetCookie
 from eventflow_pipeline.capture.text import (
-    LOOKED_AT,
     clean,
-    looks_personal,
     origin,
     session_text,
     summarize_user_agent,
@@ -21,6 +19,7 @@ from eventflow_pipeline.capture.text import (
     uuid_text,
 )
 from eventflow_pipeline.capture.touch import Attribution, Touch
+from eventflow_pipeline.domain.personal_data import LOOKED_AT, personal_kind
 
 #: The form's own columns: handed on as they are, stored in the entry alone, never logged (S7).
 REGISTRATION_FIELDS = (
@@ -145,7 +144,7 @@ def event_id(value: object, fresh: str) -> str:
 
 def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembered) -> _Session:
     supplied = session_text(payload.get("session_id"))
-    if supplied and looks_personal(clean(payload["session_id"], LOOKED_AT) or "") != "email":
+    if supplied and personal_kind(clean(payload["session_id"], LOOKED_AT) or "") != "email":
         return _Session(supplied, "payload")
     if known.session_id:
         return _Session(known.session_id, "cookie")

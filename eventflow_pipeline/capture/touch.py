@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from eventflow_pipeline.capture.text import LOOKED_AT, cid_text, clean, looks_personal, utm_text, uuid_text
+from eventflow_pipeline.capture.text import cid_text, clean, utm_text, uuid_text
+from eventflow_pipeline.domain.personal_data import LOOKED_AT, personal_kind
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
@@ -35,7 +36,7 @@ class Attribution:
         for name in (*UTM, "cid"):
             value = (cid_text if name == "cid" else utm_text)(supplied.get(name))
             text = value and (clean(supplied[name], LOOKED_AT) or value)
-            kind = text and (looks_personal(text) or ("form" if text.casefold() in secrets else None))
+            kind = text and (personal_kind(text) or ("form" if text.casefold() in secrets else None))
             if kind:
                 rejected.append(f"{name}:{kind}")
             elif value:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, Touch, arrive, entry, visit
 from eventflow_pipeline.capture.cookies import sign, verify
-from eventflow_pipeline.capture.text import looks_personal
 from eventflow_pipeline.capture.touch import UTM, Attribution
+from eventflow_pipeline.domain.personal_data import personal_kind
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 
@@ -57,7 +57,7 @@ def test_nothing_raises_and_a_fact_always_has_its_ids(payload: dict[str, Any], c
         assert outcome.fact["session_id"] == outcome.session_id
         assert len(outcome.fact["event_id"]) == 36
         for name in UTM:
-            assert looks_personal(outcome.fact.get(name, "")) is None
+            assert personal_kind(outcome.fact.get(name, "")) is None
 
 
 @examples(max_examples=200, deadline=None)

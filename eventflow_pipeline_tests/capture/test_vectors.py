@@ -1,8 +1,11 @@
 """The language-neutral examples in conformance/capture, run against the library."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import psycopg
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, SetCookie, arrive, entry, visit
 from eventflow_pipeline.capture.cookies import scope, sign, verify
 from eventflow_pipeline.capture.times import instant, near
+from eventflow_pipeline.domain.personal_data import REFUSED, personal_kind
 from eventflow_pipeline.settings import project_root
 from eventflow_pipeline_tests.databases import Database
 
@@ -90,6 +94,51 @@ def test_signed_bytes(case: dict[str, Any]) -> None:
     if case["writes"]:
         assert sign(rules, case["cookie"], case["content"]) == case["value"]
     assert verify(rules, case["cookie"], case["value"]) == case["content"]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text in a file of examples, names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=repr(c["value"][:40])) for c in _load("personal.json")["cases"]])
+def test_what_looks_personal(case: dict[str, Any]) -> None:
+    assert personal_kind(case["value"]) == case["kind"]
+
+
+def test_what_looks_personal_in_the_database(database: Database) -> None:
+    """The same of a caller that reaches the database itself: no weaker guard, no other (S7)."""
+    cases = _load("personal.json")["cases"]
+    known = {case["value"]: case["kind"] for case in cases}
+    for name in ("arrival", "visit", "entry", "cookies", "times", "personal"):
+        for value in (text for text in _strings(_load(f"{name}.json")) if "\0" not in text):
+            for written in (value, quote_plus(value), quote_plus(quote_plus(value))):
+                known.setdefault(written, personal_kind(written))
+    assert len(known) > 500
+    with psycopg.connect(database.url) as connection:
+        found = connection.execute(
+            "select value, stats.personal_kind(value) from unnest(%s::text[]) value", [list(known)]
+        ).fetchall()
+        assert {value: kind for value, kind in found if kind != known[value]} == {}
+        kept = connection.execute(
+            "select value from unnest(%s::text[]) value where stats.capture_utm(to_jsonb(value)) is not null",
+            [[case["value"] for case in cases]],
+        ).fetchall()
+    assert {value for (value,) in kept} == {c["value"] for c in cases if not c["kind"] and c["value"].strip()}
+
+
+def test_the_database_has_the_same_patterns(database: Database) -> None:
+    (function,) = database.rows("select prosrc from pg_proc where oid = 'stats.personal_kind(text)'::regprocedure")
+    source = re.sub(r"'\n\s+'", "", function["prosrc"])
+    assert re.findall(r"~\* '([^']+)' then\s+return '(\w+)'", source) == [(p, kind) for kind, p in REFUSED.items()]
 
 
 def test_times() -> None:

@@ -12,10 +12,9 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, arrive
-from eventflow_pipeline.capture.text import looks_personal, origin, surface
+from eventflow_pipeline.capture.text import origin, surface
 from eventflow_pipeline.domain.normalization import normalize_cid, normalize_session, normalize_utm
-from eventflow_pipeline.domain.personal_data import EMAIL, PHONE, redact
-from eventflow_pipeline.domain.personal_data import looks_personal as looks_personal_in_logs
+from eventflow_pipeline.domain.personal_data import EMAIL, PHONE, looks_personal, personal_kind, redact
 from eventflow_pipeline_tests.databases import Database
 
 LENGTH = 100_000
@@ -45,7 +44,7 @@ def _arrive(text: str) -> object:
 @pytest.mark.parametrize(
     "work",
     [
-        redact, looks_personal_in_logs, looks_personal, origin, surface, normalize_utm, normalize_session,
+        redact, looks_personal, personal_kind, origin, surface, normalize_utm, normalize_session,
         normalize_cid, _arrive,
     ],
 )  # fmt: skip

@@ -36,13 +36,66 @@ language sql immutable parallel safe
 return stats.normalize_session(stats.capture_raw(p_value));
 comment on function stats.capture_text(jsonb) is 'N1: text or number of a payload, normalized like a session id; else NULL.';
 
+create or replace function stats.unquoted(value text) returns text
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp
+return (
+    select string_agg(
+        case when part.text ~* '^%[0-7]|^%..%' and part.text <> '%00' then convert_from(decode(replace(part.text, '%', ''), 'hex'), 'UTF8')
+             when part.text ~* '^%..' then U&'\FFFD'
+             else replace(part.text, '+', ' ') end, '' order by m.position)
+    from regexp_matches(
+        value,
+        '%[0-7][0-9a-f]'
+        '|%(?:c[2-9a-f]|d[0-9a-f])%[89ab][0-9a-f]'
+        '|%(?:e0%[ab][0-9a-f]|e[1-9abcef]%[89ab][0-9a-f]|ed%[89][0-9a-f])%[89ab][0-9a-f]'
+        '|%(?:f0%[9ab][0-9a-f]|f[1-3]%[89ab][0-9a-f]|f4%8[0-9a-f])%[89ab][0-9a-f]%[89ab][0-9a-f]'
+        '|%[0-9a-f]{2}|%|[^%]+', 'gi') with ordinality as m (groups, position)
+    cross join lateral (select m.groups[1] as text) part);
+comment on function stats.unquoted(text) is
+    'Percent-decoded once, + read as a blank, as a link is; bytes that are no UTF-8 read as U+FFFD.';
+
+-- The patterns of eventflow_pipeline/domain/personal_data.py, which a test holds equal to these.
+create or replace function stats.personal_kind(value text) returns text
+language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
+as $$
+declare
+    seen text := left(value, 1000);
+    folded text collate "C";
+    decoded text;
+begin
+    for decoding in 1..3 loop
+        folded := case when octet_length(seen) = char_length(seen) then seen else normalize(seen, nfkc) end;
+        if folded ~* '[^\s@](?:@|%40)[^\s@]' then
+            return 'email';
+        elsif folded ~* '(?<!\d)01[016789][\s._-]?\d{3,4}[\s._-]?\d{4}(?!\d)'
+                '|(?<![\da-z])\+\d[\s\d().-]{6,16}\d(?![\da-z])'
+                '|(?<![\da-z])82[\s.-]?10[\s.-]?\d{3,4}[\s.-]?\d{4}(?![\da-z])'
+                '|(?<![\da-z])\(?0\d{1,2}\)?[\s.-]?\d{3,4}[\s.-]?\d{4}(?![\da-z])'
+                '|(?<![\da-z])\(?\d{2,3}\)?[\s.-]\d{3,4}[\s.-]\d{4}(?![\da-z])'
+                '|(?<![\w+.-])(?:(?:\+?82[-. ]?|0)1[016789][-. ]?\d{3,4}[-. ]?\d{4}'
+                '|0\d{1,2}[-. ]\d{3,4}[-. ]\d{4}'
+                '|\+\d{1,3}[-. ]?\(?\d{1,4}\)?(?:[-. ]?\d{2,4}){2,3})(?![\w-])' then
+            return 'phone';
+        elsif folded ~* '(?:^|[^a-z])(?:(?:first|last|full|user|sur|given|family|real|nick)[\s_-]?)?name\s{0,8}[=:]'
+                '|(?:이름|성명|성함)\s{0,8}[=:]'
+                '|[{%\[<*|][\sa-z_.-]{0,40}(?:name|e-?mail|phone|tel|mobile)\s{0,8}[}%\]>*|]' then
+            return 'name';
+        end if;
+        exit when seen !~ '[%+]';
+        decoded := stats.unquoted(seen);
+        exit when decoded = seen;
+        seen := decoded;
+    end loop;
+    return null;
+end
+$$;
+comment on function stats.personal_kind(text) is
+    'S7: email, phone or name when the text looks like one, decoded as often as a link may encode it; else NULL.';
+
 create or replace function stats.capture_plain(p_value jsonb) returns text
 language sql immutable parallel safe
-return case when left(stats.capture_raw(p_value), 1000) ~ '[^[:space:]@][@\uFF20][^[:space:]@]'
-              or left(stats.capture_raw(p_value), 1000) ~ '(^|[^0-9])(\+?82[ .-]?10|01[016789])[ ._-]?[0-9]{3,4}[ ._-]?[0-9]{4}([^0-9]|$)'
-            then null else stats.capture_raw(p_value) end;
-comment on function stats.capture_plain(jsonb) is
-    'Text of a payload as it came; NULL where what may be kept of it looks like an e-mail address or a phone number (S7).';
+return case when stats.personal_kind(stats.capture_raw(p_value)) is null then stats.capture_raw(p_value) end;
+comment on function stats.capture_plain(jsonb) is 'Text of a payload as it came; NULL where it looks personal (S7).';
 
 create or replace function stats.capture_utm(p_value jsonb) returns text
 language sql immutable parallel safe
@@ -119,13 +172,14 @@ comment on function stats.capture_ignored(text, jsonb, timestamptz) is
 create or replace function stats.capture_origin(p_value jsonb) returns text
 language sql immutable parallel safe
 return (select lower(m[1]) || left(lower(m[2]), 253)
-        from regexp_match(left(p_value #>> '{}', 2000), '^([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#:@]+)') m);
-comment on function stats.capture_origin(jsonb) is 'Of a referrer only scheme and host (S7).';
+        from regexp_match(left(p_value #>> '{}', 2000), '^([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#:@]+)') m
+        where stats.personal_kind(left(m[2], 253)) is null);
+comment on function stats.capture_origin(jsonb) is 'Of a referrer only scheme and host (S7); NULL where the host looks personal.';
 
 create or replace function stats.capture_session(p_event jsonb) returns text
 language sql immutable parallel safe
-return case when left(stats.capture_raw(p_event -> 'session_id'), 1000) ~ '[^[:space:]@]@[^[:space:]@]' then null
-            else stats.capture_text(p_event -> 'session_id') end;
+return case when stats.personal_kind(stats.capture_raw(p_event -> 'session_id')) is distinct from 'email'
+            then stats.capture_text(p_event -> 'session_id') end;
 comment on function stats.capture_session(jsonb) is 'Session of an event (N1); an e-mail address is none (S7).';
 
 create or replace function stats.capture_surface(p_event jsonb) returns text
@@ -466,7 +520,8 @@ declare
     owned text;
 begin
     foreach owned in array array[
-        'capture_raw(jsonb)', 'capture_text(jsonb)', 'capture_utm(jsonb)', 'capture_cid(jsonb)', 'capture_uuid(jsonb)',
+        'unquoted(text)', 'personal_kind(text)', 'capture_raw(jsonb)', 'capture_text(jsonb)', 'capture_utm(jsonb)',
+        'capture_cid(jsonb)', 'capture_uuid(jsonb)',
         'capture_event_id(jsonb)',
         'capture_instant(jsonb)', 'capture_time(jsonb, timestamptz)', 'capture_ignored(text, jsonb, timestamptz)',
         'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
