@@ -117,7 +117,7 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
     """Replace each day of the run's range, newest first, one transaction a day, several days at once."""
-    yield from record_days(context, _replaced(context, warehouse))
+    yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse))
 
 
 def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:

@@ -1,6 +1,6 @@
 """How a run over days records them: each day with its numbers, and what was finished also when the run is not."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -21,13 +21,13 @@ class FinishedDay:
 
 
 def record_days(
-    context: dg.AssetExecutionContext, outcomes: Iterable[FinishedDay | FailedDay]
+    context: dg.AssetExecutionContext, assets: Sequence[dg.AssetKey], outcomes: Iterable[FinishedDay | FailedDay]
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Record the days of a step as they come out of ``outcomes``, and yield what Dagster waits for.
 
     A failing day does not lose the finished ones, nor does a run that is cancelled, or what ``outcomes`` does after
     the last day: finished days are recorded as materialized before the run ends, so re-executing from failure runs
-    what is left.
+    what is left. ``assets``: all of the step, each after those it depends on, as Dagster wants them.
 
     Raises:
         dg.Failure: some days failed; it names them.
@@ -59,5 +59,5 @@ def record_days(
     for outcome in done:
         for key, metadata in outcome.metadata.items():
             context.add_asset_metadata(dict(metadata), asset_key=key, partition_key=outcome.day.isoformat())
-    for key in sorted(context.selected_asset_keys):
+    for key in assets:
         yield dg.MaterializeResult(asset_key=key)
