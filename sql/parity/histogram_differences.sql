@@ -1,12 +1,11 @@
 -- WHAT: return histograms that differ from session-days. Grain: business day, previous day, grain, member.
--- Inputs: what numbers/returns reads, stats.return_histogram; :first_day, :last_day, :client_id (NULL:
--- everything), :current_first and :current_last both NULL. Rule: M6. Days pruned from session-days are no predecessors.
+-- Inputs: what numbers/returns reads, stats.return_histogram; :first_day, :last_day, :client_id
+-- (NULL: everything), :from_day (as :first_day), :current_first and :current_last both NULL. Rule: M6. Days pruned from session-days are no predecessors.
 with raw as (
     select * from (
 {include numbers/returns}
     ) r
-    where r.bucket_date >= :first_day
-      and r.previous_date >= coalesce((select c.session_days_from from stats.build_settings c), '-infinity')
+    where r.previous_date >= coalesce((select c.session_days_from from stats.build_settings c), '-infinity')
       and (cast(:client_id as uuid) is null or r.client_id = :client_id)
 ),
 stored as (

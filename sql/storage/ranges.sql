@@ -190,7 +190,7 @@ where bucket_date >= :first_day and previous_date <= :last_day
 
 -- name: insert_spanning
 -- HOW: writes every histogram row that touches or spans the days :current_first to :current_last, from session-days alone.
--- Grain: one row. Inputs: what numbers/returns reads (:last_day: the newest day there is). Rule: M6.
+-- Grain: one row. Inputs: what numbers/returns reads (:from_day: :current_first, :last_day: the newest day there is). Rule: M6.
 insert into stats.return_histogram (
     grain, bucket_date, previous_date, client_id, entity_type, entity_id, link_id, link_status,
     utm_source, utm_medium, utm_campaign, sessions
@@ -198,7 +198,7 @@ insert into stats.return_histogram (
 select r.* from (
 {include numbers/returns}
 ) r
-where r.bucket_date >= :current_first and r.previous_date <= :current_last
+where r.previous_date <= :current_last
   and r.previous_date >= coalesce((select c.session_days_from from stats.build_settings c), '-infinity');
 
 -- name: delete_changes_of_days

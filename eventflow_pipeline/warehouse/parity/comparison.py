@@ -54,9 +54,9 @@ def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = 
     with _snapshot(engine) as connection:
         rows = connection.execute(statement("parity/days"), _range(days))
         status = {row.bucket_date: row.computed for row in rows}
-        parameters = {**_range(days), "client_id": client_id, "current_first": None, "current_last": None}
+        bounds = {**_range(days), "from_day": days.first, "current_first": None, "current_last": None}
         join_by_hash(connection)
-        differences = _differences(connection, Part.HISTOGRAM, "histogram", parameters)
+        differences = _differences(connection, Part.HISTOGRAM, "histogram", {**bounds, "client_id": client_id})
     # Whether facts moved does not matter here: session-days are what histograms are counted from.
     checked = tuple(day for day, computed in status.items() if computed)
     missing = tuple(day for day, computed in status.items() if not computed)

@@ -55,7 +55,7 @@ def rebuild_histograms(engine: Engine, days: DayRange) -> None:
         join_by_hash(connection)
         connection.execute(
             statement("storage/ranges/insert_spanning"),
-            {"last_day": date.max, "current_first": days.first, "current_last": days.last},
+            {"from_day": days.first, "last_day": date.max, "current_first": days.first, "current_last": days.last},
         )
         for step in ("delete_changes_of_days", "update_rebuilt_days"):
             connection.execute(statement(f"storage/ranges/{step}"), bounds)

@@ -267,4 +267,4 @@ def test_history_is_not_compared_each_with_each_before_it_has_statistics(prepare
     finally:
         event.remove(prepared.pipeline, "before_cursor_execute", explain)
     (plan,) = plans
-    assert re.search(r"(Hash|Merge) Cond: \((p|presence)\.session_id = (p|presence)\.session_id\)", plan), plan
+    assert re.search(r"(Hash|Merge) Cond: \(\w+\.session_id = \w+\.session_id\)", plan), plan
