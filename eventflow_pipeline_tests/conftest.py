@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from eventflow_pipeline.dev.embedded import start_embedded
-from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.command_line import Eventflow, run_eventflow
-from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +38,6 @@ def databases() -> Iterator[Databases]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def settings_for(url: str, **changes: object) -> Settings:
-    """Settings that name a database, without looking at the environment."""
-    return Settings(database={"url": url}, start_date=FIRST_DAY, **changes)  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="session")
 def _template(databases: Databases) -> str:
     name = databases.create()
@@ -54,34 +48,47 @@ def _template(databases: Databases) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def _dagster_template(databases: Databases) -> str:
+    """A database with Dagster's tables, as its storage makes them where there are none."""
+    from dagster_postgres import DagsterPostgresStorage
+
+    name = databases.create()
+    storage = DagsterPostgresStorage(databases.url(name))
+    for part in (storage.event_log_storage, storage.run_storage, storage.schedule_storage):
+        part.dispose()
+    return name
+
+
+@pytest.fixture
+def dagster_database(databases: Databases, _dagster_template: str) -> Iterator[str]:
+    """Address of a fresh database for Dagster's runs and events."""
+    name = databases.create(_dagster_template)
+    yield databases.url(name)
+    databases.drop(name)
+
+
 @pytest.fixture
 def database(databases: Databases, _template: str) -> Iterator[Database]:
     """A fresh migrated database with empty source tables, zone Asia/Seoul, first partition 2024-01-01."""
-    name = databases.create(_template)
-    made = Database(settings_for(databases.url(name)))
-    yield made
-    made.close()
-    databases.drop(name)
+    with databases.database(_template) as made:
+        yield made
 
 
 @pytest.fixture
 def empty_database(databases: Databases) -> Iterator[Database]:
     """A database without any table."""
-    name = databases.create()
-    made = Database(settings_for(databases.url(name)))
-    yield made
-    made.close()
-    databases.drop(name)
+    with databases.database() as made:
+        yield made
 
 
 @pytest.fixture
-def eventflow(database: Database, databases: Databases, tmp_path: Path) -> Iterator[Eventflow]:
+def eventflow(database: Database, dagster_database: str, tmp_path: Path) -> Eventflow:
     """The command, run in a process of its own against the test's database."""
-    storage = databases.create()
     base = {
         **os.environ,
         "EVENTFLOW_DATABASE_URL": database.url,
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
+        "DAGSTER_POSTGRES_URL": dagster_database,
         "EVENTFLOW_HOME": str(tmp_path / "home"),
         "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
     }
@@ -89,5 +96,4 @@ def eventflow(database: Database, databases: Databases, tmp_path: Path) -> Itera
     def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         return run_eventflow({**base, **changes}, *arguments)
 
-    yield run
-    databases.drop(storage)
+    return run

@@ -1,7 +1,8 @@
 """Databases for tests: cheap copies of one migrated template on a real server."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -22,6 +23,27 @@ FIRST_DAY = date(2024, 1, 1)
 _numbers = itertools.count()
 
 
+_EXECUTABLE = """
+    select p.oid::regproc::text, array(select format_type(a, null) from unnest(p.proargtypes) as a)
+    from pg_proc p
+    where (p.pronamespace = 'stats'::regnamespace
+           or (p.pronamespace = 'public'::regnamespace
+               and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%%'))
+      and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype and has_function_privilege(%s, p.oid, 'execute')
+    order by 1
+"""
+
+
+def executable_functions(connection: psycopg.Connection, role: str) -> list[tuple[str, list[str]]]:
+    """Functions of ours that a role may call, each with the types of its arguments."""
+    return connection.execute(_EXECUTABLE, [role]).fetchall()
+
+
+def settings_for(url: str, **changes: object) -> Settings:
+    """Settings that name a database, without looking at the environment."""
+    return Settings(database={"url": url}, start_date=FIRST_DAY, **changes)  # type: ignore[arg-type]
+
+
 @dataclass
 class Database:
     """One database with EventFlow's tables and schema stats. ``owner`` may do anything, ``pipeline`` is the role."""
@@ -33,6 +55,11 @@ class Database:
     def __post_init__(self) -> None:
         self.owner = admin_engine(self.settings)
         self.pipeline = pipeline_engine(self.settings)
+
+    @property
+    def name(self) -> str:
+        """Its name on the server."""
+        return str(self.owner.url.database)
 
     @property
     def url(self) -> str:
@@ -121,6 +148,17 @@ class Databases:
         name = self.new_name()
         self.admin(f'create database "{name}"' + (f' template "{template}"' if template else ""))
         return name
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[Database]:
+        """A database for the block, empty or a copy of ``template``, in zone Asia/Seoul, first partition 2024-01-01."""
+        name = self.create(template)
+        made = Database(settings_for(self.url(name)))
+        try:
+            yield made
+        finally:
+            made.close()
+            self.drop(name)
 
     def drop(self, name: str) -> None:
         """Drop a database with whatever is connected to it."""

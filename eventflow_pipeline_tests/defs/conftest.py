@@ -9,17 +9,16 @@ import dagster as dg
 import pytest
 
 from eventflow_pipeline.dev.environment import packaged
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database
 
 
 @pytest.fixture
 def postgres_instance(
-    database: Database, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, dagster_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance from the project's dagster.yaml, on a database of its own; the environment names both."""
-    storage = databases.create()
     for name, value in {
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
+        "DAGSTER_POSTGRES_URL": dagster_database,
         "DAGSTER_HOME": str(tmp_path),
         "DAGSTER_EVENT_BATCH_SIZE": "200",
         "EVENTFLOW_DATABASE_URL": database.url,
@@ -29,7 +28,6 @@ def postgres_instance(
     (tmp_path / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
     with dg.DagsterInstance.get() as made:
         yield made
-    databases.drop(storage)
 
 
 @pytest.fixture

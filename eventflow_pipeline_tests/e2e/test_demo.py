@@ -21,8 +21,10 @@ import psycopg
 import pytest
 
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
+from eventflow_pipeline_tests.command_line import run_eventflow
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
+_PEOPLE = 3
 
 
 @dataclass
@@ -70,9 +72,29 @@ def demo() -> Iterator[Demo]:
     shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def captured(demo: Demo) -> str:
+    """People arrive, are redirected and register; returns the campaign's id.
+
+    What a schedule makes of it takes a minute: the pages are looked at meanwhile.
+    """
+    welcome = re.search(r"(http://127\.0\.0\.1:\d+)(/demo/([0-9a-f-]{36}))/welcome", demo.output)
+    assert welcome, demo.output
+    url, path, campaign = welcome.groups()
+    for number in range(_PEOPLE):
+        with httpx.Client(base_url=url, follow_redirects=True, timeout=60) as browser:
+            browser.get(f"{path}/welcome?utm_source=demo&utm_campaign=captured")
+            browser.get(f"{path}/go")
+            sent = browser.post(
+                f"{path}/register", data={"phone": f"0107777000{number}", "event_id": str(uuid.uuid4())}
+            )
+            assert sent.status_code == 200, sent.text
+    return campaign
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_demo_shows_a_table_of_campaigns(demo: Demo) -> None:
+def test_demo_shows_a_table_of_campaigns(demo: Demo, captured: str) -> None:
     assert "Busiest campaigns" in demo.output
     rows = re.findall(r"│ (\S.*?) +│ .*?│ +([\d,]+) │ +([\d,]+) │", demo.output)
     visits = [int(row[1].replace(",", "")) for row in rows]
@@ -89,7 +111,7 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
     with chromium() as browser:
         # High enough for the whole graph at a scale at which Dagster still writes into the nodes.
         page = browser.new_page(viewport={"width": 2000, "height": 2400})
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         page.goto(f"{demo.url}/asset-groups")
         for group in ("sources", "marketing"):
             page.get_by_text(group, exact=True).first.wait_for()
@@ -166,7 +188,7 @@ def test_the_curve_of_a_webinar_can_be_seen(demo: Demo) -> None:
     day = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul")).date()
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         page.goto(f"{demo.url}/assets/stats/webinar_stats_5min?view=partitions&partition={day}")
         page.get_by_text("peak_viewers").first.wait_for()
         page.get_by_text("[Show Markdown]").first.click()
@@ -177,20 +199,8 @@ def test_the_curve_of_a_webinar_can_be_seen(demo: Demo) -> None:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_what_the_pages_capture_is_linked_and_counted_by_itself(demo: Demo) -> None:
-    """Arrive, be redirected, register: schedule and sensor do the rest. Every captured entry has its visits."""
-    welcome = re.search(r"(http://127\.0\.0\.1:\d+)(/demo/([0-9a-f-]{36}))/welcome", demo.output)
-    assert welcome, demo.output
-    url, path, campaign = welcome.groups()
-    people = 3
-    for number in range(people):
-        with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as browser:
-            browser.get(f"{path}/welcome?utm_source=demo&utm_campaign=captured")
-            browser.get(f"{path}/go")
-            sent = browser.post(
-                f"{path}/register", data={"phone": f"0107777000{number}", "event_id": str(uuid.uuid4())}
-            )
-            assert sent.status_code == 200, sent.text
+def test_what_the_pages_capture_is_linked_and_counted_by_itself(demo: Demo, captured: str) -> None:
+    """Schedule and sensor do the rest. Every captured entry has its visits."""
     linked = (
         "select count(*)::int, count(linked_at)::int from stats.fact_surface s "
         "join event_survey_entries e on e.id = s.fact_id where s.fact = 'entry' and e.campaign_id = %s"
@@ -202,8 +212,8 @@ def test_what_the_pages_capture_is_linked_and_counted_by_itself(demo: Demo) -> N
     with _connect(demo.home, "eventflow") as facts:
 
         def done() -> bool:
-            answers = [facts.execute(query.encode(), [campaign]).fetchone() for query in (linked, counted)]
-            return answers == [(people, people), (2 * people, people, people)]
+            answers = [facts.execute(query.encode(), [captured]).fetchone() for query in (linked, counted)]
+            return answers == [(_PEOPLE, _PEOPLE), (2 * _PEOPLE, _PEOPLE, _PEOPLE)]
 
         _await(done, 240)
 
@@ -211,13 +221,7 @@ def test_what_the_pages_capture_is_linked_and_counted_by_itself(demo: Demo) -> N
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_a_second_demo_on_the_same_home_is_refused(demo: Demo) -> None:
-    second = subprocess.run(
-        [EVENTFLOW, "demo", "--headless"],
-        env=_environment(demo.home),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    second = run_eventflow(_environment(demo.home), "demo", "--headless")
     assert second.returncode == 2
     assert "Another demo is running" in second.stderr
     assert "Traceback" not in second.stderr
@@ -230,7 +234,7 @@ def test_ctrl_c_stops_everything(demo: Demo) -> None:
     started = psutil.Process(demo.process.pid).children(recursive=True)
     assert any("dagster-daemon" in " ".join(child.cmdline()) for child in started)
     demo.process.send_signal(signal.SIGINT)
-    demo.process.wait(60)
+    demo.process.wait(120)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and any(child.is_running() for child in started):
         time.sleep(0.2)
@@ -243,13 +247,7 @@ def test_ctrl_c_stops_everything(demo: Demo) -> None:
 @pytest.mark.e2e
 def test_a_second_start_reuses_what_is_there(demo: Demo) -> None:
     assert demo.process.poll() is not None, "the first demo must have ended"
-    again = subprocess.run(
-        [EVENTFLOW, "demo", "--headless"],
-        env=_environment(demo.home),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    again = run_eventflow(_environment(demo.home), "demo", "--headless")
     assert again.returncode == 0, again.stderr
     assert "facts are there already" in again.stdout
     assert "every day is computed already" in again.stdout

@@ -8,8 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases
+from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases, settings_for
 
 DAY = date(2024, 3, 2)
 CLIENT = UUID(int=1)

@@ -33,8 +33,7 @@ from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence, visits_and_entries
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FACTS = ("event_access_logs", "event_survey_entries")
 FIRST = date(2024, 1, 1)

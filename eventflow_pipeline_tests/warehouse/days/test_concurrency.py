@@ -19,7 +19,7 @@ from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import day_lock
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.changing_facts import Facts
 
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 6))
@@ -45,16 +45,15 @@ def _stored(database: Database) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 101))])
-def test_eight_processes_on_the_same_days(database: Database, databases: Databases, tmp_path: Path, seed: int) -> None:
+def test_eight_processes_on_the_same_days(database: Database, dagster_database: str, tmp_path: Path, seed: int) -> None:
     facts = Facts(database.url, DAYS, "Asia/Seoul", seed=seed, visits_a_day=300)
     facts.load()
-    storage = databases.create()
     surroundings = {
         **os.environ,
         "EVENTFLOW_DATABASE_URL": database.url,
         "EVENTFLOW_START_DATE": str(database.settings.start_date),
         "EVENTFLOW_HOME": str(tmp_path),
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
+        "DAGSTER_POSTGRES_URL": dagster_database,
     }
     first, last = str(DAYS.first), str(DAYS.last)
     eventflow = str(Path(sys.executable).with_name("eventflow"))
@@ -90,7 +89,6 @@ def test_eight_processes_on_the_same_days(database: Database, databases: Databas
     database.replace(*DAYS)
     database.merge_pending()
     assert concurrent == _stored(database)
-    databases.drop(storage)
     print(f"seed {seed}: {changes} times facts changed, {done['replacements']} days replaced, no deadlock, equal")
 
 
@@ -105,12 +103,12 @@ def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Databa
     waiting = threading.Thread(target=lambda: totals.extend(database.replace(day)))
     with connect(database.pipeline) as connection, day_lock(connection, day):
         waiting.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not connection.execute(
             text("select 1 from pg_locks where locktype = 'advisory' and not granted")
         ).first():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         database.execute(insert, s="while waiting")
-    waiting.join(30)
+    waiting.join(120)
     assert totals[0].visits == 2

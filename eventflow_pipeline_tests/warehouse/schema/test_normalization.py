@@ -21,8 +21,7 @@ from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.answers.explain import find_client
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.independent_count import KEYS, UTM, count, key, lower, matchable
 from eventflow_pipeline_tests.worlds.small_world import Mirror

@@ -13,8 +13,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from eventflow_pipeline.domain.days import LONGEST_RANGE, today
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases
+from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases, executable_functions, settings_for
 
 CLIENT, CAMPAIGN, WEBINAR, LINK, USER = (UUID(int=n) for n in (1, 2, 3, 4, 5))
 CLAIMS = json.dumps({"sub": str(USER), "role": "authenticated"})
@@ -38,15 +37,6 @@ _VALUES: dict[str, Sequence[Any]] = {
     "uuid[]": (None, [], [CLIENT]),
     "date": _EDGES,
 }
-_EXECUTABLE = """
-    select p.oid::regproc::text, array(select format_type(a, null) from unnest(p.proargtypes) as a)
-    from pg_proc p
-    where (p.pronamespace = 'stats'::regnamespace
-           or (p.pronamespace = 'public'::regnamespace
-               and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%%'))
-      and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype and has_function_privilege(%s, p.oid, 'execute')
-    order by 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +72,7 @@ class _Caller:
 
     def __init__(self, database: Database, role: str) -> None:
         self.connection = psycopg.connect(database.url, autocommit=True)
-        self.functions = self.connection.execute(_EXECUTABLE, [role]).fetchall()
+        self.functions = executable_functions(self.connection, role)
         self.connection.execute("select set_config('request.jwt.claims', %s, false)", [CLAIMS])
         # The end of what would have none; what counts is the CPU time, which the machine's load does not lengthen.
         self.connection.execute("set statement_timeout = '60s'")

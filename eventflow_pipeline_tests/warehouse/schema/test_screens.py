@@ -11,8 +11,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
 CLIENT, QUIET = UUID(int=1), UUID(int=2)

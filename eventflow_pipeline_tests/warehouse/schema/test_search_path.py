@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import sql_root
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
-from eventflow_pipeline_tests.databases import FIRST_DAY, Database
+from eventflow_pipeline_tests.databases import FIRST_DAY, Database, executable_functions
 
 CLIENT = UUID(int=1)
 
@@ -50,15 +50,6 @@ _PARTICULAR: dict[str, list[Any]] = {
 }
 #: Presence is a signed-in viewer's.
 _REFUSED = {("service_role", "webinar_presence_ping")}
-_EXECUTABLE = """
-    select p.oid::regproc::text, array(select format_type(a, null) from unnest(p.proargtypes) as a)
-    from pg_proc p
-    where (p.pronamespace = 'stats'::regnamespace
-           or (p.pronamespace = 'public'::regnamespace
-               and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%%'))
-      and p.prokind = 'f' and has_function_privilege(%s, p.oid, 'execute')
-    order by 1
-"""
 _READABLE = """
     select c.oid::regclass::text, array(
         select quote_ident(a.attname) from pg_attribute a
@@ -85,7 +76,7 @@ def test_types_planted_by_a_caller_are_not_used(database: Database, role: str) -
     run_as: list[str] = []
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.add_notice_handler(lambda notice: run_as.append(notice.message_primary or ""))
-        functions = connection.execute(_EXECUTABLE, [role]).fetchall()
+        functions = executable_functions(connection, role)
         relations = connection.execute(_READABLE, [role, role]).fetchall()
         connection.execute(f"set role {role}".encode())
         connection.execute("select pg_catalog.set_config('request.jwt.claims', %s, false)", [f'{{"sub": "{CLIENT}"}}'])

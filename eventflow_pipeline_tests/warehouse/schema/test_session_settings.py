@@ -13,8 +13,7 @@ from psycopg.rows import dict_row
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.quality import indicators as quality
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 12)
 CLIENT, CAMPAIGN, WEBINAR, LINK = (UUID(int=n) for n in (1, 0xC1, 0xD1, 0x11))

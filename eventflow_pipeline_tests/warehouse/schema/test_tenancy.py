@@ -18,8 +18,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from eventflow_pipeline_tests.conftest import settings_for
-from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
 AGENCIES = {"a1": UUID(int=0xA1), "a2": UUID(int=0xA2)}
