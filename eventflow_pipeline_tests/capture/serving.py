@@ -62,4 +62,4 @@ class Serving:
 
     def client(self, **options: Any) -> httpx.Client:
         """A browser of sorts: keeps cookies."""
-        return httpx.Client(base_url=self.url, timeout=15, **options)
+        return httpx.Client(base_url=self.url, timeout=60, **options)

@@ -13,7 +13,7 @@ from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.capture.serving import Serving, capture_settings
 from eventflow_pipeline_tests.databases import Database
 
-C, K = str(uuid.uuid4()), str(uuid.uuid4())
+C, K = str(uuid.UUID(int=0xC1)), str(uuid.UUID(int=0xA1))
 NAVER = "utm_source=naver&utm_medium=cpc&utm_campaign=spring"
 KAKAO = "utm_source=kakao&utm_medium=social&utm_campaign=spring"
 
@@ -35,7 +35,7 @@ def app(database: Database) -> Iterator[Serving]:
 
 def _page(browser: Any, app: Serving, **options: Any) -> Any:
     page = browser.new_context(base_url=app.url, **options).new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     return page
 
 

@@ -17,7 +17,7 @@ from eventflow_pipeline.warehouse.capture.dead_letters import link_entries, repl
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 
-C, K = str(uuid.uuid4()), str(uuid.uuid4())
+C, K = str(uuid.UUID(int=0xC1)), str(uuid.UUID(int=0xA1))
 #: What production has and development has not (source-contract.md).
 PRODUCTION = """
     alter table event_access_logs

@@ -6,7 +6,7 @@ import re
 import shutil
 import socket
 import tempfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,13 +16,17 @@ from sqlalchemy.engine import make_url
 
 from eventflow_pipeline.cli.app import asked_range
 from eventflow_pipeline.dev.dagster_process import free_port
+from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings, load_settings, variables
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
 from eventflow_pipeline_tests.databases import Database
 
-TODAY = datetime.now(UTC).astimezone(ZoneInfo("Asia/Seoul")).date()
+
+def _today() -> date:
+    """In the zone of the commands; asked right before it is compared, because the tests may begin before midnight."""
+    return today(ZoneInfo("Asia/Seoul"))
 
 
 def test_help_teaches(eventflow: Eventflow) -> None:
@@ -59,17 +63,18 @@ def test_sample_then_backfill(eventflow: Eventflow, database: Database) -> None:
     filled = eventflow("sample", "--database", name, "--days", "8", "--visits-per-day", "60", "--json")
     assert filled.returncode == 0, filled.stderr
     assert json.loads(filled.stdout)["rows"]["event_access_logs"] > 300
-    first = (TODAY - timedelta(days=2)).isoformat()
+    day = _today()
+    first = (day - timedelta(days=2)).isoformat()
     done = eventflow("backfill", "--from", first, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (answer["from"], answer["to"], answer["done"], answer["failed"]) == (
         first,
-        TODAY.isoformat(),
+        day.isoformat(),
         3,
         [],
     )
-    assert database.summary("platform", TODAY - timedelta(days=1))[0]["hits"] > 0
+    assert database.summary("platform", day - timedelta(days=1))[0]["hits"] > 0
     refused(eventflow("sample", "--database", name, "--days", "8"), "already holds rows", "--replace")
 
 
@@ -118,7 +123,7 @@ def test_bad_dates(eventflow: Eventflow) -> None:
         "2024-03-05..2024-03-01 is reversed",
     )
     refused(eventflow("backfill", "--from", "2023-12-31", "--to", "2024-01-02"), "first partition", "2024-01-01")
-    refused(eventflow("backfill", "--from", "2024-03-05", "--to", "2999-01-01"), "future", TODAY.isoformat())
+    refused(eventflow("backfill", "--from", "2024-03-05", "--to", "2999-01-01"), "future", _today().isoformat())
 
 
 def test_bad_settings(eventflow: Eventflow) -> None:
@@ -282,7 +287,7 @@ def test_the_page_of_settings_is_what_the_command_prints(eventflow: Eventflow) -
     ("first", "last", "sentence"),
     [
         ("0001-01-01", None, "0001-01-01 is before the first partition: give 2010-01-01 or later."),
-        ("2010-01-01", "9999-12-31", f"9999-12-31 is in the future: give {TODAY} (today in Asia/Seoul) or earlier."),
+        ("2010-01-01", "9999-12-31", "9999-12-31 is in the future: give {today} (today in Asia/Seoul) or earlier."),
         ("2020-01-02", "2020-01-01", "The range 2020-01-02..2020-01-01 is reversed: give the earlier date to --from."),
         ("2010-01-01", "2020-01-09", "The range 2010-01-01..2020-01-09 has 3,661 days: ask for at most 3,660 at once."),
         ("-infinity", None, "--from '-infinity' is not a date: write it as YYYY-MM-DD."),
@@ -293,7 +298,7 @@ def test_a_range_that_nobody_can_mean_is_refused(first: str, last: str | None, s
     settings = Settings(start_date=date(2010, 1, 1))
     with pytest.raises(UserError) as refusal:
         asked_range(settings, first, last)
-    assert str(refusal.value) == sentence
+    assert str(refusal.value) == sentence.format(today=_today())
 
 
 def test_every_command_with_dates_refuses_them_in_one_sentence(

@@ -24,7 +24,7 @@ def facts(database: Database) -> Facts:
 def _watch(database: Database, reader: PollingReader) -> list[str]:
     """What the reader says after it has looked some more."""
     polls = reader.polls
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while reader.polls < polls + 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     return reader.problems

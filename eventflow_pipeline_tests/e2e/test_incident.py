@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,20 +13,15 @@ import pytest
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
 from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
+from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.conftest import instance, postgres_instance
+from eventflow_pipeline_tests.e2e.afternoon import zone_where_it_is_afternoon
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 from eventflow_pipeline_tests.worlds.oncall_facts import CLIENT, OTHER, OTHER_CAMPAIGN, clients, entries, visits
 
 __all__ = ["instance", "postgres_instance"]
-EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 _PATIENCE_SECONDS = 240
-
-
-def _zone_where_it_is_afternoon() -> str:
-    """So that the hour under test and the hours before it lie in one business day whenever the test runs."""
-    east = (14 - datetime.now(UTC).hour + 12) % 24 - 12
-    return f"Etc/GMT{-east:+d}" if east else "UTC"
 
 
 @pytest.fixture
@@ -36,7 +29,7 @@ def incident(
     database: Database, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[HttpReceiver]:
     """Two healthy clients, Dagster's webserver and daemon, and somebody to be told."""
-    database.set_build_settings(_zone_where_it_is_afternoon())
+    database.set_build_settings(zone_where_it_is_afternoon())
     clients(database)
     now = datetime.now(UTC)
     for campaign in ({}, {"campaign": OTHER_CAMPAIGN}):
@@ -103,9 +96,7 @@ def test_visits_stop_while_entries_go_on(
     _await("the other client", lambda: bool(about("Other")))
     assert about("Other")[0].startswith("[error] client Other: 10 visits against 546 entries in the hour ")
 
-    done = subprocess.run(
-        [EVENTFLOW, "doctor", "--json"], env={**os.environ}, capture_output=True, text=True, timeout=120
-    )
+    done = run_eventflow({**os.environ}, "doctor", "--json")
     assert done.returncode == 1, done.stderr
     causes = {f["subject"]: f["cause"] for f in json.loads(done.stdout)["findings"] if f["name"] == "deficit"}
     assert causes == {str(CLIENT): "visit_call_lost", str(OTHER): "few_visits"}

@@ -25,7 +25,8 @@ from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 from eventflow_pipeline_tests.worlds.oncall_facts import CAMPAIGN, CLIENT, clients, entries, visits
 
 NAME, EMAIL, PHONE = "Hong Gildong", "gildong.hong@mail.example", "010-9876-5432"
-SECRETS = (NAME, EMAIL, PHONE, "01098765432", "gildong", "9876")
+#: Nothing so short that a time or a random id could hold it by chance.
+SECRETS = (NAME, EMAIL, PHONE, "98765432", "9876-5432", "gildong")
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
 
@@ -125,7 +126,8 @@ def personal_facts(database: Database) -> Database:
     )  # fmt: skip
     for number in range(6):
         entries(
-            database, 1, NOW, 20, name=NAME, company=NAME, phone_norm=f"{PHONE}{number}", code6="9876", survey_no=9876,
+            database, 1, NOW, 20, name=NAME, company=NAME, phone_norm=f"{PHONE}{number}",
+            code6="98765432", survey_no=98765432,
             consent_data=json.dumps({"who": NAME}), utm_referrer=EMAIL, utm_term=EMAIL, utm_content=PHONE,
             session_id=EMAIL,
             registration_data=json.dumps({"cid": "AAAA1111", "name": NAME, "mail": EMAIL, "tel": PHONE}),

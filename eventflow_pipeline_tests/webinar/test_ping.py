@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import psycopg
@@ -54,17 +54,18 @@ def test_first_ping_joins_and_the_next_is_ignored_within_the_interval(ping: Ping
     assert _presence(database) == joined
     _ago(database, 61)
     before = _presence(database)[VIEWER]
+    began = datetime.now(UTC)
     assert ping()
     after = _presence(database)[VIEWER]
     assert after[0] == before[0], "the time of joining stays"
-    assert datetime.now(UTC) - after[1] < timedelta(seconds=30)
+    assert began <= after[1] <= datetime.now(UTC)
 
 
 def test_the_interval_is_what_migrate_was_told(ping: Ping, database: Database) -> None:
-    migrate(database.owner, database.settings.changed(webinar={"presence_min_seconds": 3}))
+    migrate(database.owner, database.settings.changed(webinar={"presence_min_seconds": 30}))
     assert ping()
     assert not ping()
-    _ago(database, 4)
+    _ago(database, 31)
     assert ping()
 
 
@@ -105,8 +106,9 @@ def test_null_is_ignored(ping: Ping) -> None:
 def test_after_the_clock_was_put_back_presence_follows_it(ping: Ping, database: Database) -> None:
     assert ping()
     _ago(database, -3600)
+    began = datetime.now(UTC)
     assert ping()
-    assert abs(_presence(database)[VIEWER][1] - datetime.now(UTC)) < timedelta(seconds=30)
+    assert began <= _presence(database)[VIEWER][1] <= datetime.now(UTC)
 
 
 def test_a_ping_does_not_wait_for_the_disk_and_nothing_else_is_affected(ping: Ping, database: Database) -> None:
