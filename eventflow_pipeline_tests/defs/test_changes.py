@@ -16,6 +16,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import buckets_alone
+from eventflow_pipeline_tests.facts import visits
 
 SEOUL = ZoneInfo("Asia/Seoul")
 TODAY = today(SEOUL)
@@ -58,14 +59,10 @@ def _evaluate(schedule: Any, defs: dg.Definitions, instance: dg.DagsterInstance,
         return schedule.evaluate_tick(context)
 
 
-def _visits(database: Database, day: date, count: int = 1, recorded: str = "now()") -> None:
-    database.execute(
-        "insert into event_access_logs (campaign_id, session_id, accessed_at, created_at) "
-        f"select '{CAMPAIGN}', gen_random_uuid()::text, cast(:at as timestamptz), {recorded} "
-        "from generate_series(1, :count)",
-        at=f"{day} 00:00:01+09",
-        count=count,
-    )
+def _visits(database: Database, day: date, count: int = 1, recorded_ago: timedelta = timedelta()) -> None:
+    at = datetime(day.year, day.month, day.day, second=1, tzinfo=SEOUL)
+    recorded = datetime.now(SEOUL) - recorded_ago
+    visits(database, *[at] * count, session_id="s{id}", campaign_id=CAMPAIGN, created_at=recorded)
 
 
 def _ranges(result: dg.SensorResult) -> list[tuple[str, str]]:
@@ -147,7 +144,7 @@ def test_idle_ticks_launch_no_run(tick: Tick, database: Database) -> None:
     """Before anything was computed, and after everything was."""
     assert "none changed" in _reason(tick())
     for back in range(10):
-        _visits(database, _ago(back), recorded="now() - interval '2 days'")
+        _visits(database, _ago(back), recorded_ago=timedelta(days=2))
     database.replace(*DayRange(_ago(9), TODAY))
     for _ in range(40):
         assert "4 days compared with their facts, none changed" in _reason(tick())
@@ -231,7 +228,7 @@ def test_sweeps_mark_old_edits_and_the_sensor_asks_for_them(
     tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     for back in range(10):
-        _visits(database, _ago(back), recorded="now() - interval '2 days'")
+        _visits(database, _ago(back), recorded_ago=timedelta(days=2))
     database.replace(*DayRange(_ago(9), TODAY))
     sweep = defs.get_repository_def().get_schedule_def("sweep_recent_days_schedule")
     for how in ("schedule", "job"):

@@ -1,7 +1,7 @@
 """The daily assets as Dagster runs: single days, ranges, failures in the middle, roles."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import run_days
+from eventflow_pipeline_tests.facts import visits
 
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
 SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
@@ -35,12 +36,7 @@ def _materialized(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, d
 
 
 def _visit(database: Database, at: str, session: str = "s") -> None:
-    database.execute(
-        "insert into event_access_logs (campaign_id, session_id, accessed_at) "
-        "values ('00000000-0000-0000-0000-00000000000c', :s, cast(:at as timestamptz))",
-        s=session,
-        at=at,
-    )
+    visits(database, datetime.fromisoformat(at), session_id=session)
 
 
 def test_one_day(run: Run, database: Database, instance: dg.DagsterInstance) -> None:

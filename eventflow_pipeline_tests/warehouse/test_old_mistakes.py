@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -29,45 +30,23 @@ Visit = Callable[..., UUID]
 @pytest.fixture
 def stage(database: Database) -> Database:
     """Two clients, a campaign each, a webinar and two links of the first."""
-    database.insert("clients", [{"id": CLIENT, "name": "one"}, {"id": OTHER, "name": "two"}])
-    database.insert(
-        "event_survey_campaigns",
-        [{"id": C, "client_id": CLIENT, "title": "C"}, {"id": D, "client_id": OTHER, "title": "D"}],
-    )
-    database.insert("webinars", [{"id": WEBINAR, "client_id": CLIENT, "title": "W"}])
-    database.insert(
-        "campaign_link_meta",
-        [
-            {
-                "id": LINK,
-                "client_id": CLIENT,
-                "name": "L",
-                "utm_source": "naver",
-                "utm_medium": "cpc",
-                "cid": "AAAA1111",
-            },
-            {"id": SECOND_LINK, "client_id": CLIENT, "name": "M", "utm_source": "kakao", "cid": "BBBB2222"},
-        ],
-    )
+    facts.clients(database, {CLIENT: [C], OTHER: [D]}, {CLIENT: [WEBINAR]})
+    facts.link(database, LINK, CLIENT, utm_source="naver", utm_medium="cpc", cid="AAAA1111")
+    facts.link(database, SECOND_LINK, CLIENT, utm_source="kakao", cid="BBBB2222")
     return database
 
 
 @pytest.fixture
 def visit(stage: Database) -> Visit:
     def add(session: str = "s", at: datetime = NOON, **columns: Any) -> UUID:
-        row = {"id": uuid4(), "session_id": session, "accessed_at": at, "campaign_id": C, **columns}
-        stage.insert("event_access_logs", [row])
-        return UUID(str(row["id"]))
+        (id,) = facts.visits(stage, at, **{"session_id": session, "campaign_id": C, **columns})
+        return id
 
     return add
 
 
-def _entry(stage: Database, at: datetime = NOON, **columns: Any) -> UUID:
-    row = {
-        "id": uuid4(), "campaign_id": C, "client_id": CLIENT, "created_at": at, "phone_norm": uuid4().hex, **columns,
-    }  # fmt: skip
-    stage.insert("event_survey_entries", [row])
-    return UUID(str(row["id"]))
+def _entry(stage: Database, *at: datetime, **columns: Any) -> None:
+    facts.entries(stage, *at or (NOON,), **{"campaign_id": C, "client_id": CLIENT, **columns})
 
 
 def _one(stage: Database, grain: str, days: DayRange | date, **keys: Any) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The worked example of metrics.md, cell by cell."""
 
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
@@ -20,17 +21,9 @@ def _at(day: int, hour: int, minute: int = 0, second: float = 0) -> datetime:
 
 @pytest.fixture
 def example(database: Database) -> Database:
-    database.insert("clients", [{"id": CLIENT, "name": "client"}])
-    database.insert("event_survey_campaigns", [{"id": C, "client_id": CLIENT, "title": "C"}])
-    database.insert(
-        "campaign_link_meta",
-        [
-            {"id": L1, "client_id": CLIENT, "name": "L1", "utm_source": "naver", "utm_medium": "cpc",
-             "utm_campaign": "spring", "cid": "AAAA1111"},
-            {"id": L2, "client_id": CLIENT, "name": "L2", "utm_source": "kakao", "utm_medium": "social",
-             "utm_campaign": "spring", "cid": "BBBB2222"},
-        ],
-    )  # fmt: skip
+    facts.clients(database, {CLIENT: [C]})
+    facts.link(database, L1, CLIENT, utm_source="naver", utm_medium="cpc", utm_campaign="spring", cid="AAAA1111")
+    facts.link(database, L2, CLIENT, utm_source="kakao", utm_medium="social", utm_campaign="spring", cid="BBBB2222")
     visits = [
         (_at(1, 14, 59, 59.9), "s1", C, {"marketing_campaign_link_id": L1}),
         (_at(1, 15), "s1", C, {"marketing_campaign_link_id": L1}),
@@ -39,14 +32,11 @@ def example(database: Database) -> Database:
         (_at(2, 2), "s2", C, {"marketing_campaign_link_id": DANGLING}),
         (_at(2, 3), "s3", D, {}),
     ]
-    database.insert(
-        "event_access_logs",
-        [{"id": uuid4(), "accessed_at": at, "session_id": s, "campaign_id": c, **more} for at, s, c, more in visits],
-    )
-    database.insert(
-        "event_survey_entries",
-        [{"id": uuid4(), "created_at": _at(2, 3, 10), "session_id": "s1", "campaign_id": C, "client_id": CLIENT,
-          "registration_data": '{"cid": "BBBB2222"}'}],
+    for at, session, campaign, more in visits:
+        facts.visits(database, at, session_id=session, campaign_id=campaign, **more)
+    facts.entries(
+        database, _at(2, 3, 10), session_id="s1", campaign_id=C, client_id=CLIENT,
+        registration_data='{"cid": "BBBB2222"}',
     )  # fmt: skip
     database.replace(SECOND, FIRST)
     return database

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from eventflow_pipeline.domain.days import day_start, today
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
 
 ALPHA, BETA = UUID(int=0xA), UUID(int=0xB)
@@ -24,14 +25,12 @@ class Site:
     def __post_init__(self) -> None:
         self.today = today(self.database.settings.zone)
         self.database.set_build_settings("Asia/Seoul", self.today - timedelta(days=60))
-        d = self.database
-        d.insert("clients", [{"id": ALPHA, "name": "alpha"}, {"id": BETA, "name": "beta"}])
-        campaigns = ((SPRING, ALPHA), (AUTUMN, ALPHA), (TEST_CLONE, ALPHA), (BETA_ONLY, BETA))
-        d.insert("event_survey_campaigns", [{"id": c, "client_id": owner, "title": "t"} for c, owner in campaigns])
-        d.insert(
-            "campaign_link_meta",
-            [{"id": LINK, "client_id": ALPHA, "name": "l", "utm_source": "naver", "cid": "ABCD1234"}],
+        facts.clients(
+            self.database,
+            {ALPHA: (SPRING, AUTUMN, TEST_CLONE), BETA: (BETA_ONLY,)},
+            names={ALPHA: "alpha", BETA: "beta"},
         )
+        facts.link(self.database, LINK, ALPHA, utm_source="naver", cid="ABCD1234")
 
     def day(self, back: int) -> date:
         """The day ``back`` days before today."""
@@ -43,34 +42,12 @@ class Site:
 
     def visits(self, day: date, count: int = 1, campaign: UUID = SPRING, **columns: Any) -> list[UUID]:
         """Record visits of different sessions, by default recorded at the time they are dated."""
-        ids = [uuid4() for _ in range(count)]
-        self.database.insert(
-            "event_access_logs",
-            [
-                {"id": i, "campaign_id": campaign, "session_id": f"s{n}", "accessed_at": self.at(day, n % 200),
-                 "created_at": self.at(day, n % 200), **columns}
-                for n, i in enumerate(ids)
-            ],
-        )  # fmt: skip
-        return ids
+        times = [self.at(day, n % 200) for n in range(count)]
+        return facts.visits(self.database, *times, **{"campaign_id": campaign, "session_id": "s{n}", **columns})
 
     def entries(self, day: date, count: int = 1, campaign: UUID = SPRING, client: UUID = ALPHA) -> list[UUID]:
         """Record entries."""
-        ids = [uuid4() for _ in range(count)]
-        self.database.insert(
-            "event_survey_entries",
-            [
-                {
-                    "id": i,
-                    "campaign_id": campaign,
-                    "client_id": client,
-                    "phone_norm": str(i),
-                    "created_at": self.at(day),
-                }
-                for i in ids
-            ],
-        )
-        return ids
+        return facts.entries(self.database, *[self.at(day)] * count, campaign_id=campaign, client_id=client)
 
     def detect(self, scope: Scope = Scope.ALL, **settings: Any) -> Detection:
         """One pass, with settings changed for it."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import day_lock
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.facts import visits
 from eventflow_pipeline_tests.worlds.changing_facts import Facts
 
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 6))
@@ -94,11 +95,8 @@ def test_eight_processes_on_the_same_days(database: Database, dagster_database: 
 
 def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Database) -> None:
     day = date(2024, 3, 2)
-    insert = (
-        "insert into event_access_logs (campaign_id, session_id, accessed_at) "
-        "values (gen_random_uuid(), :s, '2024-03-02 12:00+09')"
-    )
-    database.execute(insert, s="before")
+    at = datetime(2024, 3, 2, 3, tzinfo=UTC)
+    visits(database, at, session_id="before")
     totals = []
     waiting = threading.Thread(target=lambda: totals.extend(database.replace(day)))
     with connect(database.pipeline) as connection, day_lock(connection, day):
@@ -109,6 +107,6 @@ def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Databa
         ).first():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        database.execute(insert, s="while waiting")
+        visits(database, at, session_id="while waiting")
     waiting.join(120)
     assert totals[0].visits == 2

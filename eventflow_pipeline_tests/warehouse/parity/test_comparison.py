@@ -19,7 +19,8 @@ from eventflow_pipeline.warehouse.parity.comparison import (
 )
 from eventflow_pipeline.warehouse.parity.rebuild import repair
 from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
-from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests import facts
+from eventflow_pipeline_tests.databases import Database, Databases
 
 CLIENT, OTHER, C, D = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD)
 LAST = date(2024, 4, 30)
@@ -27,37 +28,40 @@ LAST = date(2024, 4, 30)
 DAYS = DayRange(LAST - timedelta(days=60), LAST)
 
 
-def _visit(day: date, session: str | None, campaign: UUID = C, **more: object) -> dict[str, object]:
+def _visit(database: Database, day: date, session: str = " ", campaign: UUID = C, **more: object) -> None:
     at = datetime(day.year, day.month, day.day, 3, tzinfo=UTC)
-    return {"accessed_at": at, "session_id": session or " ", "campaign_id": campaign, **more}
+    facts.visits(database, at, session_id=session, campaign_id=campaign, **more)
+
+
+@pytest.fixture(scope="module")
+def computed(databases: Databases, _template: str) -> Iterator[str]:
+    """Name of a database whose 61 days are computed once: each test damages a copy."""
+    with databases.database(_template) as database:
+        _compute(database)
+        database.close()
+        yield database.name
 
 
 @pytest.fixture
-def prepared(database: Database) -> Iterator[Database]:
+def prepared(databases: Databases, computed: str) -> Iterator[Database]:
     """61 computed days, mostly empty; two clients, returning sessions, entries, UTM, a dangling link."""
-    database.insert("clients", [{"id": CLIENT, "name": "client"}, {"id": OTHER, "name": "other"}])
-    database.insert(
-        "event_survey_campaigns",
-        [{"id": C, "client_id": CLIENT, "title": "C"}, {"id": D, "client_id": OTHER, "title": "D"}],
-    )
-    visits = [
-        _visit(DAYS.first, "s1"),
-        _visit(LAST - timedelta(days=3), "s2", utm_source="naver"),
-        _visit(LAST - timedelta(days=3), "s2", D),
-        _visit(LAST, "s1"),
-        _visit(LAST, "s1", D),
-        _visit(LAST, "s2", utm_source="naver"),
-        _visit(LAST, "s3", marketing_campaign_link_id=UUID(int=0x99)),
-        _visit(LAST, None),
-    ]
-    database.insert("event_access_logs", visits)
-    database.insert(
-        "event_survey_entries",
-        [{"created_at": datetime(2024, 4, 30, 4, tzinfo=UTC), "campaign_id": C, "client_id": CLIENT}],
-    )
+    with databases.database(computed) as database:
+        yield database
+
+
+def _compute(database: Database) -> None:
+    facts.clients(database, {CLIENT: [C], OTHER: [D]})
+    _visit(database, DAYS.first, "s1")
+    _visit(database, LAST - timedelta(days=3), "s2", utm_source="naver")
+    _visit(database, LAST - timedelta(days=3), "s2", D)
+    _visit(database, LAST, "s1")
+    _visit(database, LAST, "s1", D)
+    _visit(database, LAST, "s2", utm_source="naver")
+    _visit(database, LAST, "s3", marketing_campaign_link_id=UUID(int=0x99))
+    _visit(database, LAST)
+    facts.entries(database, datetime(2024, 4, 30, 4, tzinfo=UTC), campaign_id=C, client_id=CLIENT)
     database.replace(*DAYS)
     database.merge_pending()
-    return database
 
 
 def _everything(database: Database, days: DayRange = DAYS) -> Comparison:
@@ -135,7 +139,7 @@ def test_damage_is_found_named_and_repaired(prepared: Database, damage: str) -> 
     repair(prepared.pipeline, prepared.settings, found)
     assert _everything(prepared).differences == ()
     # Nothing is left over that would spoil the next settling.
-    prepared.insert("event_access_logs", [_visit(LAST - timedelta(days=1), "s1")])
+    _visit(prepared, LAST - timedelta(days=1), "s1")
     prepared.replace(LAST - timedelta(days=1))
     prepared.merge_pending()
     assert _everything(prepared).differences == ()
@@ -188,7 +192,7 @@ def test_a_client_alone(prepared: Database) -> None:
 
 def test_a_day_never_computed_is_missing_not_wrong(prepared: Database) -> None:
     later = DayRange(LAST, LAST + timedelta(days=1))
-    prepared.insert("event_access_logs", [_visit(later.last, "s9")])
+    _visit(prepared, later.last, "s9")
     days = compare_days(prepared.pipeline, prepared.settings, later)
     windows = compare_windows(prepared.pipeline, prepared.settings, later)
     for found in (days, windows):
@@ -196,7 +200,7 @@ def test_a_day_never_computed_is_missing_not_wrong(prepared: Database) -> None:
 
 
 def test_pending_days_do_not_look_like_damaged_histograms(prepared: Database) -> None:
-    prepared.insert("event_access_logs", [_visit(LAST - timedelta(days=1), "s1")])
+    _visit(prepared, LAST - timedelta(days=1), "s1")
     prepared.replace(LAST - timedelta(days=1))
     assert compare_histograms(prepared.pipeline, DAYS).differences == ()
     prepared.merge_pending()
@@ -204,7 +208,7 @@ def test_pending_days_do_not_look_like_damaged_histograms(prepared: Database) ->
 
 
 def test_a_day_whose_facts_moved_is_stale_not_wrong(prepared: Database) -> None:
-    prepared.insert("event_access_logs", [_visit(LAST, "late")])
+    _visit(prepared, LAST, "late")
     days = compare_days(prepared.pipeline, prepared.settings, DayRange(LAST - timedelta(days=1), LAST))
     assert (days.checked, days.stale, days.differences) == ((LAST - timedelta(days=1),), (LAST,), ())
     windows = compare_windows(prepared.pipeline, prepared.settings, DayRange(LAST - timedelta(days=1), LAST))

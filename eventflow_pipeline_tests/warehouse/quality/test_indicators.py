@@ -16,6 +16,7 @@ from eventflow_pipeline.oncall.conditions import silence
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
 
 CLIENT, OTHER, C, D, TEST = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD), UUID(int=0xE)
@@ -28,37 +29,18 @@ UTM = {"utm_source": "naver", "utm_medium": "cpc", "utm_campaign": "spring"}
 
 @pytest.fixture
 def dimensions(database: Database) -> Database:
-    database.insert("clients", [{"id": CLIENT, "name": "client"}, {"id": OTHER, "name": "other"}])
-    database.insert(
-        "event_survey_campaigns",
-        [
-            {"id": C, "client_id": CLIENT, "title": "C"},
-            {"id": TEST, "client_id": CLIENT, "title": "clone"},
-            {"id": D, "client_id": OTHER, "title": "D"},
-        ],
-    )
-    database.insert("campaign_link_meta", [{"id": LINK, "client_id": CLIENT, "name": "L", "cid": "AAAA1111", **UTM}])
+    facts.clients(database, {CLIENT: [C, TEST], OTHER: [D]}, names={OTHER: "other"})
+    facts.link(database, LINK, CLIENT, cid="AAAA1111", **UTM)
     return database
 
 
 def _visits(database: Database, count: int, **more: Any) -> None:
-    rows = [{"accessed_at": AT, "session_id": f"s{n}", "campaign_id": C, **more} for n in range(count)]
-    database.insert("event_access_logs", rows)
+    facts.visits(database, *[AT] * count, **{"session_id": "s{n}", "campaign_id": C, **more})
 
 
 def _entries(database: Database, count: int, **more: Any) -> None:
-    rows = [
-        {
-            "created_at": AT + timedelta(seconds=n),
-            "session_id": f"s{n}",
-            "campaign_id": C,
-            "client_id": CLIENT,
-            "phone_norm": uuid4().hex,
-            **more,
-        }
-        for n in range(count)
-    ]
-    database.insert("event_survey_entries", rows)
+    times = [AT + timedelta(seconds=n) for n in range(count)]
+    facts.entries(database, *times, **{"session_id": "s{n}", "campaign_id": C, "client_id": CLIENT, **more})
 
 
 def _measure(database: Database, days: DayRange = ONLY) -> dict[str, Any]:

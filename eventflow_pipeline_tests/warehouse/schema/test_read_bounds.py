@@ -13,6 +13,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from eventflow_pipeline.domain.days import LONGEST_RANGE, today
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases, executable_functions, settings_for
 
 CLIENT, CAMPAIGN, WEBINAR, LINK, USER = (UUID(int=n) for n in (1, 2, 3, 4, 5))
@@ -44,22 +45,15 @@ def bounded(databases: Databases, _template: str) -> Iterator[Database]:
     """A client with a campaign, a webinar, a link and traffic on 1 to 3 March 2024, computed. Nothing changes it."""
     name = databases.create(_template)
     database = Database(settings_for(databases.url(name)))
-    own = {"client_id": CLIENT, "title": "title"}
-    database.insert("clients", [{"id": CLIENT, "name": "client"}])
+    facts.clients(database, {CLIENT: [CAMPAIGN]}, {CLIENT: [WEBINAR]})
+    facts.link(database, LINK, CLIENT)
     database.insert("client_members", [{"client_id": CLIENT, "user_id": USER, "role": "owner"}])
-    database.insert("event_survey_campaigns", [{"id": CAMPAIGN, **own}])
-    database.insert("webinars", [{"id": WEBINAR, **own}])
-    database.insert("campaign_link_meta", [{"id": LINK, "client_id": CLIENT, "name": "link"}])
     days = [date(2024, 3, n) for n in (1, 2, 3)]
-    database.insert(
-        "event_access_logs",
-        [
-            {"campaign_id": CAMPAIGN, "session_id": f"s{n % 7}", "utm_source": f"u{n}", "accessed_at": at, **link}
-            for n in range(30)
-            for at in [datetime(2024, 3, 1 + n % 3, 3, tzinfo=UTC)]
-            for link in [{"marketing_campaign_link_id": LINK} if n % 2 else {}]
-        ],
-    )
+    for n in range(30):
+        facts.visits(
+            database, datetime(2024, 3, 1 + n % 3, 3, tzinfo=UTC), session_id=f"s{n % 7}", campaign_id=CAMPAIGN,
+            utm_source=f"u{n}", marketing_campaign_link_id=LINK if n % 2 else None,
+        )  # fmt: skip
     database.replace(*days)
     database.merge_pending()
     yield database

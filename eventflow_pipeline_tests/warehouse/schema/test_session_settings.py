@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.quality import indicators as quality
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 12)
@@ -53,29 +54,14 @@ def computed(databases: Databases, _template: str) -> Iterator[Database]:
     """A client with facts on computed, measured days of which one is the 3rd and one the 12th of March."""
     name = databases.create(_template)
     database = Database(settings_for(databases.url(name)))
-    database.insert("clients", [{"id": CLIENT, "name": "Client"}])
-    database.insert("event_survey_campaigns", [{"id": CAMPAIGN, "client_id": CLIENT, "title": "Spring"}])
-    database.insert("campaign_link_meta", [{"id": LINK, "client_id": CLIENT, "name": "Ad", "cid": "AAAA1111"}])
+    facts.clients(database, {CLIENT: [CAMPAIGN]}, names={CLIENT: "Client"})
+    facts.link(database, LINK, CLIENT, cid="AAAA1111")
     start = datetime(2024, 3, 3, 11, tzinfo=UTC)
     database.insert("webinars", [{"id": WEBINAR, "client_id": CLIENT, "title": "Webinar", "webinar_start_time": start}])
     for day in (3, 12):
         at = datetime(2024, 3, day, 17, tzinfo=UTC) - timedelta(days=1)
-        database.insert(
-            "event_access_logs",
-            [{"accessed_at": at, "session_id": "s", "campaign_id": CAMPAIGN, "marketing_campaign_link_id": LINK}],
-        )
-        database.insert(
-            "event_survey_entries",
-            [
-                {
-                    "created_at": at,
-                    "session_id": "s",
-                    "campaign_id": CAMPAIGN,
-                    "client_id": CLIENT,
-                    "phone_norm": str(day),
-                }
-            ],
-        )
+        facts.visits(database, at, campaign_id=CAMPAIGN, marketing_campaign_link_id=LINK)
+        facts.entries(database, at, campaign_id=CAMPAIGN, client_id=CLIENT, session_id="s")
     days = DayRange(FIRST, LAST)
     database.replace(*days)
     database.merge_pending()
