@@ -275,7 +275,7 @@ The plain statement (`benchmarks/sql/select_plain.sql`) is one GROUP BY GROUPING
 session_id) by business day over the raw columns at four grains (client, campaign, link, UTM triple), its result
 stored. It reads the same hits and does less: no attribution or normalization, no entries, no exclusions, five
 grains fewer, no parity, nothing that answers ranges. The materialized view is that statement over all days. A
-corrected day has had a fiftieth of its hits moved to other sessions; the tables then replace the day and settle the
+corrected day has had a fiftieth of its hits moved to other sessions; the tables then replace the day and merge the
 return histograms. Raw reads give the same answer by the same definitions (N1, E1, A1-A2, entries) through the index on
 campaign and time. Readers are a member of the client, under the same checks as in production."""
 

@@ -22,7 +22,7 @@ def require_extras(*extras: str) -> None:
 
 
 def absent_extra(problem: BaseException | None) -> UserError | None:
-    """What to tell whoever ran into ``problem``, when it comes from a package of an extra that is not installed."""
+    """The refusal for whoever ran into ``problem``, when it comes from a package of an extra that is not installed."""
     while problem is not None:
         if isinstance(problem, ModuleNotFoundError) and problem.name:
             package = problem.name.partition(".")[0]

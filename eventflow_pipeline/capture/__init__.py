@@ -2,7 +2,7 @@
 fact to store, the cookies to set and the log line out. No I/O, no clock, no randomness: the caller hands those in.
 
 ``arrive`` is a page request (S3), ``visit`` and ``entry`` are the two calls (S4, S5). The same rules as
-language-neutral examples lie in ``conformance/capture``; ``docs/capture.md`` tells how to wire them up elsewhere.
+language-neutral examples lie in ``conformance/capture``; ``docs/capture.md`` says how to wire them up elsewhere.
 """
 
 from eventflow_pipeline.capture.arrival import Arrival, arrive

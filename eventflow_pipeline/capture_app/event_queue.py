@@ -27,7 +27,7 @@ class _Waiting:
     item: dict[str, Any]
     size: int
     answer: asyncio.Future[dict[str, Any]]
-    settled: bool = False
+    done: bool = False
 
 
 class EventQueue:
@@ -90,7 +90,7 @@ class EventQueue:
             try:
                 await self._write(batch)
             except AWAY as problem:
-                self._waiting.extendleft(waiting for waiting in reversed(batch) if not waiting.settled)
+                self._waiting.extendleft(waiting for waiting in reversed(batch) if not waiting.done)
                 if self.away_since is None:
                     self.away_since = loop.time()
                     self._log.write("error", "database_away", reason=reason(problem), waiting=len(self._waiting))
@@ -99,7 +99,7 @@ class EventQueue:
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             except BaseException:
-                self._waiting.extendleft(waiting for waiting in reversed(batch) if not waiting.settled)
+                self._waiting.extendleft(waiting for waiting in reversed(batch) if not waiting.done)
                 self._in_flight = 0
                 raise
             self._in_flight = 0
@@ -125,10 +125,10 @@ class EventQueue:
                 await self._write([waiting])
             return
         for waiting, answer in answered:
-            self._settle(waiting, answer)
+            self._answer(waiting, answer)
 
-    def _settle(self, waiting: _Waiting, answer: dict[str, Any]) -> None:
-        waiting.settled = True
+    def _answer(self, waiting: _Waiting, answer: dict[str, Any]) -> None:
+        waiting.done = True
         self._bytes -= waiting.size
         if not waiting.answer.done():
             waiting.answer.set_result(answer)
@@ -144,4 +144,4 @@ class EventQueue:
 
     def _lost(self, waiting: _Waiting, why: str) -> None:
         identifier = waiting.item["event"].get("event_id")
-        self._settle(waiting, {"accepted": False, "event_id": identifier, "reason": why})
+        self._answer(waiting, {"accepted": False, "event_id": identifier, "reason": why})

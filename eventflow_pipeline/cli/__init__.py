@@ -55,11 +55,11 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 def main() -> None:
     """Entry point: wrong input or set-up becomes one sentence on stderr and exit status 2."""
     gc.set_threshold(100_000)  # what imports make stays: looking for garbage in it took a tenth of their time
-    # Started in the background by a shell, a process inherits SIGINT ignored, and could not be told to stop.
+    # Started in the background by a shell, a process inherits SIGINT ignored, and could not be stopped.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Told to stop, or its terminal gone, it stops what it has started.
-    for told in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(told, lambda number, _: sys.exit(128 + number))
+    # Asked to stop, or its terminal gone, it stops what it has started.
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, lambda number, _: sys.exit(128 + number))
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # What Dagster calls beta or preview is pinned by the lock file and by tests; users need not read about it.
     warnings.filterwarnings("ignore", message=".* is currently in (beta|preview)")

@@ -16,7 +16,7 @@ def doctor(
 ) -> None:
     """Examine the live system along the runbook's tree; findings come most severe first, each with its fix.
 
-    Looks at databases, daemon, ticks, runs, checks, stale and held days, and at visits missing while entries go on,
+    Checks databases, daemon, ticks, runs, checks, stale and held days, and at visits missing while entries go on,
     for which it names the cause. Exit status 1 when something is wrong; 0 when all is well.
     """
     from eventflow_pipeline.dev.environment import environment

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @app.command()
 def heal(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look, mark what is stale, and say so; compute nothing.")
+        bool, typer.Option("--dry-run", help="Compare, mark what is stale, and say so; compute nothing.")
     ] = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Also apply what the guard against mass loss holds.")
@@ -83,7 +83,7 @@ def _text(report: "HealReport", dry_run: bool) -> str:
         lines += [f"  {stale.day}  {stale.held_reason}" for stale in report.held]
         lines.append('Restore the rows, or apply it: eventflow heal --accept --reason "..."')
     if report.detection.in_work:
-        lines.append(f"Being replaced by others, look again: {', '.join(map(str, report.detection.in_work))}.")
+        lines.append(f"Being replaced by others, run it again later: {', '.join(map(str, report.detection.in_work))}.")
     beyond = report.detection.out_of_range
     if beyond and (beyond.hits or beyond.conversions):
         lines.append(

@@ -13,12 +13,12 @@ from eventflow_pipeline.errors import UserError
 @app.command()
 def probe(
     alert: Annotated[
-        bool, typer.Option("--alert", help="Also tell the receivers, once when it begins and ends.")
+        bool, typer.Option("--alert", help="Also notify the receivers, once when it begins and ends.")
     ] = False,
 ) -> None:
     """For a cron outside this system: are databases, daemon, sensors and change detection awake?
 
-    Prints one JSON line and exits 0 when all are, 1 when something is not. The sensors tell people of everything
+    Prints one JSON line and exits 0 when all are, 1 when something is not. The sensors notify people of everything
     except their own death, so run it every few minutes from another machine.
     """
     from datetime import UTC, datetime

@@ -19,7 +19,7 @@ app.add_typer(webinar, name="webinar")
 @webinar.command()
 def sample(
     loop: Annotated[
-        bool, typer.Option("--loop", help="Go on until Ctrl-C, three looks a minute, one log line a sample.")
+        bool, typer.Option("--loop", help="Go on until Ctrl-C, three polls a minute, one log line a sample.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -27,7 +27,7 @@ def sample(
 
     Dagster's daemon does this already (sensor sample_webinars_sensor). A second sampler beside it changes nothing: each
     minute keeps its first sample. Use --loop where no daemon runs, or while it is down; presence is overwritten, so
-    a minute nobody sampled is lost. With --loop a failed look is logged and the next one tried.
+    a minute nobody sampled is lost. With --loop a failed poll is logged and the next one tried.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.db.engine import pipeline
@@ -35,7 +35,7 @@ def sample(
 
     with environment() as settings, pipeline(settings) as engine:
         while loop:
-            with suppress(Exception):  # it is in the log, and the next look is due soon
+            with suppress(Exception):  # it is in the log, and the next poll is due soon
                 sample_and_log(engine, settings.observation)
             time.sleep(POLL_SECONDS)
         samples = sample_webinars(engine, settings.observation)

@@ -28,8 +28,8 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
 
 @dg.sensor(
     name="conditions_sensor",
-    description="Looks for what somebody must be told about (deficit of visits, stale days, late detection, ...) and "
-    "tells each condition once when it begins, at intervals while it lasts and when it ends.",
+    description="Polls for what people must be notified of (deficit of visits, stale days, late detection, ...) and "
+    "notifies of each condition once when it begins, at intervals while it lasts and when it ends.",
     minimum_interval_seconds=ALERTS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -55,7 +55,7 @@ def conditions_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Ware
 
 @dg.sensor(
     name="dagster_failures_sensor",
-    description="Tells people of failed runs, failed ticks and failed asset checks, grouped by job, by sensor or "
+    description="Notifies people of failed runs, failed ticks and failed asset checks, grouped by job, by sensor or "
     "schedule, and by check; Dagster itself alerts nobody.",
     minimum_interval_seconds=ALERTS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,

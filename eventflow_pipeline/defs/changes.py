@@ -1,7 +1,7 @@
 """Automation: a sensor turns changed days into runs; schedules finalize the day that ended and sweep older ones.
 
-Detection only reads and marks (``warehouse.change_detection``), here as in ``eventflow heal``; runs replace the days.
-Everything is level-triggered: what is still wrong at the next look is asked for again, so a lost tick, run or process
+Detection only reads and marks (``warehouse.changes.detection``), here as in ``eventflow heal``; runs replace the days.
+Everything is level-triggered: what is still wrong at the next poll is asked for again, so a lost tick, run or process
 costs time and nothing else.
 """
 
@@ -71,7 +71,7 @@ def _found(detection: Detection) -> str:
     "changed. Once an hour the fact tables show when their newest row was recorded.",
 )
 def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Warehouse) -> dg.SensorResult:
-    """One look: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
+    """One pass: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
     now = datetime.now(UTC)
     engine, settings = tick_warehouse.engine, tick_warehouse.settings
     dead = report_dead_runs(context.instance, engine)

@@ -10,6 +10,6 @@ _SETTINGS = load_settings()
 TIMEZONE = _SETTINGS.timezone
 START_DATE = _SETTINGS.start_date
 DAYS_PER_RUN = _SETTINGS.runs.max_days
-#: Seconds between looks at changed days, and at what people must be told.
+#: Seconds between polls for changed days, and for what people must be notified of.
 CHANGES_SECONDS = _SETTINGS.changes.interval_seconds
 ALERTS_SECONDS = _SETTINGS.alerts.interval_seconds

@@ -38,7 +38,7 @@ _LOGGED = 50
 _DESCRIPTIONS: Mapping[str, str] = {
     "unknown_link": "Share of hits or entries without any link (Q4): more than usual for the client, or than half.",
     "unresolved_link": "Share of hits or entries whose link does not exist (Q4).",
-    "unknown_client": "Facts whose client cannot be told (E2, Q4).",
+    "unknown_client": "Facts whose client is not known (E2, Q4).",
     "unknown_entity": "Facts of neither a campaign nor a webinar (E1, Q4).",
     "unknown_utm": "Share of hits or entries without UTM after attribution (A3, Q4).",
     "sessionless": "Share of hits or entries without a session (Q5).",

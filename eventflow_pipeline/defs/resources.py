@@ -58,7 +58,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @cached_property
     def unchecked_engine(self) -> Engine:
-        """As ``engine``, to a database in any state: for what tells people about it."""
+        """As ``engine``, to a database in any state: for what notifies people of it."""
         engine = pipeline_engine(self.settings)
         self._open.callback(engine.dispose)
         return engine

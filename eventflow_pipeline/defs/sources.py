@@ -64,7 +64,7 @@ SOURCE_ASSETS = [
 
 
 def observation_due(cursor: str | None, now: datetime) -> bool:
-    """Whether the sources are to be looked at again, by what ``observe_sources`` returned last."""
+    """Whether the sources are to be observed again, by what ``observe_sources`` returned last."""
     at: float = json.loads(cursor or "{}").get("observed_at", 0)
     return now.timestamp() - at >= _OBSERVED_EVERY.total_seconds()
 

@@ -193,11 +193,11 @@ _CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
     name="sample_webinars_sensor",
     minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three looks a "
+    description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three polls a "
     "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
 )
 def sample_webinars_sensor(tick_warehouse: Warehouse) -> dg.SkipReason:
-    """One look. A tick that fails is one structured line and a red tick; the next look is 20 seconds away."""
+    """One poll. A tick that fails is one structured line and a red tick; the next poll is 20 seconds away."""
     samples = sample_and_log(tick_warehouse.engine, tick_warehouse.settings.observation)
     if not samples:
         return dg.SkipReason("no webinar is observed, or this minute has its samples")

@@ -133,7 +133,7 @@ def _end_leftovers(home: Path) -> None:
 
 
 def _prepare(settings: Settings) -> Settings:
-    """Source tables, sample rows and migrations, each only where missing; settings with the demo's calendar."""
+    """Source tables, sample rows and migrations, each only where missing; settings with the demo's build settings."""
     with admin(settings) as engine:
         with connect(engine) as connection:
             if stored_build_settings(connection) is None and "start_date" not in settings.model_fields_set:
@@ -190,7 +190,7 @@ def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
 
 
 def _await_backfill(stack: DagsterStack, backfill_id: str, computed: Callable[[], bool]) -> None:
-    """Until every run has succeeded: no need to wait until the daemon, which looks every 30 s, has noticed.
+    """Until every run has succeeded: no need to wait until the daemon, which polls every 30 s, has noticed.
 
     Raises _BackfillFailed with the first run that failed.
     """

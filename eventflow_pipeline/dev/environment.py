@@ -33,8 +33,8 @@ def packaged(name: str) -> Path:
 def environment(*, dagster: bool = False) -> Iterator[Settings]:
     """Settings with every address filled in; the embedded server runs meanwhile where one is unset.
 
-    With ``dagster`` also ``DAGSTER_POSTGRES_URL``, ``DAGSTER_HOME`` and Dagster's size of batches are set. A calendar
-    setting nobody made follows the database, so that commands agree with what was built. Raises UserError.
+    With ``dagster`` also ``DAGSTER_POSTGRES_URL``, ``DAGSTER_HOME`` and Dagster's size of batches are set. A zone
+    or first day that nobody set follows the database, so that commands agree with what was built. Raises UserError.
     """
     settings = load_settings()
     server: EmbeddedServer | None = None

@@ -129,7 +129,7 @@ def reason_to_hold_old_days(days: int, limits: GuardLimits) -> str | None:
     """Why all of ``days`` days before the look-back that lost something are held; None when they are few enough."""
     if days <= limits.old_days:
         return None
-    return f"{days} settled days would change because facts were deleted or dimension rows vanished"
+    return f"{days} old days would change because facts were deleted or dimension rows vanished"
 
 
 @dataclass(frozen=True, slots=True)

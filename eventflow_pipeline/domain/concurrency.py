@@ -1,4 +1,4 @@
-"""When a webinar is observed and how its minutes are told apart (W1, W2): limits, no clock, no I/O."""
+"""When a webinar is observed and how its minutes are classed (W1, W2): limits, no clock, no I/O."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ class ObservationRules:
 
     @property
     def parameters(self) -> dict[str, int]:
-        """The rules as parameters of the statements under ``sql/webinar``."""
+        """The rules as parameters of the statements about webinars."""
         return {"active_seconds": int(self.active.total_seconds()), **self.window_parameters}
 
     @property

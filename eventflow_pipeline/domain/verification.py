@@ -1,4 +1,4 @@
-"""Which days the nightly verification looks at."""
+"""Which days the nightly verification covers."""
 
 from datetime import date, timedelta
 

@@ -65,7 +65,7 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
 
 def _of_probe(problem: str) -> Diagnosis:
     return Diagnosis(
-        Severity.ERROR, "dead", "", problem, "Nothing is computed or told until this is put right.",
+        Severity.ERROR, "dead", "", problem, "Nothing is computed and nobody is notified until this is put right.",
         FIX, RUNBOOK, "eventflow probe",
     )  # fmt: skip
 

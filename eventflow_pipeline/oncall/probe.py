@@ -102,7 +102,7 @@ def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
         ]
         found.newest_tick_age = round(now.timestamp() - max(newest)) if newest else None
         if found.newest_tick_age is None or found.newest_tick_age > limit + settings.alerts.interval_seconds:
-            found.problems.append("No sensor or schedule has ticked lately: nothing is looked at and nobody is told.")
+            found.problems.append("No sensor or schedule has ticked lately: nothing is polled and nobody is notified.")
 
 
 def _age(instant: datetime | None, now: datetime) -> int | None:

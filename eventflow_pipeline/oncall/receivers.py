@@ -1,4 +1,4 @@
-"""Who is told what: the routes of EVENTFLOW_ALERTS_URLS, and sending through Apprise.
+"""Who is notified of what: the routes of EVENTFLOW_ALERTS_URLS, and sending through Apprise.
 
 Written as addresses separated by blanks, each with an optional route before it:
 ``slack://… error=pagerduty://… team:growth=mailto://… team:growth+error=opsgenie://…``. A receiver without a severity
@@ -77,7 +77,7 @@ def _receiver(entry: str, position: int) -> Receiver:
 
 
 def receivers_of(receivers: Iterable[Receiver], severity: Severity, owner: str) -> tuple[Receiver, ...]:
-    """Who is told of a condition: its owner's receivers, else those without an owner; both by severity."""
+    """Who is notified of a condition: its owner's receivers, else those without an owner; both by severity."""
     fitting = [r for r in receivers if r.severity in (None, severity)]
     own = tuple(r for r in fitting if r.owner == owner)
     return own or tuple(r for r in fitting if r.owner is None)

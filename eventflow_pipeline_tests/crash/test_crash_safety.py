@@ -167,7 +167,7 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EVENTFLOW_HOME", str(home))
     monkeypatch.setenv("EVENTFLOW_START_DATE", str(days.first))
-    for name in list(sys.modules):  # the partitions of another test's calendar
+    for name in list(sys.modules):  # the partitions of another test's days
         if name == "eventflow_pipeline.definitions" or name.startswith("eventflow_pipeline.defs"):
             monkeypatch.delitem(sys.modules, name)
     before = dict(os.environ)

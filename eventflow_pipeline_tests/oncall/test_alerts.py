@@ -37,7 +37,7 @@ def _condition(
 
 
 @pytest.fixture
-def told(database: Database, receiver: HttpReceiver) -> Callable[..., PassReport]:
+def notified(database: Database, receiver: HttpReceiver) -> Callable[..., PassReport]:
     """One pass at NOW + minutes with the conditions that hold then."""
 
     def run(*conditions: Condition, minutes: float = 0, urls: str | None = None, source: str = "s") -> PassReport:
@@ -49,26 +49,26 @@ def told(database: Database, receiver: HttpReceiver) -> Callable[..., PassReport
     return run
 
 
-def test_begin_reminder_end(told: Callable[..., PassReport], receiver: HttpReceiver, database: Database) -> None:
+def test_begin_reminder_end(notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database) -> None:
     for minute in (0, 1, 239, 240, 241):
-        told(_condition(), minutes=minute)
+        notified(_condition(), minutes=minute)
     assert receiver.titles == ["[error] a is stale", "[error] still: a is stale"]
-    told(minutes=242)  # gone, but perhaps only for a moment
+    notified(minutes=242)  # gone, but perhaps only for a moment
     assert len(receiver.messages) == 2
-    assert told(minutes=245).open == 0
+    assert notified(minutes=245).open == 0
     assert receiver.titles[2] == "[ok] ended: a is stale"
-    told(minutes=300)
+    notified(minutes=300)
     assert len(receiver.messages) == 3
     (row,) = database.rows("select * from stats.alert")
     assert (row["reminders"], row["suppressed"], row["ended_at"]) == (1, 3, NOW + timedelta(minutes=245))
-    told(_condition(), minutes=301)
+    notified(_condition(), minutes=301)
     assert receiver.titles[3] == "[error] a is stale", "a new episode is told again"
 
 
 def test_a_message_says_what_where_since_numbers_runbook_and_command(
-    told: Callable[..., PassReport], receiver: HttpReceiver
+    notified: Callable[..., PassReport], receiver: HttpReceiver
 ) -> None:
-    told(_condition(days=DayRange(date(2026, 11, 1), date(2026, 11, 3))))
+    notified(_condition(days=DayRange(date(2026, 11, 1), date(2026, 11, 3))))
     body = receiver.messages[0]["message"]
     for line in (
         "what: stale: a is stale",
@@ -82,66 +82,66 @@ def test_a_message_says_what_where_since_numbers_runbook_and_command(
     assert receiver.messages[0]["type"] == "failure"
 
 
-def test_flicker_is_one_episode(told: Callable[..., PassReport], receiver: HttpReceiver) -> None:
+def test_flicker_is_one_episode(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
     for minute in range(8):
-        told(*([_condition()] if minute % 2 == 0 else []), minutes=minute)
+        notified(*([_condition()] if minute % 2 == 0 else []), minutes=minute)
     assert receiver.titles == ["[error] a is stale"]
 
 
-def test_worse_is_told_at_once_and_better_is_not(told: Callable[..., PassReport], receiver: HttpReceiver) -> None:
-    told(_condition(severity=Severity.WARN))
-    told(_condition(), minutes=1)
-    told(_condition(severity=Severity.WARN), minutes=2)
-    told(_condition(), minutes=3)
+def test_worse_is_told_at_once_and_better_is_not(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
+    notified(_condition(severity=Severity.WARN))
+    notified(_condition(), minutes=1)
+    notified(_condition(severity=Severity.WARN), minutes=2)
+    notified(_condition(), minutes=3)
     assert receiver.titles == ["[warn] a is stale", "[error] now worse: a is stale"]
 
 
-def test_many_of_a_kind_are_one_message(told: Callable[..., PassReport], receiver: HttpReceiver) -> None:
-    told(*(_condition(f"client {n}") for n in range(25)))
+def test_many_of_a_kind_are_one_message(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
+    notified(*(_condition(f"client {n}") for n in range(25)))
     assert receiver.titles == ["[error] client 0 is stale (and 24 more)"]
     assert "client 9" in receiver.messages[0]["message"]
     assert "15 more of stale" in receiver.messages[0]["message"]
 
 
 def test_a_receiver_that_is_down_gets_everything_later(
-    told: Callable[..., PassReport], receiver: HttpReceiver, database: Database, capsys: pytest.CaptureFixture[str]
+    notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     receiver.down()
-    assert told(_condition()).undelivered == 1
-    told(minutes=1)  # the condition is over before anybody heard of it
+    assert notified(_condition()).undelivered == 1
+    notified(minutes=1)  # the condition is over before anybody heard of it
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {"alert_begin", "alert_not_delivered"} <= {line["event"] for line in lines}
     receiver.up()
-    told(minutes=2)
-    told(minutes=5)
+    notified(minutes=2)
+    notified(minutes=5)
     assert receiver.titles == ["[error] a is stale", "[ok] ended: a is stale"]
 
 
 def test_a_receiver_that_answers_with_an_error_is_tried_again(
-    told: Callable[..., PassReport], receiver: HttpReceiver
+    notified: Callable[..., PassReport], receiver: HttpReceiver
 ) -> None:
     receiver.status = 500
-    assert told(_condition()).undelivered == 1
+    assert notified(_condition()).undelivered == 1
     receiver.status = 200
-    told(_condition(), minutes=1)
+    notified(_condition(), minutes=1)
     assert len(receiver.messages) == 1
 
 
 def test_one_receiver_down_does_not_repeat_to_the_other(
-    told: Callable[..., PassReport], new_receiver: Callable[[], HttpReceiver]
+    notified: Callable[..., PassReport], new_receiver: Callable[[], HttpReceiver]
 ) -> None:
     up, down = new_receiver(), new_receiver()
     down.down()
     urls = f"{up.url} {down.url}"
     for minute in range(3):
-        told(_condition(), minutes=minute, urls=urls)
+        notified(_condition(), minutes=minute, urls=urls)
     down.up()
-    told(_condition(), minutes=4, urls=urls)
+    notified(_condition(), minutes=4, urls=urls)
     assert (len(up.messages), len(down.messages)) == (1, 1)
 
 
 def test_a_crash_between_sending_and_marking_repeats_and_loses_nothing(
-    told: Callable[..., PassReport], receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+    notified: Callable[..., PassReport], receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = alert_store.store
 
@@ -152,19 +152,19 @@ def test_a_crash_between_sending_and_marking_repeats_and_loses_nothing(
 
     monkeypatch.setattr(alert_store, "store", die)
     with pytest.raises(KeyboardInterrupt):
-        told(_condition())
+        notified(_condition())
     monkeypatch.setattr(alert_store, "store", stored)
-    told(_condition(), minutes=1)
-    told(_condition(), minutes=2)
+    notified(_condition(), minutes=1)
+    notified(_condition(), minutes=2)
     assert receiver.titles == ["[error] a is stale"] * 2
 
 
 def test_routes_by_severity_and_owner(
-    told: Callable[..., PassReport], new_receiver: Callable[[], HttpReceiver]
+    notified: Callable[..., PassReport], new_receiver: Callable[[], HttpReceiver]
 ) -> None:
     everything, pager, growth, growth_pager = (new_receiver() for _ in range(4))
     urls = f"{everything.url} error={pager.url} team:growth={growth.url} team:growth+error={growth_pager.url}"
-    told(
+    notified(
         _condition("a"),
         _condition("b", Severity.WARN, name="detection_late"),
         _condition("c", owner="team:growth", name="silence"),
@@ -189,32 +189,32 @@ def test_without_a_receiver_a_structured_line(database: Database, capsys: pytest
 
 
 def test_a_source_that_fails_ends_nothing_and_is_told(
-    told: Callable[..., PassReport], receiver: HttpReceiver, database: Database
+    notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database
 ) -> None:
     def broken(*_: object) -> list[Condition]:
         raise RuntimeError("boom")
 
-    told(_condition())
+    notified(_condition())
     seen = poll(database.pipeline, database.settings, NOW, (Source("s", broken), Source("t", lambda *_: [])))
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     for minute in (10, 20):
         notify(database.pipeline, settings, seen, NOW + timedelta(minutes=minute))
-    assert receiver.titles == ["[error] a is stale", "[error] the condition s cannot be looked at (RuntimeError)"]
+    assert receiver.titles == ["[error] a is stale", "[error] the condition s cannot be polled (RuntimeError)"]
 
 
-def test_one_incident_is_one_alert(told: Callable[..., PassReport], receiver: HttpReceiver) -> None:
+def test_one_incident_is_one_alert(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
     """A client without visits is silent too, and its day is short of visits: told once, with one end."""
     incident = [
         _condition("c", name="deficit"),
         _condition("c", name="deficit_day"),
         _condition("c/visits", name="silence"),
     ]
-    told(*incident)
-    told(*incident, minutes=1)
-    told(incident[1], minutes=2)  # visits are back; the day so far stays short of them
-    told(incident[1], minutes=5)
-    told(minutes=6)
-    told(minutes=10)
+    notified(*incident)
+    notified(*incident, minutes=1)
+    notified(incident[1], minutes=2)  # visits are back; the day so far stays short of them
+    notified(incident[1], minutes=5)
+    notified(minutes=6)
+    notified(minutes=10)
     assert receiver.titles == ["[error] c is stale", "[ok] ended: c is stale"]
 
 
@@ -233,9 +233,9 @@ def test_two_passes_at_once_tell_once(database: Database, receiver: HttpReceiver
 
 
 def test_secrets_are_never_shown(
-    told: Callable[..., PassReport], capsys: pytest.CaptureFixture[str], database: Database
+    notified: Callable[..., PassReport], capsys: pytest.CaptureFixture[str], database: Database
 ) -> None:
-    told(_condition(), urls="json://user:topsecret@127.0.0.1:9/hook")
+    notified(_condition(), urls="json://user:topsecret@127.0.0.1:9/hook")
     stored = json.dumps(database.rows("select * from stats.alert"), default=str)
     printed = capsys.readouterr()
     assert "topsecret" not in printed.out + printed.err + stored

@@ -1,4 +1,4 @@
-"""Failed runs, ticks and checks as Dagster records them, told by the real sensors."""
+"""Failed runs, ticks and checks as Dagster records them, reported by the real sensors."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def test_failed_checks_are_one_condition_that_names_the_range(instance: dg.Dagst
     _evaluate(instance, {"2024-03-02": True})
     cursor = read_check_events(instance, database.pipeline, cursor)
     assert [days for _, _, days in found()] == [DayRange(date(2024, 3, 3), date(2024, 3, 3))]
-    # The summary of a range run settles its days, also those it did not list: here 2024-03-03.
+    # The summary of a range run decides on its days, also those it did not list: here 2024-03-03.
     _evaluate(instance, {"2024-03-01": True, "2024-03-05": False, None: False})
     cursor = read_check_events(instance, database.pipeline, cursor)
     assert [days for _, _, days in found()] == [DayRange(date(2024, 3, 5), date(2024, 3, 5))]

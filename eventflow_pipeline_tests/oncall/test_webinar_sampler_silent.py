@@ -1,4 +1,4 @@
-"""A silent sampler is told within two minutes; one at work, or nothing to sample, is not."""
+"""A silent sampler is reported within two minutes; one at work, or nothing to sample, is not."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4

@@ -72,7 +72,7 @@ _DEFAULTS = ("random_page_cost", "seq_page_cost", "effective_cache_size", "jit",
 
 @pytest.fixture(scope="module")
 def million(databases: Databases) -> Iterator[Database]:
-    """A migrated database with a million facts; three days are computed and settled, the first of them once more."""
+    """A migrated database with a million facts; three days are computed and merged, the first of them once more."""
     name = databases.create()
     database = Database(settings_for(databases.url(name), hourly={"clients": (CLIENT,)}))
     create_source(database.owner)
@@ -291,12 +291,12 @@ def membership(million: Database) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _READS)
-@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize("merged", [True, False])
 def test_reads_touch_no_fact(
-    million: Database, explained: Explained, membership: None, name: str, settled: bool
+    million: Database, explained: Explained, membership: None, name: str, merged: bool
 ) -> None:
     """Counted by the server while the function really runs, on both paths: from histograms, from session-days."""
-    million.execute("update stats.partition_state set histogram_pending = :pending", pending=not settled)
+    million.execute("update stats.partition_state set histogram_pending = :pending", pending=not merged)
     try:
         for sql in _READS[name]:
             for first, last in ((DAY, DAY), (DAY - timedelta(days=1), DAY + timedelta(days=1))):

@@ -91,7 +91,7 @@ class Account:
             self.last_seen[who] = at
 
     def tick(self, at: datetime) -> None:
-        """The first look in a minute counts, if there is something to observe."""
+        """The first poll in a minute counts, if there is something to observe."""
         minute = at.replace(second=0, microsecond=0)
         viewers = sum(seen >= at - ACTIVE for seen in self.last_seen.values())
         before = [m for m in self.samples if at - 61 * MINUTE <= m < minute]

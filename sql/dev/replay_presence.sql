@@ -1,4 +1,4 @@
--- HOW: development only: samples as the sampler would have taken them, from what presence still tells of webinars that
+-- HOW: development only: samples as the sampler would have taken them, from what presence still shows of webinars that
 -- are over or on: everybody from joining to 180 seconds after being last seen. Seven minutes of the earliest webinar
 -- are left out, so that a gap can be seen. In production presence is overwritten and this would invent numbers.
 -- Grain: webinar and minute. Inputs: public.webinars, public.webinar_live_presence; :now, :most (webinars, the latest).

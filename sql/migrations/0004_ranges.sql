@@ -4,7 +4,7 @@
 -- same member, and on which day p last. Then
 --     distinct over [a, b] = sum of visits(d) - sum of sessions(d, p)    for a <= d <= b and p >= a.
 -- Replacing a day changes p on that day and on the next day of each session that appeared or vanished. So the day's
--- transaction only notes what changed and marks the day pending; one serialized step then settles all pending days.
+-- transaction only notes what changed and marks the day pending; one serialized step then merges all pending days.
 -- A range that contains a pending day is answered from session-days instead, so every answer is right at any moment.
 set local search_path = pg_catalog, pg_temp;
 

@@ -1,4 +1,4 @@
--- WHAT: what tells why a client's visits are missing while its entries go on.
+-- WHAT: what shows why a client's visits are missing while its entries go on.
 -- Grain: one row. Inputs: numbers/visits, stats.visit_facts, stats.entry_facts, dimensions; :client_id, :window_start, :now.
 -- Rules: E1, E2, E3, M2, S5.
 with entry as (

@@ -1,4 +1,4 @@
--- Rights are told whole: what our roles and readers had before is taken back here, the files that follow give what they
+-- Rights are stated whole: what our roles and readers had before is taken back here, the files that follow give what they
 -- have now. All of them belong into one transaction, so nobody is without a right for a moment.
 set local search_path = pg_catalog, pg_temp;
 

@@ -73,7 +73,7 @@ begin
         return;
     end if;
     if exists (select from stats.build_settings c where c.session_days_from is not null) then
-        raise exception using errcode = '55000', message = 'session-days were pruned: a new grain cannot be counted over it',
+        raise exception using errcode = '55000', message = 'session-days were pruned: a new grain cannot be counted over them',
             hint = 'Run eventflow rebuild, add the grain, then backfill.';
     end if;
     -- The histograms are maintained by differences, which a new grain has none of: all days are counted in anew by

@@ -64,7 +64,7 @@ begin
     if p_from < p_to and exists (
         select from stats.partition_state s where s.histogram_pending and s.bucket_date between p_from and p_to
     ) then
-        -- A day of the range was replaced and its histograms are not settled yet: count sessions in session-days.
+        -- A day of the range was replaced and its histograms are not merged yet: count sessions in session-days.
         counted := format(from_session_days, keys_first, visible, keys);
     else
         counted := format(from_buckets, keys_first, p_grain || '_daily', p_grain || '_returns', visible);
@@ -108,7 +108,7 @@ begin
     end if;
     if p_from < '0001-01-01' or p_to > '9999-12-31' then
         raise exception using errcode = 'ST009',
-            message = format('the range %s..%s leaves the build settings', p_from, p_to),
+            message = format('the range %s..%s leaves the calendar', p_from, p_to),
             hint = 'Give dates of the years 1 to 9999.';
     end if;
     -- As many days as anybody reports on; what is asked costs work and memory by the day.

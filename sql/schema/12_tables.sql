@@ -33,15 +33,15 @@ comment on column stats.partition_state.stale_cause is 'Why: never_computed, fac
 comment on column stats.partition_state.held_since is
     'Since when the guard against mass loss keeps the old buckets; held_reason says why. `eventflow heal --accept` applies the change.';
 comment on column stats.partition_state.histogram_pending is
-    'The day was replaced and its histograms are not settled yet: ranges containing it are answered from session-days.';
+    'The day was replaced and its histograms are not merged yet: ranges containing it are answered from session-days.';
 comment on column stats.partition_state.histogram_included is
-    'The histograms contain the day, as it was when last settled.';
+    'The histograms contain the day, as it was when last merged.';
 comment on table stats.campaign_hourly is
     'Hour buckets (B1): per business day, UTC hour and campaign or webinar of a listed client or campaign, hits (M1), visits = distinct sessions of the hour (M2), sessionless hits and conversions (M3). Hours without anything have no row; visits do not add up over hours.';
 comment on table stats.return_histogram is
     'Return histograms (M6): per grain, member, business day and the latest earlier day on which the same session was seen in the same member, the number of such sessions. First-time sessions have no row.';
 comment on table stats.session_day_change is
-    'Session-day rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that settles pending days. Days not yet included at all are not listed.';
+    'Session-day rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that merges pending days. Days not yet included at all are not listed.';
 comment on table stats.detection_pass is
     'Passes of change detection: facts and dimensions committed before started_at were compared with what the days in scope (lookback, sweep, all, named) were computed from. out_of_range_*: facts before the first partition or after the current day (T4), counted by passes over all days.';
 comment on table stats.day_ledger is
@@ -60,7 +60,7 @@ comment on table stats.webinar_setting is
 comment on table stats.webinar_stray_ping is
     'Presence on webinars that have no row (C2): stored and sampled, but one row a user, the last webinar pinged, so that made-up ids cannot fill the database. The pipeline does not read the user.';
 comment on table stats.webinar_sample is
-    'One sample per webinar and minute (W1): viewers active at sampled_at, the first instant of that minute at which a sampler looked. A minute nobody looked has no row. Never recomputed: presence is overwritten, so these rows are facts.';
+    'One sample per webinar and minute (W1): viewers active at sampled_at, the first instant of that minute at which a sampler polled. A minute nobody polled has no row. Never recomputed: presence is overwritten, so these rows are facts.';
 comment on table stats.webinar_stats_5min is
     'Concurrency of a webinar in five minutes (W2), UTC floor. sampled: from stats.webinar_sample; gaps = minutes that should have been sampled and were not (all of them when sample_count is 0). legacy: rows of webinar_access_logs as they are; gaps unknown. The two are never put together.';
 comment on table stats.webinar_stats_daily is

@@ -208,7 +208,7 @@ where d.started_at < :kept_from
   and exists (select from stats.detection_pass n where n.scope = d.scope and n.started_at > d.started_at);
 
 -- name: select_newest_detection
--- WHAT: when change detection last finished a pass; where there was none, when the build settings was set up.
+-- WHAT: when change detection last finished a pass; where there was none, when the build settings were stored.
 -- Grain: one row (none before the first migration). Inputs: stats.detection_pass, stats.build_settings.
 select (select max(finished_at) from stats.detection_pass) as finished_at, created_at as migrated_since
 from stats.build_settings;

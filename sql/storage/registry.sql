@@ -8,13 +8,13 @@ from stats.grain
 order by position;
 
 -- name: insert_build_settings
--- Stores the build settings once; an existing one stays as it is. Rule: T1 (zone), T4 (first partition).
+-- Stores the build settings once; those that are there stay. Rule: T1 (zone), T4 (first partition).
 insert into stats.build_settings (time_zone, first_partition)
 values (:time_zone, :first_partition)
 on conflict do nothing;
 
 -- name: replace_build_settings
--- Starts a new calendar; whatever was computed with the old one has been discarded before. Rules: T1, T4.
+-- Stores other build settings; whatever was computed with the old ones has been discarded before. Rules: T1, T4.
 insert into stats.build_settings (time_zone, first_partition)
 values (:time_zone, :first_partition)
 on conflict (only_row) do update

@@ -84,7 +84,7 @@ def run_days(context: CheckContext, settings: Settings) -> list[date]:
     """Business days of the run, oldest first.
 
     Dagster's *Execute all* asks for no partition: then they are today and the look-back days, and the run is tagged
-    with them, so that whoever looks at it, re-executes it or is told of its failure knows which days it is about.
+    with them, so that whoever looks at it, re-executes it or is notified of its failure knows which days it is about.
     """
     if context.has_partition_key or context.has_partition_key_range:
         return [date.fromisoformat(key) for key in sorted(context.partition_keys)]
@@ -151,7 +151,7 @@ def report(context: dg.AssetCheckExecutionContext, results: Results, settings: S
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How a check stands over all days: those the run looked at, and those that fail by what earlier runs recorded."""
+    """How a check stands over all days: those the run evaluated, and those that fail by what earlier runs recorded."""
 
     looked_at: Sequence[date]
     not_judged: int

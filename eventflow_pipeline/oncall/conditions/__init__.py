@@ -71,7 +71,7 @@ def poll(
                     subject=source.name,
                     severity=Severity.ERROR,
                     since=now,
-                    summary=f"the condition {source.name} cannot be looked at ({type(problem).__name__})",
+                    summary=f"the condition {source.name} cannot be polled ({type(problem).__name__})",
                     runbook="job-failed",
                     command="eventflow doctor",
                     fix="Read the structured log line condition_source_failed.",

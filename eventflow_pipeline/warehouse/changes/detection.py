@@ -33,7 +33,7 @@ _PATIENCE_SECONDS = 20.0
 
 
 class Scope(StrEnum):
-    """Which days a pass looks at."""
+    """Which days a pass compares."""
 
     #: The look-back days and the days named by visit hits recorded since the last pass: every tick.
     LOOKBACK = "lookback"

@@ -75,7 +75,7 @@ def pipeline_engine(settings: Settings) -> Engine:
 
 
 def not_allowed(why: str) -> UserError:
-    """What to tell somebody whose login has too few rights."""
+    """The refusal for a login that has too few rights."""
     return UserError(
         f"The user of EVENTFLOW_DATABASE_URL has too few rights ({why}): connect as who ran `eventflow migrate`, the "
         f"owner of EventFlow's tables, or have them run `grant {PIPELINE_ROLE} to` that user."

@@ -76,7 +76,7 @@ def visits_and_entries(engine: Engine, settings: Settings, now: datetime) -> lis
 
 
 def deficit_evidence(engine: Engine, client_id: UUID, since: datetime, now: datetime) -> Mapping[str, int]:
-    """Counts of the client's facts in the window ``since..now`` (instants) that tell why its visits are missing."""
+    """Counts of the client's facts in the window ``since..now`` (instants) that show why its visits are missing."""
     with connect(engine) as connection:
         parameters = {"client_id": client_id, "window_start": since, "now": now}
         row = connection.execute(statement("numbers/deficit_evidence"), parameters).mappings().one()

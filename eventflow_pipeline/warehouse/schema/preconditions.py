@@ -1,4 +1,4 @@
-"""What ``migrate`` needs of the database, looked at before its first step: nothing is left half done."""
+"""What ``migrate`` needs of the database, checked before its first step: nothing is left half done."""
 
 from collections.abc import Mapping
 

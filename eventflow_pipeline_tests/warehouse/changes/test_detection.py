@@ -27,7 +27,7 @@ def site(database: Database) -> Site:
 
 @pytest.fixture
 def healed(site: Site) -> Site:
-    """Facts on three days, all computed; the oldest is settled."""
+    """Facts on three days, all computed; the oldest is merged."""
     for back in (0, 2, 20):
         site.visits(site.day(back), 5)
         site.visits(site.day(back), 3, marketing_campaign_link_id=LINK)
@@ -255,7 +255,7 @@ def test_readers_are_told(healed: Site) -> None:
     started = healed.detect().started_at
     assert told() == (started, True)
     healed.visits(healed.day(2))
-    assert told() == (started, True), "nobody has looked yet"
+    assert told() == (started, True), "nobody has polled yet"
     healed.detect()
     assert told() == (healed.state(healed.day(2))["computed_at"], False)
     healed.database.replace(healed.day(2))

@@ -117,7 +117,7 @@ def test_a_loss_between_detection_and_the_run_is_met_in_the_run(site: Site) -> N
     assert list(_held(site)) == [site.day(1)]
 
 
-def test_too_many_settled_days_are_held_together(database: Database) -> None:
+def test_too_many_old_days_are_held_together(database: Database) -> None:
     """Each day alone would lose little: a link's row goes, and with it the history of everything it led to."""
     site = Site(database)
     days = [site.day(back) for back in range(4, 36)]
@@ -131,7 +131,7 @@ def test_too_many_settled_days_are_held_together(database: Database) -> None:
     assert site.detect(guard={"old_days": 32}).days == tuple(sorted(days))
     found = site.detect(guard={"old_days": 31})
     assert (found.days, len(found.held)) == ((), 32)
-    assert "32 settled days would change" in (found.held[0].held_reason or "")
+    assert "32 old days would change" in (found.held[0].held_reason or "")
     # A pass that sees a few of them only does not lift the hold, nor does a run that nobody asked for.
     assert site.detect(Scope.SWEEP, changes={"sweep_days": 6}).days == ()
     with pytest.raises(DayHeld):

@@ -24,7 +24,7 @@ def _replace(engine: Engine, settings: Settings, days: Iterable[date]) -> None:
 
 
 def main(kind: str, seed: str, first: str, last: str) -> None:
-    """``replace``: overlapping parts of the range in random order. ``sensor``: what a look finds, as its runs do."""
+    """``replace``: overlapping parts of the range in random order. ``sensor``: what a pass finds, as its runs do."""
     settings = load_settings()
     engine = pipeline_engine(settings)
     days = list(DayRange(date.fromisoformat(first), date.fromisoformat(last)))

@@ -138,7 +138,7 @@ def test_damage_is_found_named_and_repaired(prepared: Database, damage: str) -> 
     assert {d.day for d in found.differences} == {LAST}
     repair(prepared.pipeline, prepared.settings, found)
     assert _everything(prepared).differences == ()
-    # Nothing is left over that would spoil the next settling.
+    # Nothing is left over that would spoil the next merge.
     _visit(prepared, LAST - timedelta(days=1), "s1")
     prepared.replace(LAST - timedelta(days=1))
     prepared.merge_pending()
@@ -252,7 +252,7 @@ def test_pruned_session_days_is_not_damage(prepared: Database) -> None:
 
 
 def test_history_is_not_compared_each_with_each_before_it_has_statistics(prepared: Database) -> None:
-    """A backfill fills the tables at once; the last statistics may be of the first minute, when nothing was settled."""
+    """A backfill fills the tables at once; the last statistics may be of the first minute, when nothing was merged."""
     for table in ("partition_state", "session_days", "session_day_change"):
         prepared.execute(f"alter table stats.{table} set (autovacuum_enabled = off)")
     prepared.execute("update stats.partition_state set histogram_included = false")

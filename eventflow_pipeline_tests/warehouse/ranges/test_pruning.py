@@ -1,4 +1,4 @@
-"""pruned session-days (M6): what it still answers is exact, whatever was replaced since; what it cannot is refused."""
+"""Pruned session-days (M6): what it still answers is exact, whatever was replaced since; what it cannot is refused."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -32,8 +32,8 @@ def mirror(database: Database) -> Iterator[Mirror]:
 @pytest.mark.slow
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
           phases=(Phase.explicit, Phase.reuse, Phase.generate))  # fmt: skip
-@given(visits=_VISITS, later=_VISITS, order=st.permutations(DAYS[-LONGEST:]), settled=st.booleans())
-def test_ranges_stay_exact(mirror: Mirror, visits: list, later: list, order: list[date], settled: bool) -> None:  # type: ignore[type-arg]
+@given(visits=_VISITS, later=_VISITS, order=st.permutations(DAYS[-LONGEST:]), merged=st.booleans())
+def test_ranges_stay_exact(mirror: Mirror, visits: list, later: list, order: list[date], merged: bool) -> None:  # type: ignore[type-arg]
     database, zone = mirror.database, mirror.database.settings.zone
     mirror.clear()
     database.execute("update stats.build_settings set longest_range_days = null, session_days_from = null")
@@ -51,7 +51,7 @@ def test_ranges_stay_exact(mirror: Mirror, visits: list, later: list, order: lis
     for nth in range(10):
         mirror.delete(nth)
     database.replace(*order)
-    if settled:
+    if merged:
         database.merge_pending()
     after = mirror.world.by_day(zone)
     for n, first in enumerate(DAYS):

@@ -130,7 +130,7 @@ class Engineer:
         self.check()
 
     def crash(self, statement: int, day: date | None) -> None:
-        """Lose the connection before the nth statement of a replacement (of the settling step: no day)."""
+        """Lose the connection before the nth statement of a replacement (of the merging step: no day)."""
         run_id = str(uuid.uuid4())
         with killed_before(self.database, statement) as engine:
             if day is None:
@@ -237,17 +237,17 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
 @given(
     before=st.tuples(_VISITS, _ENTRIES),
     after=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=25), _ENTRIES),
-    settled=st.booleans(),
+    merged=st.booleans(),
     work=st.lists(st.lists(_DAY | st.none(), min_size=3, max_size=6), min_size=2, max_size=2),
 )
 def test_two_workers_at_once_and_a_reader_in_between(
     engineer: Engineer,
     before: tuple[Any, Any],
     after: tuple[Any, Any],
-    settled: bool,
+    merged: bool,
     work: list[list[date | None]],
 ) -> None:
-    """Facts change once; two workers replace days and settle histograms (None) as they come, also the same day.
+    """Facts change once; two workers replace days and merge histograms (None) as they come, also the same day.
 
     The reader asks in one snapshot which version of each day it sees, and for all ranges.
     """
@@ -257,7 +257,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
     old = engineer.facts()
     for day in DAYS:
         replace_day(database.pipeline, day, settings, Request(run_id="old"))
-    if settled:
+    if merged:
         merge_pending(database.pipeline)
     for nth in range(3):
         engineer.mirror.delete(nth)

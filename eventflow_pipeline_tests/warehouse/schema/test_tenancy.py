@@ -110,7 +110,7 @@ def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     _visit_everyone(database, range(3))
     database.replace(*(FIRST + timedelta(days=n) for n in range(3)))
     database.merge_pending()
-    # A day replaced once more and not settled: ranges come from session-days, the noted changes are there to be read.
+    # A day replaced once more and not merged: ranges come from session-days, the noted changes are there to be read.
     _visit_everyone(database, [1])
     database.replace(FIRST + timedelta(days=1))
     yield database
@@ -397,8 +397,8 @@ def test_without_asking_for_a_client_a_member_gets_all_of_theirs(two_agencies: D
         assert {row["client_id"] for row in rows} == {_id("client", "c2"), _id("client", "c3")}
 
 
-def test_settled_ranges_leak_no_more_than_those_from_session_days(two_agencies: Database) -> None:
-    """The other path of range_rows: day one alone is settled and comes from buckets and histograms."""
+def test_merged_ranges_leak_no_more_than_those_from_session_days(two_agencies: Database) -> None:
+    """The other path of range_rows: day one alone is merged and comes from buckets and histograms."""
     caller = CALLERS["member of a client"]
     with acting(two_agencies, caller) as connection:
         for grain in ("client", "campaign", "link", "utm_source", "utm", "campaign_utm"):
