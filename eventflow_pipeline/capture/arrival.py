@@ -23,7 +23,7 @@ class Arrival:
 
 
 def arrive(rules: CaptureRules, request: CaptureRequest) -> Arrival:
-    """S3, without any database. A prefetch is nobody arriving: it changes nothing and creates no session."""
+    """S3, without any database. A prefetch is ignored: it changes nothing and creates no session."""
     known = remember(rules, request, request.path)
     log: dict[str, Any] = {"cookie_problems": list(known.problems)}
     if request.prefetch:

@@ -72,7 +72,7 @@ class Calls:
             self._log.write("info", "capture", **outcome.log)
         waiting = self._queue.offer(fact, event, len(json.dumps(event)))
         if waiting is None:
-            # The last resort: the caller is told, and this line is all that is left here.
+            # The last resort: the answer says so, and this line is all that is left here.
             self._log.write("error", "capture_lost", **{**outcome.log, "reason": "queue full"})
             return outcome, {"accepted": False, "event_id": event["event_id"], "reason": "queue full"}
         await asyncio.wait([waiting], timeout=self._wait[fact])

@@ -1,6 +1,6 @@
-"""What this project needs of EventFlow's tables (source-contract.md): names and types, nothing else.
+"""What this project needs of EventFlow's tables: names and types, nothing else.
 
-NOT NULL, CHECK and foreign keys differ between deployments and are not looked at.
+NOT NULL, CHECK and foreign keys differ between deployments and are not compared.
 """
 
 from collections.abc import Mapping

@@ -18,7 +18,7 @@ from eventflow_pipeline.warehouse.schema.migrations import create_source, migrat
 from eventflow_pipeline_tests.databases import Database
 
 C, K = str(uuid.UUID(int=0xC1)), str(uuid.UUID(int=0xA1))
-#: What production has and development has not (source-contract.md).
+#: What production has and development has not.
 PRODUCTION = """
     alter table event_access_logs
         add foreign key (campaign_id) references event_survey_campaigns on delete cascade,

@@ -1,4 +1,4 @@
-"""The fourteen mistakes of the computation this one replaces (source-contract.md), each shown not to happen here."""
+"""The fourteen mistakes of the computation this one replaces (docs/rules.md), each shown not to happen here."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The worked example of metrics.md, cell by cell."""
+"""A worked example of the measures (M1-M6), cell by cell."""
 
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID

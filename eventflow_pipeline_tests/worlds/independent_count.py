@@ -1,4 +1,4 @@
-"""A second count of everything, from metrics.md alone: rows kept in Python, attributed and counted as sets.
+"""A second count of everything, from docs/rules.md alone: rows kept in Python, attributed and counted as sets.
 
 It shares no code with the SQL and none with the package: zones come from zoneinfo, days from the local date of each
 instant (T1), never from bounds. Tests change a ``World`` and the database alike and compare.

@@ -5,7 +5,7 @@ comment on table stats.build_settings is
 comment on column stats.build_settings.longest_range_days is
     'The longest range that is answered, in days, since session-days were pruned (EVENTFLOW_RANGES_LONGEST_DAYS); NULL: never pruned, any range.';
 comment on column stats.build_settings.session_days_from is
-    'The oldest day session-days still holds; NULL: never pruned. Days before session_days_from + longest_range_days - 1 can no longer be replaced.';
+    'The oldest day session-days still hold; NULL: never pruned. Days before session_days_from + longest_range_days - 1 can no longer be replaced.';
 comment on table stats.grain is
     'Published grains (M5). A grain is data: its row here and its partition of stats.bucket_daily.';
 comment on table stats.exclusion is

@@ -1,6 +1,5 @@
 -- EventFlow's identity layer as Supabase provides it, for development and tests only, where there is none.
 -- In production the schema auth and these roles exist and this file is never run; what exists is left as it is.
--- Source: source-contract.md, "Dimensions" (Identity).
 do $$
 declare
     me pg_roles := (select r from pg_roles r where r.rolname = current_user);

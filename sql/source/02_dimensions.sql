@@ -1,5 +1,5 @@
 -- EventFlow's dimension tables, for development and tests only (in production they exist).
--- Source: source-contract.md, "Dimensions". Every dimension is optional for any fact (C2).
+-- Every dimension is optional for any fact (C2).
 create table public.agencies (
     id uuid primary key default gen_random_uuid(),
     name text not null,

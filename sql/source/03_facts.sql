@@ -1,5 +1,5 @@
 -- EventFlow's fact tables, for development and tests only (in production they exist).
--- Source: source-contract.md, "Facts". No foreign key to a dimension: in development C2 must hold.
+-- No foreign key to a dimension: in development C2 must hold.
 create table public.event_access_logs (
     id uuid primary key default gen_random_uuid(),
     campaign_id uuid,

@@ -1,5 +1,4 @@
 -- Row-level security as production has it: enabled, so that a role with a grant but no policy sees zero rows.
--- Source: source-contract.md, "Columns the pipeline may not read".
 alter table public.event_survey_entries enable row level security;
 alter table public.event_survey_campaigns enable row level security;
 alter table public.webinars enable row level security;

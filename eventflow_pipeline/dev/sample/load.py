@@ -135,7 +135,7 @@ def replay_presence(engine: Engine, *, most: int = 2, now: datetime | None = Non
     """Fill ``stats.webinar_sample`` for the ``most`` latest webinars with presence; returns how many samples.
 
     ``engine`` is the table owner's; schema stats must be there. Only for sample data: real presence has been
-    overwritten, so its past cannot be told from it.
+    overwritten, so its past cannot be read from it.
     """
     with connect(engine) as connection:
         result = connection.execute(statement("dev/replay_presence"), {"most": most, "now": now or datetime.now(UTC)})

@@ -1,4 +1,4 @@
-"""One dataclass per source table, its fields the table's columns (source-contract.md), and the whole sample.
+"""One dataclass per source table, its fields the table's columns (``sql/source``), and the whole sample.
 
 Instants are aware and in UTC. Columns that could hold personal data stay empty or hold an opaque token.
 """

@@ -61,13 +61,13 @@ class Request:
 
 
 def replace_day(engine: Engine, day: date, settings: Settings, request: Request | None = None) -> DayTotals:
-    """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4 of the contract).
+    """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4).
 
     Its return histograms are left pending for ``histograms.merge_pending``; ranges that contain the day are
     answered from session-days until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
-    when the guard keeps the old buckets (the day is marked), UserError when pruned session-days no longer reaches it.
+    when the guard keeps the old buckets (the day is marked), UserError when pruned session-days no longer reach it.
     """
     request = request or Request()
     try:

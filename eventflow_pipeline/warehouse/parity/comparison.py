@@ -78,7 +78,7 @@ def compare_windows(
 
     A window that would begin before the first partition begins there. One with a missing day cannot be answered and
     one with a stale day is late: the day it ends on is reported as such and its windows are left out. Lengths that a
-    pruned session-days does not allow are not asked for.
+    pruned session-days do not allow are not asked for.
     """
     found = Comparison()
     for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):

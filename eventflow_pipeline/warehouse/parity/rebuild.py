@@ -20,7 +20,7 @@ from eventflow_pipeline.warehouse.ranges.histograms import rebuild_histograms
 class Repair:
     """Days rebuilt, as ranges; and those kept as they were, with the reason.
 
-    The guard against mass loss keeps days whose facts are going away; pruned session-days those it no longer reaches.
+    The guard against mass loss keeps days whose facts are going away; pruned session-days those they no longer reach.
     """
 
     rebuilt: tuple[DayRange, ...] = ()

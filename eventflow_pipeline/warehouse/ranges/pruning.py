@@ -41,7 +41,7 @@ def prune_session_days(engine: Engine, settings: Settings, on: date | None = Non
 
 
 def require_session_days(connection: Connection, day: date) -> None:
-    """Raise UserError when session-days no longer holds what replacing ``day`` needs."""
+    """Raise UserError when session-days no longer hold what replacing ``day`` needs."""
     oldest = connection.execute(statement("storage/registry/select_oldest_replaceable")).scalar_one_or_none()
     if oldest is not None and day < oldest:
         raise UserError(

@@ -43,9 +43,9 @@ def replace_webinar_day(
 ) -> WebinarDay:
     """Derive ``day`` from its samples and facts and replace what is stored, also by nothing.
 
-    The day's lock is taken before the snapshot (as in ``day_replacement.replace_day``); readers see the old day or
+    The day's lock is taken before the snapshot (as in ``replacement.replace_day``); readers see the old day or
     the new. ``at`` (default: the database's clock) is the instant up to which minutes should have been sampled.
-    ``engine`` is the pipeline's. Raises UserError when pruned session-days no longer reaches the day.
+    ``engine`` is the pipeline's. Raises UserError when pruned session-days no longer reach the day.
     """
     window = day_window(day, zone)
     with connect(engine) as connection, webinar_day_lock(connection, day), repeatable_read(connection):

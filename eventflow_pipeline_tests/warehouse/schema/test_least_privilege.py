@@ -1,4 +1,4 @@
-"""The pipeline's role sees the allowed columns through views and nothing else (source-contract.md)."""
+"""The pipeline's role sees the allowed columns through views and nothing else (C1)."""
 
 import pytest
 from sqlalchemy import text

@@ -1,4 +1,4 @@
-"""Every trap of metrics.md and source-contract.md, each planted by a function of its own."""
+"""Every trap that the rules and the fourteen mistakes name (docs/rules.md), each planted by a function of its own."""
 
 from uuid import UUID
 
