@@ -1,10 +1,6 @@
 """The webinar assets, checks, sampler and refresh as Dagster runs them."""
 
 import base64
-import os
-import signal
-import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +8,7 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
+from sqlalchemy import Engine, event
 
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.warehouse.webinar.sampler import sample_webinars
@@ -131,27 +128,19 @@ def test_a_failing_day_keeps_the_finished_ones_and_is_named(
 
 
 def test_a_cancelled_range_keeps_its_finished_days(run: Run, database: Database, instance: dg.DagsterInstance) -> None:
-    """The newest day is finished; the run is interrupted, as when somebody terminates it, while the next one waits."""
+    """The newest day is finished; the next is at its last statement when the run is terminated, as Dagster does it."""
     write_broadcast(database)
-    database.execute(
-        "create function public.wait() returns trigger language plpgsql as "
-        "$$ begin if new.bucket_date = '2026-03-02' then perform pg_sleep(60); end if; return new; end $$"
-    )
-    database.execute(
-        "create trigger wait before insert on stats.webinar_day_state for each row execute function public.wait()"
-    )
+    second = DAY.isoformat()
 
-    def interrupt() -> None:
-        asleep = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
-        while not database.rows(asleep):
-            time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGINT)
+    def terminate(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
+        if "insert into stats.webinar_day_state" in sql and str(parameters["bucket_date"]) == second:
+            raise dg.DagsterExecutionInterruptedError
 
-    interrupting = threading.Thread(target=interrupt)
-    interrupting.start()
-    result = run(DayRange(DAY - timedelta(days=1), DAY + timedelta(days=1)))
-    interrupting.join()
-    assert not result.success
+    event.listen(Engine, "before_cursor_execute", terminate)
+    try:
+        assert not run(DayRange(DAY - timedelta(days=1), DAY + timedelta(days=1))).success
+    finally:
+        event.remove(Engine, "before_cursor_execute", terminate)
     for key in (BUCKETS, DAILY):
         assert set(_metadata(instance, key)) == {"2026-03-03"}
 
