@@ -1,6 +1,6 @@
 """Years of days by one click in Dagster's user interface, on the shipped configuration: started, ended, green.
 
-``make test-long``: 120, 400 and 1,100 days; of the long ones it watches that something is seen to happen all the time.
+120 days always, 400 and 1,100 with ``make test-long``: there it watches that something is seen to happen all the time.
 """
 
 import itertools

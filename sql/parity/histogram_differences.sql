@@ -1,6 +1,7 @@
 -- WHAT: return histograms that differ from session-days. Grain: business day, previous day, grain, member.
 -- Inputs: what numbers/returns reads, stats.return_histogram; :first_day, :last_day, :client_id
--- (NULL: everything), :from_day (as :first_day), :current_first and :current_last both NULL. Rule: M6. Days pruned from session-days are no predecessors.
+-- (NULL: everything), :from_day (as :first_day), :current_first and :current_last both NULL. Rule: M6.
+-- Days pruned from session-days are no predecessors.
 with raw as (
     select * from (
 {include numbers/returns}
