@@ -1,7 +1,9 @@
 """What the catalog shows of the daily tables: key, columns, where they come from, the SQL that computes them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import dagster as dg
 
@@ -9,33 +11,51 @@ from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.sources import OWNERS, source_key
 from eventflow_pipeline.domain.grains import BY_NAME, GRAINS, KEY_COLUMNS, MEASURES, Grain
-from eventflow_pipeline.warehouse.db.sql import full_text, sql_root
+from eventflow_pipeline.warehouse.db.sql import full_text, sql_root, sql_text
 
 #: Where a column comes from: column of an asset.
 _Source = tuple[dg.AssetKey, str]
 
 
+_COLUMN_TEXT = re.compile(r"^ +\('([a-z0-9_ ]+)', '([a-z0-9_ ]+)', '((?:[^']|'')+)'\)", re.MULTILINE)
+
+
+@cache
+def column_texts(table: str) -> Mapping[str, str]:
+    """What each column of the published table ``stats.<table>`` holds, as its comment in the database says."""
+    described = _COLUMN_TEXT.findall(sql_text("schema/12_tables"))
+    return {
+        column: content.replace("''", "'")
+        for tables, columns, content in described
+        if table in tables.split()
+        for column in columns.split()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of ``stats``: name, type, text and sources of each column; the file of SQL that says what it holds."""
+    """A table of ``stats``: name, type and sources of each column; the file of SQL that says what it holds."""
 
     key: dg.AssetKey
-    columns: Sequence[tuple[str, str, str, Sequence[_Source]]]
+    columns: Sequence[tuple[str, str, Sequence[_Source]]]
     sql: str
+    #: The partitioned table whose columns it has, where it is a partition.
+    parent: str | None = None
 
     def metadata(self) -> dict[str, object]:
         """Metadata of its asset, as Dagster names it."""
         file = sql_root() / f"{self.sql}.sql"
         lineage = {
             name: [dg.TableColumnDep(asset_key=asset, column_name=column) for asset, column in sources]
-            for name, _, _, sources in self.columns
+            for name, _, sources in self.columns
             if sources
         }
+        texts = column_texts(self.parent or self.key.path[-1])
         reference = dg.LocalFileCodeReference(file_path=str(file), line_number=1, label=self.sql)
         return {
             "dagster/table_name": ".".join(self.key.path),
             "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(name, type=kind, description=text) for name, kind, text, _ in self.columns]
+                columns=[dg.TableColumn(name, type=kind, description=texts[name]) for name, kind, _ in self.columns]
             ),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
             "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference]),
@@ -75,22 +95,13 @@ PRESENCE, LEGACY, WEBINARS = (source_key(t) for t in ("webinar_live_presence", "
 SESSION_DAYS, CAMPAIGN_HOURS = stats_key("session_days"), stats_key("campaign_hourly")
 FIVE_MINUTES, WEBINAR_DAYS = stats_key("webinar_stats_5min"), stats_key("webinar_stats_daily")
 
-_COLUMNS: Mapping[str, tuple[str, str]] = {
-    "bucket_date": ("date", "Business day (T1)."),
-    "bucket_hour": ("timestamptz", "UTC hour (T2); a zone at :30 has two rows for an hour that midnight splits."),
-    "client_id": ("uuid", "Client of the fact's entity, or of the entry; NULL: unknown client (E2)."),
-    "entity_type": ("text", "`campaign`, `webinar` or `unknown` (E1)."),
-    "entity_id": ("uuid", "Campaign or webinar, also where no such row exists (E1)."),
-    "link_id": ("uuid", "Marketing link, by id or by cid within the client (A1)."),
-    "link_status": ("text", "`resolved`, `unresolved` or `unknown` (A2)."),
-    "utm_source": ("text", "UTM source, normalized, or the link's (A3, N1); NULL: unknown."),
-    "utm_medium": ("text", "UTM medium (A3, N1); NULL: unknown."),
-    "utm_campaign": ("text", "UTM campaign (A3, N1); NULL: unknown."),
-    "session_id": ("text", "Visit session (S1), normalized (N1); NULL: sessionless hits and entries."),
-    "hits": ("bigint", "Visit rows (M1)."),
-    "visits": ("bigint", "Distinct sessions, exact at this grain (M2): never add it up."),
-    "sessionless_hits": ("bigint", "Visit rows without a session (M2)."),
-    "conversions": ("bigint", "Distinct entries (M3)."),
+_TYPES: Mapping[str, str] = {
+    **dict.fromkeys(KEY_COLUMNS, "text"),
+    **dict.fromkeys(("client_id", "entity_id", "link_id"), "uuid"),
+    **dict.fromkeys(MEASURES, "bigint"),
+    "bucket_date": "date",
+    "bucket_hour": "timestamptz",
+    "session_id": "text",
 }
 
 #: Where a table stores a column as another type than most do.
@@ -127,9 +138,15 @@ _FROM_SESSION_DAYS: Mapping[str, Sequence[str]] = {
 }
 
 
-def _facts_table(key: dg.AssetKey, columns: Sequence[str], sql: str, sources: Mapping[str, Sequence[_Source]]) -> Table:
-    types = {name: kind for name, (kind, _) in _COLUMNS.items()} | dict(_STORED_AS.get(key.path[-1], {}))
-    return Table(key, [(name, types[name], _COLUMNS[name][1], sources[name]) for name in columns], sql)
+def _facts_table(
+    key: dg.AssetKey,
+    columns: Sequence[str],
+    sql: str,
+    sources: Mapping[str, Sequence[_Source]],
+    parent: str | None = None,
+) -> Table:
+    types = {**_TYPES, **_STORED_AS.get(key.path[-1], {})}
+    return Table(key, [(name, types[name], sources[name]) for name in columns], sql, parent)
 
 
 _FACTS = {name: [(source_key(t), c) for t, c in sources] for name, sources in _FROM_FACTS.items()}
@@ -151,52 +168,49 @@ def bucket_table(grain: Grain) -> Table:
     """The daily buckets of one grain, counted from the session-days."""
     columns = ("bucket_date", *grain.keys, *MEASURES)
     sources = {name: [(SESSION_DAYS, s) for s in _FROM_SESSION_DAYS.get(name, [name])] for name in columns}
-    return _facts_table(bucket_key(grain), columns, "numbers/buckets", sources)
+    return _facts_table(bucket_key(grain), columns, "numbers/buckets", sources, "bucket_daily")
 
 
 FIVE_MINUTES_TABLE = Table(
     FIVE_MINUTES,
     (
-        ("bucket_date", "date", "Business day (T1).", []),
-        ("client_id", "uuid", "Client of the webinar; NULL: no such row (C2).", [(WEBINARS, "client_id")]),
-        ("webinar_id", "uuid", "Webinar.", [(PRESENCE, "webinar_id"), (LEGACY, "webinar_id")]),
-        ("bucket_start", "timestamptz", "UTC floor of five minutes.", [(LEGACY, "time_bucket")]),
-        ("source", "text", "`sampled` (ours) or `legacy` (webinar_access_logs as it is), never put together (W2).", []),
-        ("sample_count", "integer", "Minutes sampled; below 5 is a visible gap. Legacy: calls counted, retries too.",
-         [(PRESENCE, "last_seen_at"), (LEGACY, "sample_count")]),
-        ("sum_viewers", "bigint", "Sum over samples.", [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
-        ("min_viewers", "integer", "Fewest active viewers.",
-         [(PRESENCE, "last_seen_at"), (LEGACY, "min_participants")]),
-        ("max_viewers", "integer", "Most active viewers.", [(PRESENCE, "last_seen_at"), (LEGACY, "max_participants")]),
-        ("avg_viewers", "numeric", "sum_viewers / sample_count.",
-         [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
-        ("last_viewers", "integer", "The last sample.", [(PRESENCE, "last_seen_at"), (LEGACY, "last_participants")]),
-        ("max_at", "timestamptz", "First minute with max_viewers; legacy: the bucket's start.", []),
-        ("gaps", "integer", "Minutes that should have been sampled and were not (W1); NULL for legacy.", []),
+        ("bucket_date", "date", []),
+        ("client_id", "uuid", [(WEBINARS, "client_id")]),
+        ("webinar_id", "uuid", [(PRESENCE, "webinar_id"), (LEGACY, "webinar_id")]),
+        ("bucket_start", "timestamptz", [(LEGACY, "time_bucket")]),
+        ("source", "text", []),
+        ("sample_count", "integer", [(PRESENCE, "last_seen_at"), (LEGACY, "sample_count")]),
+        ("sum_viewers", "bigint", [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
+        ("min_viewers", "integer", [(PRESENCE, "last_seen_at"), (LEGACY, "min_participants")]),
+        ("max_viewers", "integer", [(PRESENCE, "last_seen_at"), (LEGACY, "max_participants")]),
+        ("avg_viewers", "numeric", [(PRESENCE, "last_seen_at"), (LEGACY, "sum_participants")]),
+        ("last_viewers", "integer", [(PRESENCE, "last_seen_at"), (LEGACY, "last_participants")]),
+        ("max_at", "timestamptz", []),
+        ("gaps", "integer", []),
     ),
     "numbers/webinar_5min",
-)  # fmt: skip
+)
 WEBINAR_DAYS_TABLE = Table(
     WEBINAR_DAYS,
     (
-        ("bucket_date", "date", "Business day (T1).", []),
-        ("client_id", "uuid", "Client of the webinar; NULL: no such row (C2).", [(WEBINARS, "client_id")]),
-        ("webinar_id", "uuid", "Webinar.", [(FIVE_MINUTES, "webinar_id"), (SESSION_DAYS, "entity_id")]),
-        ("source", "text", "Of which buckets peak and average come; NULL: none.", [(FIVE_MINUTES, "source")]),
-        ("peak_viewers", "integer", "Most viewers at once.", [(FIVE_MINUTES, "max_viewers")]),
-        ("peak_at", "timestamptz", "First minute of the peak.", [(FIVE_MINUTES, "max_at")]),
-        ("avg_viewers_live", "numeric", "Average from the webinar's start (or its first viewer) to its last viewer.",
-         [(FIVE_MINUTES, "sum_viewers"), (FIVE_MINUTES, "sample_count"), (WEBINARS, "webinar_start_time")]),
-        ("minutes_observed", "integer", "Minutes sampled.", [(FIVE_MINUTES, "sample_count")]),
-        ("minutes_missed", "integer", "Minutes that should have been and were not.", [(FIVE_MINUTES, "gaps")]),
-        ("unique_viewers", "integer", "Viewers active at some time of the day, by presence; NULL: not known.",
-         [(PRESENCE, "joined_at"), (PRESENCE, "last_seen_at")]),
-        ("hits", "bigint", "Visit rows of the webinar and its registration campaign (W3, M1).",
-         [(SESSION_DAYS, "hits")]),
-        ("visits", "bigint", "Distinct sessions over both (W3, M2): never add it up.", [(SESSION_DAYS, "session_id")]),
-        ("conversions", "bigint", "Entries of the registration campaign (W3, M3).", [(SESSION_DAYS, "conversions")]),
-        ("campaign_shared", "boolean", "Another webinar names the same campaign: rows do not add up (W3).",
-         [(WEBINARS, "registration_campaign_id")]),
+        ("bucket_date", "date", []),
+        ("client_id", "uuid", [(WEBINARS, "client_id")]),
+        ("webinar_id", "uuid", [(FIVE_MINUTES, "webinar_id"), (SESSION_DAYS, "entity_id")]),
+        ("source", "text", [(FIVE_MINUTES, "source")]),
+        ("peak_viewers", "integer", [(FIVE_MINUTES, "max_viewers")]),
+        ("peak_at", "timestamptz", [(FIVE_MINUTES, "max_at")]),
+        (
+            "avg_viewers_live",
+            "numeric",
+            [(FIVE_MINUTES, "sum_viewers"), (FIVE_MINUTES, "sample_count"), (WEBINARS, "webinar_start_time")],
+        ),
+        ("minutes_observed", "integer", [(FIVE_MINUTES, "sample_count")]),
+        ("minutes_missed", "integer", [(FIVE_MINUTES, "gaps")]),
+        ("unique_viewers", "integer", [(PRESENCE, "joined_at"), (PRESENCE, "last_seen_at")]),
+        ("hits", "bigint", [(SESSION_DAYS, "hits")]),
+        ("visits", "bigint", [(SESSION_DAYS, "session_id")]),
+        ("conversions", "bigint", [(SESSION_DAYS, "conversions")]),
+        ("campaign_shared", "boolean", [(WEBINARS, "registration_campaign_id")]),
     ),
     "numbers/webinar_daily",
-)  # fmt: skip
+)

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from eventflow_pipeline.defs.buckets import QUALITY
-from eventflow_pipeline.defs.catalog import bucket_key
+from eventflow_pipeline.defs.catalog import bucket_key, column_texts
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
@@ -21,20 +21,19 @@ from eventflow_pipeline.warehouse.db.sql import sql_text
 from eventflow_pipeline.warehouse.quality.indicators import indicators, measure
 
 GROUP = "quality"
-_COLUMNS: dict[str, str] = {
-    "bucket_date": "Business day (T1).",
-    "scope": "`platform` (everything) or `client`.",
-    "client_id": "The client; NULL with scope client: the unknown client (E2).",
-    "hits": "Visit rows (M1).",
-    "visits": "Distinct sessions (M2).",
-    "entries": "Entries (M3).",
-    "linked_entries": "Entries linked to a visit (Q2).",
-}
+_COLUMNS = {**dict.fromkeys(("bucket_date", "scope", "client_id"), ""), **column_texts(QUALITY.path[-1])}
 _DESCRIPTION = (
     "Data-quality indicators (Q1-Q7) of each business day, for everything and per client, as counts; rates are derived "
     "when read. Here the platform's are plotted; `get_data_quality(client, from, to)` gives a client's."
 )
-_TYPES = {"bucket_date": "date", "scope": "text", "client_id": "uuid"}
+_TYPES = {
+    "bucket_date": "date",
+    "scope": "text",
+    "client_id": "uuid",
+    "suspected_clones": "jsonb",
+    "linkage_input": "text",
+    "measured_at": "timestamptz",
+}
 
 
 def rates(row: Indicators) -> dict[str, float]:

@@ -105,20 +105,31 @@ def test_sql_and_python_list_the_same_grains(database: Database) -> None:
     assert [(row["name"], tuple(row["key_columns"])) for row in stored] == [(g.name, g.keys) for g in GRAINS]
 
 
-def test_the_catalog_shows_the_types_that_are_stored(database: Database) -> None:
+def test_the_catalog_shows_the_types_and_texts_of_the_database(database: Database) -> None:
     stored = database.rows(
-        "select attrelid::regclass::text as name, attname as column, format_type(atttypid, null) as type "
+        "select attrelid::regclass::text as name, attname as column, format_type(atttypid, null) as type, "
+        "col_description(attrelid, attnum) as content "
         "from pg_attribute join pg_class c on c.oid = attrelid "
         "where c.relnamespace = 'stats'::regnamespace and attnum > 0"
     )
-    types = {(row["name"], row["column"]): row["type"] for row in stored}
-    shown = {"timestamptz": "timestamp with time zone"}
+    columns = {(row["name"], row["column"]): (row["type"], row["content"]) for row in stored}
+    types = {"timestamptz": "timestamp with time zone"}
     for spec in defs.resolve_all_asset_specs():
         table = spec.metadata.get("dagster/table_name", "")
         if not table.startswith("stats."):
             continue
         for column in spec.metadata["dagster/column_schema"].columns:
-            assert types[table, column.name] == shown.get(column.type, column.type), (table, column.name)
+            shown = types.get(column.type, column.type), column.description
+            assert columns[table, column.name] == shown, (table, column.name)
+
+
+def test_every_column_that_readers_may_see_says_what_it_holds(database: Database) -> None:
+    silent = database.rows(
+        "select a.attrelid::regclass::text as name, a.attname as column "
+        "from pg_policy p join pg_attribute a on a.attrelid = p.polrelid and a.attnum > 0 and not a.attisdropped "
+        "where p.polname = 'tenant_read' and col_description(a.attrelid, a.attnum) is null"
+    )
+    assert silent == []
 
 
 def test_every_grain_has_a_table_keyed_by_its_columns(database: Database) -> None:

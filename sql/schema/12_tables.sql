@@ -85,3 +85,98 @@ comment on table stats.replaced_function is
     'Functions of EventFlow that this project''s took the place of, as they were found: for the way back.';
 comment on table stats.schema_object is
     'What the files of sql/schema made when they were last applied (file: which one), as pg_identify_object names it: so that what a later version no longer has is dropped, and nothing else.';
+
+-- Columns of what is published, each text once: tables, columns, what they hold. A partition has its parent's. The catalog
+-- in Dagster reads this list (defs/catalog.py).
+do $$
+declare
+    described record;
+begin
+    for described in
+        select t.name as table_name, c.name as column_name, v.content
+        from (values
+            ('session_days bucket_daily campaign_hourly return_histogram quality_daily webinar_stats_5min webinar_stats_daily webinar_client_daily', 'bucket_date', 'Business day (T1).'),
+            ('bucket_daily return_histogram', 'grain', 'Grain, a name of stats.grain (M5).'),
+            ('campaign_hourly', 'bucket_hour', 'UTC hour (T2); a zone at :30 has two rows for an hour that midnight splits.'),
+            ('session_days bucket_daily campaign_hourly return_histogram', 'client_id', 'Client of the fact''s entity, or of the entry; NULL: unknown client (E2).'),
+            ('session_days bucket_daily campaign_hourly return_histogram', 'entity_type', '`campaign`, `webinar` or `unknown` (E1).'),
+            ('session_days bucket_daily campaign_hourly return_histogram', 'entity_id', 'Campaign or webinar, also where no such row exists (E1).'),
+            ('session_days bucket_daily return_histogram', 'link_id', 'Marketing link, by id or by cid within the client (A1).'),
+            ('session_days bucket_daily return_histogram', 'link_status', '`resolved`, `unresolved` or `unknown` (A2).'),
+            ('session_days bucket_daily return_histogram', 'utm_source', 'UTM source, normalized, or the link''s (A3, N1); NULL: unknown.'),
+            ('session_days bucket_daily return_histogram', 'utm_medium', 'UTM medium (A3, N1); NULL: unknown.'),
+            ('session_days bucket_daily return_histogram', 'utm_campaign', 'UTM campaign (A3, N1); NULL: unknown.'),
+            ('session_days', 'session_id', 'Visit session (S1), normalized (N1); NULL: sessionless hits and entries.'),
+            ('session_days bucket_daily campaign_hourly quality_daily', 'hits', 'Visit rows (M1).'),
+            ('bucket_daily campaign_hourly', 'visits', 'Distinct sessions, exact at this grain (M2): never add it up.'),
+            ('bucket_daily campaign_hourly', 'sessionless_hits', 'Visit rows without a session (M2).'),
+            ('session_days bucket_daily campaign_hourly', 'conversions', 'Distinct entries (M3).'),
+            ('return_histogram', 'previous_date', 'Latest earlier business day on which the session was seen in the same member (M6).'),
+            ('return_histogram', 'sessions', 'Sessions of the day with that previous day (M6).'),
+            ('quality_daily', 'scope', '`platform` (everything) or `client`.'),
+            ('quality_daily', 'client_id', 'The client; NULL with scope client: the unknown client (E2).'),
+            ('quality_daily', 'visits', 'Distinct sessions (M2).'),
+            ('quality_daily', 'entries', 'Entries (M3).'),
+            ('quality_daily', 'linked_entries', 'Entries linked to a visit (Q2); NULL: not measured yet.'),
+            ('quality_daily', 'linkage_input', 'Hash of what linked_entries was measured from (Q2).'),
+            ('quality_daily', 'sessionless_hits sessionless_entries', 'Those without a session (Q5).'),
+            ('quality_daily', 'captured_utm_hits captured_utm_entries', 'Those with at least one of the three UTM as captured (Q3).'),
+            ('quality_daily', 'utm_hits utm_entries', 'Those with at least one of the three UTM after attribution (Q3, A3).'),
+            ('quality_daily', 'resolved_link_hits resolved_link_entries', 'Those whose link has a row (Q4, A2).'),
+            ('quality_daily', 'unresolved_link_hits unresolved_link_entries', 'Those that name a link without a row (Q4, A2).'),
+            ('quality_daily', 'unknown_link_hits unknown_link_entries', 'Those that name no link (Q4, A2).'),
+            ('quality_daily', 'unknown_client_hits unknown_client_entries', 'Those of no known client (Q4, E2).'),
+            ('quality_daily', 'unknown_entity_hits unknown_entity_entries', 'Those that name neither campaign nor webinar (Q4, E1).'),
+            ('quality_daily', 'supplied_cid_hits supplied_cid_entries', 'Those that come with a cid (Q7).'),
+            ('quality_daily', 'malformed_cid_hits malformed_cid_entries', 'Those whose cid is not eight letters or digits (Q7).'),
+            ('quality_daily', 'foreign_entries', 'Entries whose client differs from their campaign''s (Q7).'),
+            ('quality_daily', 'excluded_hits excluded_entries', 'Those a rule excludes, which no other column counts (E3, Q5).'),
+            ('quality_daily', 'out_of_range_hits out_of_range_entries', 'Those before the first partition or after today, as of measured_at; NULL but on rows of the platform (T4, Q5).'),
+            ('quality_daily', 'suspected_clones', 'Pairs of campaigns that share entries to the microsecond (Q7).'),
+            ('quality_daily', 'measured_at', 'When the indicators were measured.'),
+            ('webinar_stats_5min webinar_stats_daily', 'client_id', 'Client of the webinar; NULL: no such row (C2).'),
+            ('webinar_stats_5min webinar_stats_daily', 'webinar_id', 'Webinar.'),
+            ('webinar_stats_5min', 'bucket_start', 'UTC floor of five minutes.'),
+            ('webinar_stats_5min', 'source', '`sampled` (ours) or `legacy` (webinar_access_logs as it is), never put together (W2).'),
+            ('webinar_stats_5min', 'sample_count', 'Minutes sampled; below 5 is a visible gap. Legacy: calls counted, retries too.'),
+            ('webinar_stats_5min', 'sum_viewers', 'Sum over samples.'),
+            ('webinar_stats_5min', 'min_viewers', 'Fewest active viewers.'),
+            ('webinar_stats_5min', 'max_viewers', 'Most active viewers.'),
+            ('webinar_stats_5min', 'avg_viewers', 'sum_viewers / sample_count.'),
+            ('webinar_stats_5min', 'last_viewers', 'The last sample.'),
+            ('webinar_stats_5min', 'max_at', 'First minute with max_viewers; legacy: the bucket''s start.'),
+            ('webinar_stats_5min', 'gaps', 'Minutes that should have been sampled and were not (W1); NULL for legacy.'),
+            ('webinar_stats_daily', 'source', 'Of which buckets peak and average come; NULL: none.'),
+            ('webinar_stats_daily', 'peak_viewers', 'Most viewers at once.'),
+            ('webinar_stats_daily', 'peak_at', 'First minute of the peak.'),
+            ('webinar_stats_daily', 'avg_viewers_live', 'Average from the webinar''s start (or its first viewer) to its last viewer.'),
+            ('webinar_stats_daily', 'minutes_observed', 'Minutes sampled.'),
+            ('webinar_stats_daily', 'minutes_missed', 'Minutes that should have been and were not.'),
+            ('webinar_stats_daily', 'unique_viewers', 'Viewers active at some time of the day, by presence; NULL: not known.'),
+            ('webinar_stats_daily', 'hits', 'Visit rows of the webinar and its registration campaign (W3, M1).'),
+            ('webinar_stats_daily', 'visits', 'Distinct sessions over both (W3, M2): never add it up.'),
+            ('webinar_stats_daily', 'conversions', 'Entries of the registration campaign (W3, M3).'),
+            ('webinar_stats_daily', 'campaign_shared', 'Another webinar names the same campaign: rows do not add up (W3).'),
+            ('webinar_client_daily', 'client_id', 'Client of the webinars; NULL: none known (C2).'),
+            ('webinar_client_daily', 'webinars', 'Webinars with something on the day.'),
+            ('webinar_client_daily', 'shared_campaigns', 'Campaigns that several of them name, each counted once (W3).'),
+            ('webinar_client_daily', 'peak_viewers', 'The highest peak of a single webinar.'),
+            ('webinar_client_daily', 'hits', 'Visit rows of the webinars and their registration campaigns (W3, M1).'),
+            ('webinar_client_daily', 'visits', 'Distinct sessions over all of them (W3, M2): never add it up.'),
+            ('webinar_client_daily', 'conversions', 'Entries of the registration campaigns (W3, M3).')
+        ) as v (tables, columns, content)
+        cross join string_to_table(v.tables, ' ') as t (name)
+        cross join string_to_table(v.columns, ' ') as c (name)
+    loop
+        execute format('comment on column stats.%I.%I is %L', described.table_name, described.column_name, described.content);
+    end loop;
+    for described in
+        select i.inhrelid::regclass as part, a.attname as column_name, col_description(a.attrelid, a.attnum) as content
+        from pg_inherits i
+        join pg_attribute a on a.attrelid = i.inhparent and a.attnum > 0 and not a.attisdropped
+        where i.inhparent in ('stats.bucket_daily'::regclass, 'stats.return_histogram'::regclass)
+    loop
+        execute format('comment on column %s.%I is %L', described.part, described.column_name, described.content);
+    end loop;
+end
+$$;
