@@ -95,8 +95,8 @@ def start_embedded(home: Path) -> EmbeddedServer:
         handle.start()
     except Exception as problem:
         raise UserError(
-            f"The embedded Postgres in {data} did not start ({type(problem).__name__}): see {data / 'log'}, "
-            "or name a server in EVENTFLOW_DATABASE_URL."
+            f"The embedded Postgres in {data} did not start ({type(problem).__name__}): see what it said above or in "
+            f"{data / 'log'}, or name a server in EVENTFLOW_DATABASE_URL."
         ) from problem
     return EmbeddedServer(handle)
 
@@ -132,9 +132,14 @@ def _place_for_server_user(home: Path, utils: Any) -> Path:
         raise UserError(f"The folder {base} belongs to another user: remove it, or set EVENTFLOW_HOME.")
     base.chmod(0o755)
     if not _enterable(binaries, user):
-        copy = base / binaries.parent.name
-        if not (copy / "bin" / "postgres").exists():
-            shutil.copytree(binaries.parent, copy, dirs_exist_ok=True)
+        # As they lie in the wheel: the programs look for the libraries beside it.
+        package = binaries.parent.parent
+        libraries, copy = package.with_suffix(".libs"), base / package.name / binaries.parent.name
+        if not copy.exists():
+            shutil.copytree(libraries, base / libraries.name, dirs_exist_ok=True)
+            begun = copy.with_suffix(".begun")
+            shutil.copytree(binaries.parent, begun, dirs_exist_ok=True)
+            begun.rename(copy)
         for known in utils.POSTGRES_VERSIONS:
             utils.POSTGRES_VERSIONS[known] = copy / "bin"
     if _enterable(home, user):

