@@ -8,69 +8,55 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
-import psycopg
 import pytest
 
 from eventflow_pipeline.defs.buckets import ASSET_KEYS
 from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, RAW_PARITY
 from eventflow_pipeline.defs.webinar import CHECK_KEYS as WEBINAR_KEYS
-from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
-from eventflow_pipeline.dev.environment import packaged
-from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.command_line import run_eventflow
-from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 from eventflow_pipeline_tests.defs.conftest import defs
 from eventflow_pipeline_tests.defs.jobs import run_days
 from eventflow_pipeline_tests.e2e.afternoon import zone_where_it_is_afternoon
+from eventflow_pipeline_tests.e2e.running_stack import RunningStack, running_stack
+from eventflow_pipeline_tests.facts import CAMPAIGN, CLIENT, clients, entries, link, visits
 
 __all__ = ["defs"]
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(3600)]
 
-CLIENT, CAMPAIGN, LINK = UUID(int=1), UUID(int=0xC), UUID(int=0x11)
+LINK = UUID(int=0x11)
 _PATIENCE_SECONDS = 300
 #: A check on a day, as the event log has it.
 Evaluated = tuple[str, str, str]
 
 
-def visits(database: Database, day: date) -> None:
+LINKED = {"marketing_campaign_link_id": LINK, "utm_source": "naver", "utm_medium": "cpc", "utm_campaign": "spring"}
+
+
+def visits_of(database: Database, day: date) -> None:
     """Forty visits, all of them as they should be."""
     at = datetime.combine(day, clock(hour=3), database.settings.zone)
-    link = {"marketing_campaign_link_id": LINK, "cid": "AAAA1111", **UTM}
-    database.insert(
-        "event_access_logs",
-        [{"accessed_at": at, "created_at": at, "session_id": f"{day}-{n}", "campaign_id": CAMPAIGN, **link}
-         for n in range(40)],
-    )  # fmt: skip
-
-
-UTM = {"utm_source": "naver", "utm_medium": "cpc", "utm_campaign": "spring"}
+    visits(database, *[at] * 40, session_id=f"{day}-{{n}}", cid="AAAA1111", **LINKED)
 
 
 def write_facts(database: Database, days: list[date]) -> None:
     """A week: no visit on its second and its fifth day, and a quarter of the hits without session on its sixth."""
-    database.insert("clients", [{"id": CLIENT, "name": "client"}])
-    database.insert("event_survey_campaigns", [{"id": CAMPAIGN, "client_id": CLIENT, "title": "C"}])
-    database.insert("campaign_link_meta", [{"id": LINK, "client_id": CLIENT, "name": "L", "cid": "AAAA1111", **UTM}])
+    clients(database, {CLIENT: [CAMPAIGN]})
+    link(database, LINK, cid="AAAA1111")
     for number, day in enumerate(days):
         if number not in (1, 4):
-            visits(database, day)
+            visits_of(database, day)
         at = datetime.combine(day, clock(hour=3), database.settings.zone)
-        database.insert(
-            "event_survey_entries",
-            [{"created_at": at + timedelta(minutes=n), "session_id": f"{day}-{n}", "client_id": CLIENT,
-              "phone_norm": f"{day}{n}", "campaign_id": CAMPAIGN, "marketing_campaign_link_id": LINK, **UTM}
-             for n in range(5)],
-        )  # fmt: skip
+        entries(database, *[at + timedelta(minutes=n) for n in range(5)], session_id=f"{day}-{{n}}", **LINKED)
     database.execute(
         "update event_access_logs set session_id = ' ' where session_id between :first and :last",
         first=f"{days[5]}-1",
@@ -78,14 +64,8 @@ def write_facts(database: Database, days: list[date]) -> None:
     )
 
 
-@dataclass
-class World:
-    """The running stack, its two databases, the days there are, and the environment of its processes."""
-
-    stack: DagsterStack
-    database: Database
-    days: list[date]
-    environment: dict[str, str]
+class World(RunningStack):
+    """The running stack, and what its runs did."""
 
     def ended(self, run: str) -> dict[str, Any]:
         """The run once it is over, with its tags; of one that could not be started (a busy machine) Dagster's retry."""
@@ -112,59 +92,39 @@ class World:
 
     def evaluated(self, run: str) -> list[Evaluated]:
         """What the run evaluated on single days."""
-        found = self._stored(
+        found = self.dagster(
             "select asset_key, check_name, partition from asset_check_executions "
-            "where run_id = %s and partition is not null and execution_status <> 'PLANNED'",
-            run,
+            "where run_id = %(run)s and partition is not null and execution_status <> 'PLANNED'",
+            run=run,
         )
         return sorted((json.loads(asset)[-1], check, day) for asset, check, day in found)
 
     def evaluations(self, run: str) -> int:
         """How often the run evaluated anything."""
-        ((count,),) = self._stored(
-            "select count(*) from event_logs where run_id = %s and dagster_event_type = 'ASSET_CHECK_EVALUATION'", run
+        ((count,),) = self.dagster(
+            "select count(*) from event_logs where run_id = %(run)s and dagster_event_type = 'ASSET_CHECK_EVALUATION'",
+            run=run,
         )
         return int(count)
-
-    def _stored(self, query: LiteralString, run: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.environment["DAGSTER_POSTGRES_URL"]) as connection:
-            return connection.execute(query, [run]).fetchall()
 
 
 @pytest.fixture(scope="module")
 def world(databases: Databases, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Webserver and daemon over a week that is computed and checked."""
-    home = tmp_path_factory.mktemp("clicks")
-    name, storage = databases.create(_template), databases.create()
-    zone = zone_where_it_is_afternoon()
-    database = Database(settings_for(databases.url(name), timezone=zone))
-    last = today(database.settings.zone)
-    days = DayRange(last - timedelta(days=6), last)
-    database.set_build_settings(zone, days.first)
-    write_facts(database, list(days))
+
+    def prepare(database: Database, days: DayRange) -> None:
+        write_facts(database, list(days))
+        computed = run_eventflow({**os.environ}, "backfill", "--from", days.first.isoformat())
+        assert computed.returncode == 0, computed.stderr
+
     environment = {
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
-        "DAGSTER_HOME": str(home),
-        "DAGSTER_EVENT_BATCH_SIZE": "200",
-        "EVENTFLOW_DATABASE_URL": database.url,
-        "EVENTFLOW_START_DATE": days.first.isoformat(),
-        "EVENTFLOW_TIMEZONE": zone,
-        "EVENTFLOW_HOME": str(home),
+        "EVENTFLOW_TIMEZONE": zone_where_it_is_afternoon(),
         "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
         # Nothing is healed here but by those who click.
         "EVENTFLOW_CHANGES_INTERVAL_SECONDS": "3600",
     }
-    (home / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in environment.items():
-            patch.setenv(variable, value)
-        computed = run_eventflow({**os.environ}, "backfill", "--from", days.first.isoformat())
-        assert computed.returncode == 0, computed.stderr
-        with DagsterStack(home / "output", free_port()) as stack:
-            yield World(stack, database, list(days), environment)
-    database.close()
-    for used in (name, storage):
-        databases.drop(used)
+    with running_stack(databases, _template, tmp_path_factory.mktemp("clicks"), 7, prepare, **environment) as running:
+        yield World(**vars(running))
 
 
 class Clicks:
@@ -277,7 +237,7 @@ def test_a_click_evaluates_each_of_its_checks_once_on_each_of_its_days(
 ) -> None:
     run = world.ended(clicked[click])
     assert run["status"] == "SUCCESS"
-    days = [world.days[number] for number in numbers]
+    days = [list(world.days)[number] for number in numbers]
     assert world.evaluated(run["id"]) == _each(checks, days)
     assert world.evaluations(run["id"]) == len(checks) * (len(days) + 1), "and how each stands over all days"
     first, last = (run["tags"].get(tag) or run["tags"]["dagster/partition"] for tag in (RANGE_START, RANGE_END))
@@ -333,11 +293,11 @@ def test_a_check_is_as_bad_as_its_worst_day_whichever_was_evaluated_last(
         found = _colours(world, "client_daily")
         return {check.name: found[check.name] for check in checks}
 
-    old, red, amber, healthy = (world.days[number] for number in (1, 4, 5, 6))
-    evaluated_last = [healthy, old, red, amber, DayRange(amber, healthy), DayRange(world.days[0], healthy)]
+    old, red, amber, healthy = (list(world.days)[number] for number in (1, 4, 5, 6))
+    evaluated_last = [healthy, old, red, amber, DayRange(amber, healthy), world.days]
     for days in evaluated_last:
         assert colours_after(days) == {"deficit": {"ERROR"}, "sessionless": {"WARN"}, RAW_PARITY: {"SUCCEEDED"}}, days
-    visits(world.database, red)
+    visits_of(world.database, red)
     buckets = job.get_subset(asset_selection=set(ASSET_KEYS))
     assert run_days(buckets, instance, red).success
     for days in evaluated_last:

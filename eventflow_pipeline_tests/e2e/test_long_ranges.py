@@ -4,11 +4,9 @@
 """
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
-from eventflow_pipeline.dev.environment import packaged
-from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.command_line import run_eventflow
-from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.e2e.running_stack import RunningStack, running_stack
 from eventflow_pipeline_tests.worlds.history import EVERY_DAY, load_history
 
 #: Longest silence of a launched range, from the click to its end.
@@ -31,19 +27,8 @@ _QUIET = timedelta(minutes=1)
 _PATIENCE = timedelta(seconds=6)
 
 
-@dataclass
-class World:
+class World(RunningStack):
     """A running stack over years of facts that nobody has computed."""
-
-    stack: DagsterStack
-    database: Database
-    days: DayRange
-    environment: dict[str, str]
-
-    def dagster(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows of Dagster's own database."""
-        with psycopg.connect(self.environment["DAGSTER_POSTGRES_URL"]) as connection:
-            return connection.execute(query.encode(), parameters).fetchall()
 
     def await_(self, what: Callable[[], bool]) -> None:
         """Until it is so."""
@@ -66,30 +51,12 @@ class World:
 @pytest.fixture
 def world(request: pytest.FixtureRequest, databases: Databases, _template: str, tmp_path: Path) -> Iterator[World]:
     """As many days as the test's parameter says, of 1,000 hits each."""
-    count, home = request.param, tmp_path
-    name, storage = databases.create(_template), databases.create()
-    database = Database(settings_for(databases.url(name)))
-    last = today(database.settings.zone)
-    days = DayRange(last - timedelta(days=count - 1), last)
-    database.set_build_settings(database.settings.timezone, days.first)
-    load_history(database.url, days, database.settings.timezone)
-    environment = {
-        "DAGSTER_POSTGRES_URL": databases.url(storage),
-        "DAGSTER_HOME": str(home),
-        "DAGSTER_EVENT_BATCH_SIZE": "200",
-        "EVENTFLOW_DATABASE_URL": database.url,
-        "EVENTFLOW_START_DATE": days.first.isoformat(),
-        "EVENTFLOW_HOME": str(home),
-    }
-    (home / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in environment.items():
-            patch.setenv(variable, value)
-        with DagsterStack(home / "output", free_port()) as stack:
-            yield World(stack, database, days, {**os.environ, **environment})
-    database.close()
-    for used in (name, storage):
-        databases.drop(used)
+
+    def prepare(database: Database, days: DayRange) -> None:
+        load_history(database.url, days, database.settings.timezone)
+
+    with running_stack(databases, _template, tmp_path, request.param, prepare) as running:
+        yield World(**vars(running))
 
 
 @contextmanager
