@@ -46,6 +46,16 @@ class DatabaseSettings(Section):
     work_mem_mb: int = Field(64, ge=1, description="work_mem of a day's transaction; below it sorts go to disk.")
 
 
+class OwnerSettings(Section):
+    """The owner of EventFlow's tables"""
+
+    url: SecretStr | None = Field(
+        None,
+        description="The same database, as the owner: for `eventflow migrate` and the few commands that change the "
+        "schema, where a person sits. Unset: EVENTFLOW_DATABASE_URL.",
+    )
+
+
 class RunSettings(Section):
     """Runs of Dagster"""
 
@@ -288,6 +298,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
 
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    owner: OwnerSettings = Field(default_factory=OwnerSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
     hourly: HourlySettings = Field(default_factory=HourlySettings)
     ranges: RangeSettings = Field(default_factory=RangeSettings)

@@ -92,11 +92,14 @@ class Calls:
         webinar_id = uuid_text(payload.get("webinar_id"))
         if webinar_id is None:
             return refusal(self.rules, 400, "webinar_id is no UUID")
-        return await self._ping(webinar_id, json.dumps(claims))
+        user_id = uuid_text(claims["sub"])
+        if user_id is None:
+            return refusal(self.rules, 200, "ping refused")
+        return await self._ping(webinar_id, user_id)
 
-    async def _ping(self, webinar_id: str, claims: str) -> Response:
+    async def _ping(self, webinar_id: str, user_id: str) -> Response:
         try:
-            done = await asyncio.wait_for(self._store.presence_ping(webinar_id, claims), _PRESENCE_SECONDS)
+            done = await asyncio.wait_for(self._store.presence_ping(webinar_id, user_id), _PRESENCE_SECONDS)
         except AWAY as problem:
             self._log.write("error", "presence_lost", reason=type(problem).__name__, webinar_id=webinar_id)
             return refusal(self.rules, 200, "database away")

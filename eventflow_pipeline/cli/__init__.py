@@ -22,6 +22,7 @@ from eventflow_pipeline.cli import (
     sample,
     settings,
     verify,
+    views,
     webinar,
 )
 from eventflow_pipeline.cli.app import app, errors
@@ -34,6 +35,7 @@ COMMANDS = (
     demo,
     sample,
     migrate,
+    views,
     backfill,
     heal,
     verify,

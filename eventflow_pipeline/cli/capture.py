@@ -45,7 +45,16 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
     import uvicorn
 
     from eventflow_pipeline.capture_app.app import create_app
+    from eventflow_pipeline.logs import logger
+    from eventflow_pipeline.warehouse.capture.store import examine_login
 
+    login = examine_login(settings)
+    if login and login.may_become_owner:
+        reason = f"the login {login.name} could become the owner of what is in stats"
+        logger(component="capture").warning("owner_login", reason=reason)
+    if login and login.unverified:
+        reason = f"sslmode={login.unverified} takes any server that answers over the network for the database"
+        logger(component="capture").warning("unverified_server", reason=reason)
     # Its own retries are no news: the queue says when the database goes and comes back.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     uvicorn.run(

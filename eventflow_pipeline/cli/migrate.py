@@ -13,18 +13,30 @@ def migrate(
         str | None,
         typer.Option(help="Undo migrations down to this version (kept); 'base' removes all of them."),
     ] = None,
+    print_logins: Annotated[
+        bool,
+        typer.Option(
+            "--print-logins", help="Print SQL for the roles that people and processes log in as, and do no more."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create or upgrade everything this project owns (schema stats). Safe to repeat.
 
-    Run it as the owner of EventFlow's tables. It checks names and types of the source columns first, stores
-    EVENTFLOW_TIMEZONE and EVENTFLOW_START_DATE on the first run, and refuses others later.
+    Run it as the owner of EventFlow's tables (EVENTFLOW_OWNER_URL, else EVENTFLOW_DATABASE_URL). It checks names and
+    types of the source columns first, stores EVENTFLOW_TIMEZONE and EVENTFLOW_START_DATE on the first run, and refuses
+    others later. Everything else needs less: see --print-logins.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.db.engine import admin
+    from eventflow_pipeline.warehouse.db.sql import sql_text
     from eventflow_pipeline.warehouse.schema import migrations
 
-    with environment() as settings, admin(settings) as engine:
+    if print_logins:
+        logins = sql_text("application/logins")
+        answer(as_json, {"sql": logins}, logins.rstrip())
+        return
+    with environment(owner=True) as settings, admin(settings) as engine:
         if to:
             migrations.migrate_back(engine, to)
             answer(as_json, {"undone_to": to}, f"Undone down to {to}.")

@@ -22,7 +22,7 @@ def rebuild(
 
     if not yes:
         raise UserError("This discards every bucket: repeat it with --yes, then run `eventflow backfill`.")
-    with environment() as settings, admin(settings) as engine:
+    with environment(owner=True) as settings, admin(settings) as engine:
         migrations.rebuild(engine, settings)
         typer.echo(
             f"All buckets discarded; days are {settings.timezone}'s, from {settings.start_date} on. "

@@ -41,7 +41,7 @@ def sample(
     from eventflow_pipeline.warehouse.db.engine import admin
 
     is_ours = load_settings().database.url is None
-    with environment() as settings, admin(settings) as engine:
+    with environment(owner=True) as settings, admin(settings) as engine:
         if database is not None or not is_ours:
             require_named(engine, database)
         counts = load_sample(

@@ -30,6 +30,7 @@ max_connections = 200
 shared_buffers = 256MB
 max_wal_size = 2GB
 random_page_cost = 1.1
+eventflow.embedded = on
 """
 
 

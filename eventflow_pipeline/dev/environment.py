@@ -16,7 +16,7 @@ from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.logs import leaving_stdout_alone
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
-from eventflow_pipeline.warehouse.db.engine import admin, connect, parse_url
+from eventflow_pipeline.warehouse.db.engine import NotMigratedError, admin, connect, parse_url, pipeline
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 FACTS_DATABASE = "eventflow"
@@ -30,19 +30,21 @@ def packaged(name: str) -> Path:
 
 
 @contextmanager
-def environment(*, dagster: bool = False) -> Iterator[Settings]:
+def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Settings]:
     """Settings with every address filled in; the embedded server runs meanwhile where one is unset.
 
-    With ``dagster`` also ``DAGSTER_POSTGRES_URL``, ``DAGSTER_HOME`` and Dagster's size of batches are set. A zone
-    or first day that nobody set follows the database, so that commands agree with what was built. Raises UserError.
+    ``owner``: for a command that changes the schema, which may do without EVENTFLOW_DATABASE_URL. With ``dagster`` also
+    ``DAGSTER_POSTGRES_URL``, ``DAGSTER_HOME`` and Dagster's size of batches are set. A zone or first day that nobody
+    set follows the database, so that commands agree with what was built. Raises UserError.
     """
     settings = load_settings()
     server: EmbeddedServer | None = None
     needs_dagster = dagster and dagster_database_url() is None
-    if settings.database.url is None or needs_dagster:
+    needs_facts = settings.database.url is None and not (owner and settings.owner.url)
+    if needs_facts or needs_dagster:
         server = start_embedded(settings.home)
     try:
-        if server and settings.database.url is None:
+        if server and needs_facts:
             os.environ["EVENTFLOW_DATABASE_URL"] = _ensure_database(server, FACTS_DATABASE)
         if server and needs_dagster:
             os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
@@ -51,7 +53,7 @@ def environment(*, dagster: bool = False) -> Iterator[Settings]:
             os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "200")
             _require_dagster_database()
             _ensure_dagster_home(settings.home)
-        _follow_stored_build_settings(settings)
+        _follow_stored_build_settings(settings, owner=owner)
         # Of a run in this process only warnings are shown, beside the command's answer.
         with leaving_stdout_alone() if dagster else nullcontext():
             yield load_settings()
@@ -110,11 +112,14 @@ def _ensure_dagster_home(home: Path) -> None:
     os.environ["DAGSTER_HOME"] = str(home)
 
 
-def _follow_stored_build_settings(settings: Settings) -> None:
+def _follow_stored_build_settings(settings: Settings, *, owner: bool) -> None:
     if {"timezone", "start_date"} <= settings.model_fields_set:
         return
-    with admin(load_settings()) as engine, connect(engine) as connection:
-        stored = stored_build_settings(connection)
+    try:
+        with (admin if owner else pipeline)(load_settings()) as engine, connect(engine) as connection:
+            stored = stored_build_settings(connection)
+    except NotMigratedError:
+        return
     if stored is None:
         return
     zone, first = stored

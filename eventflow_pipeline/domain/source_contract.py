@@ -56,7 +56,7 @@ SOURCE_TABLES = (
     SourceTable(
         "event_survey_campaigns",
         {"id": UUID, "client_id": UUID, "title": TEXT, "status": TEXT, "type": TEXT, "created_at": TIME},
-        {},
+        {"public_path": TEXT},
     ),
     SourceTable(
         "webinars",

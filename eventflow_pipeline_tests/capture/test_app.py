@@ -212,11 +212,11 @@ def test_a_presence_ping_is_passed_on_as_its_viewer(database: Database) -> None:
 
         assert ping(good)["accepted"] is True
         another = token("another secret of the tests, 32 bytes", sub=user, exp=FUTURE)
-        for bad in ("x", "x.y.z", another, token(sub=user, exp=PAST)):
+        for bad in ("x", "x.y.z", another, token(sub=user, exp=PAST), token(sub="no id", exp=FUTURE)):
             assert ping(bad)["accepted"] is False
         seen = "select webinar_id::text, user_id::text from webinar_live_presence"
         assert _rows(database, seen) == [(webinar, user)]
-        database.execute("drop function webinar_presence_ping(uuid)")
+        database.execute("drop function stats.capture_presence(uuid, uuid)")
         assert ping(good) == {"accepted": False, "reason": "presence is not set up"}
 
 

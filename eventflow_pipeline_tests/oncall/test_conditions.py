@@ -8,7 +8,8 @@ import pytest
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.oncall import conditions
-from eventflow_pipeline.oncall.conditions import SOURCES, detection_late, personal_data, poll, stale
+from eventflow_pipeline.oncall.conditions import SOURCES, detection_late, owner_login, personal_data, poll, stale
+from eventflow_pipeline.warehouse.db.login import unverified
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.oncall_facts import clients, visits
 
@@ -85,6 +86,35 @@ def test_personal_data_in_a_member_is_told_and_not_shown(database: Database, val
     if found:
         assert found[0].numbers == {"members": 1}
         assert value not in repr(found)
+
+
+def test_a_login_that_could_become_the_owner_is_one(database: Database) -> None:
+    def found() -> list[Condition]:
+        database.close()  # the setting is a new connection's
+        return owner_login.conditions(database.pipeline, database.settings, NOW)
+
+    assert found() == [], "the project's own server has one user"
+    database.execute(f'alter database "{database.name}" set eventflow.embedded = off')
+    (condition,) = found()
+    assert "the login postgres could become the owner" in condition.summary
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "sslmode", "warned"),
+    [
+        ("/var/run/postgresql", "", "prefer", False),
+        ("localhost", "127.0.0.1", "prefer", False),
+        ("localhost", "::1", "disable", False),
+        ("db.example", "203.0.113.7", "prefer", True),
+        ("db.example", "203.0.113.7", "require", True),
+        ("db.example", "203.0.113.7", "verify-ca", True),
+        ("db.example", "2001:db8::7", "verify-full", False),
+        ("localhost", "203.0.113.7", "disable", True),
+        ("db.example", "", "prefer", True),
+    ],
+)
+def test_a_server_over_the_network_is_to_be_verified(host: str, address: str, sslmode: str, warned: bool) -> None:
+    assert unverified(host, address, sslmode) == (sslmode if warned else None)
 
 
 def test_nothing_is_wrong_with_an_empty_day(database: Database) -> None:

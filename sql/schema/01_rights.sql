@@ -1,5 +1,5 @@
--- Rights are stated whole: what our roles and readers had before is taken back here, the files that follow give what they
--- have now. All of them belong into one transaction, so nobody is without a right for a moment.
+-- Rights are stated whole: what our roles had before is taken back here, the files that follow give what they have now;
+-- what readers had, stats.grant_readers takes back. All of them belong into one transaction, so nobody is without a right for a moment.
 set local search_path = pg_catalog, pg_temp;
 
 do $$
@@ -10,11 +10,11 @@ begin
     for holder in
         select r.oid, r.rolname
         from pg_roles r
-        where r.rolname in ('eventflow_pipeline', 'eventflow_capture', 'authenticated', 'service_role')
+        where r.rolname in ('eventflow_pipeline', 'eventflow_capture', 'eventflow_capture_owner')
     loop
         execute format('revoke all on schema stats from %I', holder.rolname);
         execute format('revoke all on all tables in schema stats from %I', holder.rolname);
-        -- What capture owns it keeps: the owner's own rights are no grant.
+        -- What a role owns it keeps: the owner's own rights are no grant.
         for routine in
             select p.oid
             from pg_proc p
@@ -26,7 +26,7 @@ begin
     end loop;
 end
 $$;
-revoke all on public.event_access_logs, public.event_survey_entries from eventflow_capture;
+revoke all on public.event_access_logs, public.event_survey_entries from eventflow_capture_owner;
 revoke all on schema stats from public;
-grant usage on schema stats to eventflow_pipeline, eventflow_capture;
-grant usage on schema public to eventflow_capture;
+grant usage on schema stats to eventflow_pipeline, eventflow_capture, eventflow_capture_owner;
+grant usage on schema public to eventflow_capture_owner;

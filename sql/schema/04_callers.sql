@@ -1,6 +1,6 @@
 -- Who may see which numbers (P2): every reader is checked by these functions, in policies and in functions alike.
 -- Members of a client see that client; owners, admins and analysts of an agency see its clients; the platform's totals
--- and the unknown client are for super administrators, the service role, the pipeline and the owner only.
+-- and the unknown client are for super administrators, analysts, the service role, the pipeline and the owner only.
 set local search_path = pg_catalog, pg_temp;
 
 -- Inside a SECURITY DEFINER function current_user is the owner; the role that was set is still the caller's.
@@ -13,6 +13,7 @@ create or replace function stats.caller_sees_all() returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select stats.caller_role() in ('service_role', 'eventflow_pipeline')
+        or pg_has_role(stats.caller_role(), 'eventflow_bi', 'usage')
         or pg_has_role(stats.caller_role(), (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'stats'), 'member')
         or (
             stats.caller_role() = 'authenticated'
@@ -21,7 +22,7 @@ as $$
         )
 $$;
 comment on function stats.caller_sees_all() is
-    'True for super administrators (claim app_metadata.is_super_admin), service_role, the pipeline''s role and the owner. [readers]';
+    'True for super administrators (claim app_metadata.is_super_admin), analysts (eventflow_bi), service_role, the pipeline''s role and the owner. [readers]';
 
 create or replace function stats.caller_clients() returns uuid[]
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -75,9 +76,27 @@ declare
     reader text;
     object record;
 begin
-    -- The roles are Supabase's; a plain server has none of them, or gets them later. What a role gets is written at
-    -- the object itself: a table's policy (tenant_read, all_read) and the end of a function's comment.
-    for reader in select rolname from pg_roles where rolname in ('authenticated', 'service_role') loop
+    -- Default privileges (Supabase's for public, anybody's recipe for a schema that is exposed) give new objects to readers
+    -- and to everybody, each time one is made: first nobody has anything.
+    for reader in
+        select 'public' union all
+        select quote_ident(r.rolname) from pg_roles r where r.rolname in ('anon', 'authenticated', 'service_role', 'eventflow_bi')
+    loop
+        execute format('revoke all on schema stats from %s', reader);
+        execute format('revoke all on all tables in schema stats from %s', reader);
+        execute format('revoke all on all sequences in schema stats from %s', reader);
+        execute format('revoke all on all routines in schema stats from %s', reader);
+        for object in
+            select p.oid::regprocedure::text as name
+            from pg_proc p
+            where p.pronamespace = 'public'::regnamespace and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'
+        loop
+            execute format('revoke all on routine %s from %s', object.name, reader);
+        end loop;
+    end loop;
+    -- Supabase's two are absent from a plain server, or come later. What a role gets is written at the object itself: a
+    -- table's policy (tenant_read, all_read) and the end of a function's comment.
+    for reader in select rolname from pg_roles where rolname in ('authenticated', 'service_role', 'eventflow_bi') loop
         execute format('grant usage on schema stats to %I', reader);
         for object in
             select format('%I.%I', p.schemaname, p.tablename) as name
@@ -97,22 +116,27 @@ begin
             execute format('grant execute on function %s to %I', object.name, reader);
         end loop;
     end loop;
-    -- Supabase grants its roles every new function in public; anonymous callers get nothing of ours.
+    -- Functions that only compute: views call them, as who reads the view.
     for object in
-        select p.oid::regprocedure::text as name, r.rolname as role
+        select p.oid::regprocedure::text as name
         from pg_proc p
-        cross join pg_roles r
-        where p.pronamespace = 'public'::regnamespace
-          and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'
-          and (r.rolname = 'anon'
-               or (r.rolname = 'authenticated' and obj_description(p.oid, 'pg_proc') not like '%[readers]'))
+        where p.pronamespace = 'stats'::regnamespace and p.provolatile = 'i' and p.prokind in ('f', 'a')
     loop
-        execute format('revoke execute on function %s from public, %I', object.name, object.role);
+        execute format('grant execute on routine %s to eventflow_pipeline, eventflow_capture_owner, eventflow_bi', object.name);
+    end loop;
+    -- Analysts see whose the numbers are, and which days they may trust.
+    for object in
+        select c.oid::regclass::text as name
+        from unnest(array['agencies', 'clients', 'campaigns', 'webinars', 'links', 'build_settings', 'partition_state',
+                          'day_ledger']) as wanted (name)
+        join pg_class c on c.relname = wanted.name and c.relnamespace = 'stats'::regnamespace
+    loop
+        execute format('grant select on %s to eventflow_bi', object.name);
     end loop;
 end
 $$;
 comment on function stats.grant_readers() is
-    'Gives the roles authenticated and service_role, where they exist, what readers need: tables by policy (tenant_read: both; all_read: service_role), functions by the end of their comment ([readers]: both; [servers]: service_role). Policies and functions check each caller. Run by the owner, after every migration.';
+    'Takes from PUBLIC, anon, authenticated, service_role and eventflow_bi whatever they have of ours, and gives the last three, where they exist, what readers need: tables by policy (tenant_read: all three; all_read: service_role), functions by the end of their comment ([readers]: all three; [servers]: service_role), and analysts the dimensions and the state of days; and our roles the functions that only compute. Policies and functions check each caller. Run by the owner, after every migration.';
 revoke execute on function stats.grant_readers() from public;
 
 revoke execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients(), stats.readable_clients(uuid)

@@ -97,9 +97,9 @@ begin
         execute format('create or replace view stats.%I as %s', source.view_name, source.query);
         perform stats.hand_view_over(source.view_name, source.table_name);
         execute format('comment on view stats.%I is %L', source.view_name, source.description);
-        execute format('revoke all on stats.%I from public', source.view_name);
         execute format('grant select on stats.%I to eventflow_pipeline', source.view_name);
     end loop;
+    perform stats.grant_readers();
 end
 $$;
 comment on function stats.refresh_source_views() is

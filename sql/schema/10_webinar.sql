@@ -69,6 +69,18 @@ comment on function public.webinar_presence_ping(uuid) is
     'eventflow_pipeline: a live page says that its viewer (claim sub) is still there (P3). One upsert of the caller''s own row; true when stored, false when ignored because the last one was less than EVENTFLOW_WEBINAR_PRESENCE_MIN_SECONDS ago. A webinar without a row is no error (C2). Its transaction does not wait for the disk. Raises 42501 without a signed-in viewer. [readers]';
 revoke execute on function public.webinar_presence_ping(uuid) from public;
 
+create or replace function stats.capture_presence(p_webinar_id uuid, p_user_id uuid) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    return stats.record_presence(p_webinar_id, p_user_id, clock_timestamp());
+end
+$$;
+comment on function stats.capture_presence(uuid, uuid) is
+    'webinar_presence_ping for the application that captures, which has checked the viewer''s token (P3): so it need not be able to act as any viewer of any screen. For eventflow_capture.';
+grant execute on function stats.capture_presence(uuid, uuid) to eventflow_capture;
+
 create or replace view stats.webinar_presence as
     select p.webinar_id, p.joined_at, p.last_seen_at from public.webinar_live_presence p
     union all
@@ -96,7 +108,6 @@ begin
     loop
         execute format('grant select on stats.webinar_stray_ping to %s', shown.owner);
         perform stats.hand_view_over(shown.view_name, shown.table_name);
-        execute format('revoke all on stats.%I from public', shown.view_name);
         execute format('grant select on stats.%I to eventflow_pipeline', shown.view_name);
     end loop;
 end

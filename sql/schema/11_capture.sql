@@ -3,15 +3,16 @@
 -- goes whole to stats.dead_letter. They never raise: the answer is always one JSON object.
 --   {"accepted": true,  "status": "stored" | "duplicate" | "dead_letter", "event_id": ..., ...}
 --   {"accepted": false, "reason": ...}   nothing was kept, and one line in the server's log says so (F1)
--- They run as eventflow_capture. An event's id is its fact's id, so a repeat is absorbed by the primary key.
+-- They run as eventflow_capture_owner, whom nobody logs in as; who captures (eventflow_capture) may call three functions and
+-- see no row. An event's id is its fact's id, so a repeat is absorbed by the primary key.
 set local search_path = pg_catalog, pg_temp;
 
 -- Dimensions through the views that see past row-level security; a fact is stored without them as well (C2).
-grant select on stats.campaigns, stats.webinars, stats.clients, stats.links to eventflow_capture;
-grant insert on public.event_access_logs, public.event_survey_entries to eventflow_capture;
+grant select on stats.campaigns, stats.webinars, stats.clients, stats.links to eventflow_capture_owner;
+grant insert on public.event_access_logs, public.event_survey_entries to eventflow_capture_owner;
 grant select (id, campaign_id, session_id, entry_id, accessed_at), update (entry_id, converted_at)
-    on public.event_access_logs to eventflow_capture;
-grant select (id, campaign_id, phone_norm, created_at) on public.event_survey_entries to eventflow_capture;
+    on public.event_access_logs to eventflow_capture_owner;
+grant select (id, campaign_id, phone_norm, created_at) on public.event_survey_entries to eventflow_capture_owner;
 
 -- Policies on the two fact tables are an application change (P5): docs/decisions/0015. They are for this role alone;
 -- row-level security stays as it is for everybody else.
@@ -20,11 +21,11 @@ drop policy if exists eventflow_capture_select on public.event_access_logs;
 drop policy if exists eventflow_capture_link on public.event_access_logs;
 drop policy if exists eventflow_capture_insert on public.event_survey_entries;
 drop policy if exists eventflow_capture_select on public.event_survey_entries;
-create policy eventflow_capture_insert on public.event_access_logs for insert to eventflow_capture with check (true);
-create policy eventflow_capture_select on public.event_access_logs for select to eventflow_capture using (true);
-create policy eventflow_capture_link on public.event_access_logs for update to eventflow_capture using (true);
-create policy eventflow_capture_insert on public.event_survey_entries for insert to eventflow_capture with check (true);
-create policy eventflow_capture_select on public.event_survey_entries for select to eventflow_capture using (true);
+create policy eventflow_capture_insert on public.event_access_logs for insert to eventflow_capture_owner with check (true);
+create policy eventflow_capture_select on public.event_access_logs for select to eventflow_capture_owner using (true);
+create policy eventflow_capture_link on public.event_access_logs for update to eventflow_capture_owner using (true);
+create policy eventflow_capture_insert on public.event_survey_entries for insert to eventflow_capture_owner with check (true);
+create policy eventflow_capture_select on public.event_survey_entries for select to eventflow_capture_owner using (true);
 
 create or replace function stats.capture_raw(p_value jsonb) returns text
 language sql immutable parallel safe
@@ -393,13 +394,13 @@ create or replace function stats.capture_visit(p_event jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_fact('visit', p_event) $$;
-comment on function stats.capture_visit(jsonb) is 'public.capture_visit, as eventflow_capture. [servers]';
+comment on function stats.capture_visit(jsonb) is 'public.capture_visit, as eventflow_capture_owner. [servers]';
 
 create or replace function stats.capture_entry(p_event jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_fact('entry', p_event) $$;
-comment on function stats.capture_entry(jsonb) is 'public.capture_entry, as eventflow_capture. [servers]';
+comment on function stats.capture_entry(jsonb) is 'public.capture_entry, as eventflow_capture_owner. [servers]';
 
 create or replace function stats.capture_events(p_events jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -512,40 +513,7 @@ $$;
 comment on function stats.replay_dead_letters(integer, interval, interval) is
     'Tries dead letters again, least recently tried first; a replayed one loses its payload. A link refused for longer than p_link_grace is left out (kept as fact_surface.missing_link_id); payloads older than p_retention are removed. Safe to repeat and to run twice at once.';
 
--- The functions belong to the role they run as; to take them over it needs CREATE for a moment.
-grant create on schema stats to eventflow_capture;
-
-do $$
-declare
-    owned text;
-begin
-    foreach owned in array array[
-        'unquoted(text)', 'personal_kind(text)', 'capture_raw(jsonb)', 'capture_text(jsonb)', 'capture_utm(jsonb)',
-        'capture_cid(jsonb)', 'capture_uuid(jsonb)',
-        'capture_event_id(jsonb)',
-        'capture_instant(jsonb)', 'capture_time(jsonb, timestamptz)', 'capture_ignored(text, jsonb, timestamptz)',
-        'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
-        'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
-        'capture_visit_row(jsonb, uuid, timestamptz)', 'capture_entry_row(jsonb, uuid, timestamptz)',
-        'capture_insert(text, jsonb)',
-        'capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text)',
-        'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',
-        'capture_events(jsonb)', 'link_entries(integer)',
-        'replay_dead_letters(integer, interval, interval)'
-    ] loop
-        execute format('revoke execute on function stats.%s from public', owned);
-        execute format('alter function stats.%s owner to eventflow_capture', owned);
-    end loop;
-end
-$$;
-revoke create on schema stats from eventflow_capture;
-revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
-grant execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) to eventflow_capture;
-grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval) to eventflow_pipeline;
-grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_utm(text),
-    stats.normalize_cid(text) to eventflow_capture;
-
--- Where a short link leads: read by eventflow_capture, which may not read campaigns themselves.
+-- Where a short link leads: read by eventflow_capture_owner, which may not read campaigns themselves.
 do $$
 begin
     execute format('create or replace view stats.campaign_paths as select t.id, %s as public_path from public.event_survey_campaigns t',
@@ -554,11 +522,10 @@ begin
 end
 $$;
 comment on view stats.campaign_paths is 'Public path of each campaign, for short links.';
-revoke all on stats.campaign_paths from public;
-grant select on stats.campaign_paths to eventflow_capture;
+grant select on stats.campaign_paths to eventflow_capture_owner;
 
 create or replace function stats.link_target(p_key text, p_client_id uuid default null) returns jsonb
-language sql stable set search_path = pg_catalog, pg_temp
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- By id, or by cid; a cid is unique within its client only, so one that several clients use leads nowhere alone.
     with found as (
@@ -578,5 +545,36 @@ as $$
 $$;
 comment on function stats.link_target(text, uuid) is
     'Link of any status by its id or cid, and where it leads; NULL when there is none or the cid is several clients''. For eventflow_capture.';
-revoke execute on function stats.link_target(text, uuid) from public;
-grant execute on function stats.link_target(text, uuid) to eventflow_capture;
+
+-- The functions belong to the role they run as; to take them over it needs CREATE for a moment.
+grant create on schema stats to eventflow_capture_owner;
+
+do $$
+declare
+    owned text;
+begin
+    foreach owned in array array[
+        'unquoted(text)', 'personal_kind(text)', 'capture_raw(jsonb)', 'capture_text(jsonb)', 'capture_utm(jsonb)',
+        'capture_cid(jsonb)', 'capture_uuid(jsonb)',
+        'capture_event_id(jsonb)',
+        'capture_instant(jsonb)', 'capture_time(jsonb, timestamptz)', 'capture_ignored(text, jsonb, timestamptz)',
+        'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
+        'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
+        'capture_visit_row(jsonb, uuid, timestamptz)', 'capture_entry_row(jsonb, uuid, timestamptz)',
+        'capture_insert(text, jsonb)',
+        'capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text)',
+        'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',
+        'capture_events(jsonb)', 'link_entries(integer)',
+        'replay_dead_letters(integer, interval, interval)', 'link_target(text, uuid)'
+    ] loop
+        execute format('revoke execute on function stats.%s from public', owned);
+        execute format('alter function stats.%s owner to eventflow_capture_owner', owned);
+    end loop;
+end
+$$;
+revoke create on schema stats from eventflow_capture_owner;
+revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
+grant execute on function stats.capture_events(jsonb), stats.link_target(text, uuid) to eventflow_capture;
+grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval) to eventflow_pipeline;
+grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_utm(text),
+    stats.normalize_cid(text) to eventflow_capture_owner;

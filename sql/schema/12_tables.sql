@@ -79,7 +79,7 @@ comment on column stats.fact_surface.linked_at is 'Of an entry: when its visits 
 comment on column stats.fact_surface.looked_at is
     'Of an entry that waits: when its visits were last looked for, so that those that never come hold up nobody.';
 comment on table stats.dead_letter is
-    'Events whose row the fact table refused, whole, until they are replayed. payload may hold personal data: only the owner and eventflow_capture read it; it is removed on replay and after the retention time.';
+    'Events whose row the fact table refused, whole, until they are replayed. payload may hold personal data: only the owner and eventflow_capture_owner read it; it is removed on replay and after the retention time.';
 comment on column stats.dead_letter.reason is 'SQLSTATE and constraint or column; never a value (S7).';
 comment on table stats.replaced_function is
     'Functions of EventFlow that this project''s took the place of, as they were found: for the way back.';

@@ -53,6 +53,13 @@ begin
 end
 $$;
 
+-- Why a number changed stays. What a day was while it was still running is pruned later (storage/changes/delete_running_days),
+-- and nothing else can be: the zone is not the pipeline's to change.
+drop policy if exists pipeline_prune on stats.day_ledger;
+create policy pipeline_prune on stats.day_ledger as restrictive for delete to eventflow_pipeline using (
+    replaced_at < (bucket_date + 1)::timestamp at time zone (select c.time_zone from stats.build_settings c)
+);
+
 -- Dead letters: all but the payload. What waits and why may be known, who it is may not.
 drop policy if exists pipeline_all on stats.dead_letter;
 create policy pipeline_all on stats.dead_letter for select to eventflow_pipeline using (true);
@@ -60,8 +67,8 @@ grant select (fact, event_id, reason, refused_columns, received_at, failed_at, a
     on stats.dead_letter to eventflow_pipeline;
 drop policy if exists capture_all on stats.fact_surface;
 drop policy if exists capture_all on stats.dead_letter;
-create policy capture_all on stats.fact_surface to eventflow_capture using (true) with check (true);
-create policy capture_all on stats.dead_letter to eventflow_capture using (true) with check (true);
-grant select, insert, update on stats.fact_surface, stats.dead_letter to eventflow_capture;
+create policy capture_all on stats.fact_surface to eventflow_capture_owner using (true) with check (true);
+create policy capture_all on stats.dead_letter to eventflow_capture_owner using (true) with check (true);
+grant select, insert, update on stats.fact_surface, stats.dead_letter to eventflow_capture_owner;
 
 select stats.grant_readers();

@@ -39,7 +39,7 @@ where c.relnamespace = 'public'::regnamespace and c.relname = any (cast(:tables 
 
 -- name: select_unmet
 -- What `migrate` needs in this database and does not find, most basic first: what, about which object, and what is found.
--- Parameters: tables (EventFlow's), roles (ours). Looks into catalogs only: to_regclass and its like refuse those who may not
+-- Parameters: tables (EventFlow's), roles (ours), taken_on (those of them that who migrates must be in). Looks into catalogs only: to_regclass and its like refuse those who may not
 -- use the schema.
 with me as (
     select r.oid, r.rolsuper, r.rolcreaterole, current_setting('server_version_num')::integer >= 160000 as since_16
@@ -108,7 +108,7 @@ from (
       and not (me.rolsuper or me.rolcreaterole)
     union all
     select 10, 'role_foreign', r.rolname, current_user
-    from unnest(cast(:roles as text[])) as wanted (name)
+    from unnest(cast(:taken_on as text[])) as wanted (name)
     join pg_catalog.pg_roles r on r.rolname = wanted.name
     cross join me
     where not (pg_has_role(r.oid, 'usage') and pg_has_role(r.oid, case when me.since_16 then 'set' else 'member' end))
@@ -203,3 +203,49 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where a.pid <> pg_backend_pid() and n.nspname = 'stats' and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
 order by a.xact_start
 limit 1;
+
+-- name: select_unread_columns
+-- Columns (:tables, :columns, side by side) that exist and that no view in stats reads, as table.column.
+select wanted.table_name || '.' || wanted.column_name
+from unnest(cast(:tables as text[]), cast(:columns as text[])) as wanted (table_name, column_name)
+join pg_catalog.pg_class t on t.relname = wanted.table_name and t.relnamespace = 'public'::regnamespace
+join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attname = wanted.column_name and a.attnum > 0 and not a.attisdropped
+where not exists (
+    select from pg_catalog.pg_depend d
+    join pg_catalog.pg_rewrite r on r.oid = d.objid
+    join pg_catalog.pg_class v on v.oid = r.ev_class
+    join pg_catalog.pg_namespace n on n.oid = v.relnamespace
+    where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
+      and d.refobjid = t.oid and d.refobjsubid = a.attnum and n.nspname = 'stats'
+)
+order by wanted.table_name, wanted.column_name;
+
+-- name: select_missing_views
+-- Names (:views) under which there is no view in stats.
+select wanted.name
+from unnest(cast(:views as text[])) as wanted (name)
+where not exists (
+    select from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'stats' and c.relkind = 'v' and c.relname = wanted.name
+)
+order by wanted.name;
+
+-- name: select_login
+-- Who is logged in, and whether they could become the owner of a table, view or function of ours. The project's own server,
+-- for development, has but one user and says so (eventflow_pipeline/dev/embedded.py).
+select session_user::text as name,
+       coalesce(current_setting('eventflow.embedded', true), '') <> 'on' and exists (
+           select from (
+               select c.relowner as owner
+               from pg_catalog.pg_class c
+               join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'stats'
+               union
+               select p.proowner
+               from pg_catalog.pg_proc p
+               join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+               where n.nspname = 'stats'
+           ) of_ours
+           where pg_has_role(session_user, of_ours.owner, 'member')
+       ) as may_become_owner;

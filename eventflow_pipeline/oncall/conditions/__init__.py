@@ -17,9 +17,12 @@ from eventflow_pipeline.oncall.conditions import (
     deficit,
     detection_late,
     heal_held,
+    owner_login,
     personal_data,
     silence,
+    source_columns,
     stale,
+    unverified_server,
     webinar_sampler_silent,
 )
 from eventflow_pipeline.settings import Settings
@@ -47,6 +50,9 @@ SOURCES: tuple[Source, ...] = (
     Source("personal_data", personal_data.conditions, every=timedelta(minutes=5)),
     Source("webinar_sampler_silent", webinar_sampler_silent.conditions),
     Source("dead_letters", dead_letters.conditions),
+    Source("source_columns", source_columns.conditions, every=timedelta(minutes=5)),
+    Source("owner_login", owner_login.conditions, every=timedelta(minutes=5)),
+    Source("unverified_server", unverified_server.conditions, every=timedelta(minutes=5)),
 )
 
 

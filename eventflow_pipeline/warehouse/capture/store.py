@@ -9,7 +9,9 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import APPLICATION, parse_url
+from eventflow_pipeline.warehouse.db.engine import APPLICATION, NotMigratedError, not_allowed, parse_url, reason
+from eventflow_pipeline.warehouse.db.login import Login, login
+from eventflow_pipeline.warehouse.db.session import require_session
 
 CAPTURE_ROLE = "eventflow_capture"
 #: What "the database is away" looks like; anything else is about the statement itself.
@@ -22,10 +24,8 @@ class CaptureStore:
     """Stores events, resolves short links, passes presence pings on. Every method raises one of ``AWAY`` at worst."""
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.database.url
-        url = parse_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
         self._pool = AsyncConnectionPool(
-            url.render_as_string(hide_password=False),
+            _address(settings),
             kwargs={
                 "autocommit": True,
                 "application_name": f"{APPLICATION}_capture",
@@ -61,20 +61,13 @@ class CaptureStore:
         found: dict[str, Any] | None = await self._one("select stats.link_target(%s, %s::uuid)", [key, client_id])
         return found
 
-    async def presence_ping(self, webinar_id: str, claims: str) -> bool:
-        """Pass a viewer's ping on, as that viewer (``claims``: the verified token's, JSON); False when not possible.
-
-        One upsert by ``webinar_presence_ping`` (P3), which judges the caller itself.
-        """
-        async with self._pool.connection() as connection, connection.transaction():
-            name = "public.webinar_presence_ping(uuid)"
-            known = await (await connection.execute("select to_regprocedure(%s) is not null", [name])).fetchone()
-            if not known or not known[0]:
-                return False
-            await connection.execute("set local role authenticated")
-            await connection.execute("select set_config('request.jwt.claims', %s, true)", [claims])
-            await connection.execute("select public.webinar_presence_ping(%s::uuid)", [webinar_id])
-            return True
+    async def presence_ping(self, webinar_id: str, user_id: str) -> bool:
+        """Pass a viewer's ping on (``user_id``: of the verified token); False when the database takes none (P3)."""
+        try:
+            await self._one("select stats.capture_presence(%s::uuid, %s::uuid)", [webinar_id, user_id])
+        except psycopg.errors.UndefinedFunction:
+            return False
+        return True
 
     async def _one(self, query: str, parameters: Sequence[Any]) -> Any:
         async def ask() -> Any:
@@ -86,8 +79,43 @@ class CaptureStore:
         return await asyncio.wait_for(ask(), _STATEMENT_SECONDS + _CONNECTION_SECONDS + 1)
 
 
+def examine_login(settings: Settings) -> Login | None:
+    """The login that will store facts; None while the database is away. Raises UserError where it could store none."""
+    try:
+        connection = psycopg.connect(_address(settings), autocommit=True, connect_timeout=_CONNECTION_SECONDS)
+    except psycopg.OperationalError:
+        return None
+    with connection:
+        require_session(connection, "EVENTFLOW_DATABASE_URL")
+        found = login(connection)
+        try:
+            connection.execute(f"set role {CAPTURE_ROLE}".encode())
+        except psycopg.errors.InsufficientPrivilege as problem:
+            raise not_allowed(f"it may not step down to the role {CAPTURE_ROLE}", CAPTURE_ROLE) from problem
+        except psycopg.Error as problem:
+            raise NotMigratedError(
+                f"The role {CAPTURE_ROLE} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
+            ) from problem
+    return found
+
+
+def _address(settings: Settings) -> str:
+    assert settings.database.url
+    url = parse_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
+
+
 async def _become_capture(connection: psycopg.AsyncConnection[Any]) -> None:
+    # A pooler may come between while this runs: then events wait here, instead of being refused one by one.
+    row = await (await connection.execute("select pg_catalog.pg_backend_pid()")).fetchone()
+    if not row or row[0] != connection.info.backend_pid:
+        await asyncio.to_thread(_require_session, connection.info.dsn, connection.info.password)
     await connection.execute(f"set role {CAPTURE_ROLE}".encode())
     await connection.execute("set search_path = pg_catalog, pg_temp")
     await connection.execute("select set_config('statement_timeout', %s, false)", [f"{_STATEMENT_SECONDS}s"])
     await connection.execute("select set_config('jit', 'off', false)")
+
+
+def _require_session(dsn: str, password: str) -> None:
+    with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+        require_session(connection, "EVENTFLOW_DATABASE_URL")

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import psycopg
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
@@ -12,20 +13,26 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.db.login import Login, login
+from eventflow_pipeline.warehouse.db.session import require_session
 
 PIPELINE_ROLE = "eventflow_pipeline"
 OLDEST_SERVER = 150000
 APPLICATION = "eventflow_pipeline"
 
 
+class NotMigratedError(UserError):
+    """The server has no role of ours yet."""
+
+
 def parse_url(address: str, variable: str = "EVENTFLOW_DATABASE_URL") -> URL:
     """``address`` (postgres://, postgresql:// or with a driver) as a URL for psycopg 3. Raises UserError."""
     try:
         url = make_url(address)
-    except ArgumentError as problem:
+    except (ArgumentError, ValueError):  # whose text may quote the password
         raise UserError(
             f"{variable} is not a database address: write postgresql://user:password@host:5432/database."
-        ) from problem
+        ) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(f"{variable} names {url.get_backend_name()}: only Postgres 15 or later is supported.")
     return url.set(drivername="postgresql+psycopg")
@@ -38,8 +45,10 @@ def _where(url: URL) -> str:
 
 
 def admin_engine(settings: Settings) -> Engine:
-    """Engine of the role that owns the tables: for migrations, sample data and nothing else."""
-    return _engine(settings)
+    """Engine of the role that owns the tables (EVENTFLOW_OWNER_URL): for migrations, sample data and nothing else."""
+    if settings.owner.url is None:
+        return _engine(settings)
+    return _engine(settings, settings.owner.url, "EVENTFLOW_OWNER_URL")
 
 
 def pipeline_engine(settings: Settings) -> Engine:
@@ -56,7 +65,7 @@ def pipeline_engine(settings: Settings) -> Engine:
         except psycopg.errors.InsufficientPrivilege as problem:
             raise not_allowed(f"it may not step down to the role {PIPELINE_ROLE}") from problem
         except psycopg.Error as problem:
-            raise UserError(
+            raise NotMigratedError(
                 f"The role {PIPELINE_ROLE} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
             ) from problem
         for name, value in (
@@ -74,11 +83,11 @@ def pipeline_engine(settings: Settings) -> Engine:
     return engine
 
 
-def not_allowed(why: str) -> UserError:
+def not_allowed(why: str, role: str = PIPELINE_ROLE) -> UserError:
     """The refusal for a login that has too few rights."""
     return UserError(
-        f"The user of EVENTFLOW_DATABASE_URL has too few rights ({why}): connect as who ran `eventflow migrate`, the "
-        f"owner of EventFlow's tables, or have them run `grant {PIPELINE_ROLE} to` that user."
+        f"The user of EVENTFLOW_DATABASE_URL has too few rights ({why}): have the owner of EventFlow's tables run "
+        f"`grant {role} to` that user, or connect as the owner (EVENTFLOW_OWNER_URL) to change the schema."
     )
 
 
@@ -102,16 +111,17 @@ def admin(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _engine(settings: Settings) -> Engine:
-    if settings.database.url is None:
+def _engine(settings: Settings, address: SecretStr | None = None, variable: str = "EVENTFLOW_DATABASE_URL") -> Engine:
+    if (address := address or settings.database.url) is None:
         raise UserError("EVENTFLOW_DATABASE_URL is unset and no embedded server was started: set it.")
-    url = parse_url(settings.database.url.get_secret_value())
+    url = parse_url(address.get_secret_value(), variable)
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # an error must not carry session ids or other values into logs and events
         pool_size=settings.runs.parallel_days + 2,
         max_overflow=16,
+        execution_options={"variable": variable},
         connect_args={
             "application_name": APPLICATION,
             "prepare_threshold": None,
@@ -120,6 +130,7 @@ def _engine(settings: Settings) -> Engine:
         },
     )
     event.listen(engine, "handle_error", _without_values)
+    event.listen(engine, "connect", lambda raw, _: require_session(raw, variable))
     return engine
 
 
@@ -140,13 +151,16 @@ def reason(problem: BaseException) -> str:
 
 
 @contextmanager
-def connect(engine: Engine, variable: str = "EVENTFLOW_DATABASE_URL") -> Iterator[Connection]:
-    """An autocommit connection. Raises UserError, naming ``variable``, when the server is unreachable or too old."""
+def connect(engine: Engine, variable: str | None = None) -> Iterator[Connection]:
+    """An autocommit connection. Raises UserError, naming the ``variable`` (default: the engine's), when the server is
+    unreachable or too old.
+    """
     try:
         connection = engine.connect()
     except OperationalError as problem:
+        named = variable or engine.get_execution_options().get("variable", "EVENTFLOW_DATABASE_URL")
         raise UserError(
-            f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check {variable} "
+            f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check {named} "
             "and that the server is up."
         ) from problem
     with connection:
@@ -156,6 +170,14 @@ def connect(engine: Engine, variable: str = "EVENTFLOW_DATABASE_URL") -> Iterato
                 f"The server at {_where(engine.url)} is Postgres {version // 10000}: version 15 or later is needed."
             )
         yield connection
+
+
+def logged_in(engine: Engine) -> Login:
+    """Who an engine logs in as, and what is unsafe about it."""
+    with connect(engine) as connection:
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, psycopg.Connection)
+        return login(raw)
 
 
 def server_time(connection: Connection) -> datetime:

@@ -91,6 +91,22 @@ def drop_definitions(connection: Connection, root: Path, wait_seconds: float, th
         patiently(connection, wait_seconds, both)
 
 
+def drop_views(connection: Connection, names: Sequence[str], wait_seconds: float) -> None:
+    """Drop views in stats, all or none. Raises UserError when somebody else's object uses one."""
+
+    def drop() -> None:
+        with read_committed(connection):
+            _be_quick(connection)
+            run_script(connection, f"drop view {', '.join(f'stats.{name}' for name in names)}")
+
+    try:
+        patiently(connection, wait_seconds, drop)
+    except DBAPIError as used:
+        if _sqlstate(used) != _USED:
+            raise
+        raise UserError(f"No view was dropped because {_user(used)}: drop that first.") from used
+
+
 def patiently(connection: Connection, wait_seconds: float, work: Callable[[], None]) -> None:
     """Do ``work`` again until the tables it changes are free, ``wait_seconds`` at most. Raises UserError then.
 

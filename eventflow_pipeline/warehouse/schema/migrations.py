@@ -19,10 +19,12 @@ from eventflow_pipeline.warehouse.db.sql import sql_root, sql_text, statement
 from eventflow_pipeline.warehouse.schema.definitions import (
     apply_definitions,
     drop_definitions,
+    drop_views,
     patiently,
     rehearse,
 )
 from eventflow_pipeline.warehouse.schema.preconditions import first_in_the_way, first_unmet, source_tables
+from eventflow_pipeline.warehouse.schema.source_views import SOURCE_VIEWS, missing_views, unread_columns
 from eventflow_pipeline.warehouse.schema.versions import LOCK_TIMEOUT, Versions, run_script
 
 #: How long a migration waits for tables that others use.
@@ -161,6 +163,47 @@ def migrate_back(engine: Engine, version: str, root: Path | None = None, wait_se
         if version == "base":
             connection.execute(text("drop table if exists stats.schema_migration"))
             connection.execute(text("drop schema if exists stats"))
+
+
+def drop_source_views(engine: Engine, wait_seconds: float = _WAIT_SECONDS) -> list[str]:
+    """Drop the views over EventFlow's tables, so that those may change; returns their names.
+
+    Raises UserError, and has dropped none, when somebody else's object uses one or there is no schema stats.
+    """
+    with _owner(engine) as connection, migration_lock(connection):
+        if unmet := first_unmet(connection):
+            raise UserError(f"Nothing was changed because {unmet}.")
+        if stored_build_settings(connection) is None:
+            raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
+        missing = set(
+            connection.execute(
+                statement("storage/schema/select_missing_views"), {"views": list(SOURCE_VIEWS)}
+            ).scalars()
+        )
+        there = [view for view in SOURCE_VIEWS if view not in missing]
+        if there:
+            drop_views(connection, there, wait_seconds)
+        return there
+
+
+def refresh_source_views(engine: Engine, root: Path | None = None, wait_seconds: float = _WAIT_SECONDS) -> list[str]:
+    """Create the views over EventFlow's tables anew; returns the columns (``table.column``) they, if there, did
+    not read before.
+
+    Raises UserError when a column they need is missing, or versions are not the newest.
+    """
+    root = root or sql_root()
+    versions = Versions(root)
+    with _owner(engine) as connection, migration_lock(connection):
+        if unmet := first_unmet(connection):
+            raise UserError(f"Nothing was changed because {unmet}.")
+        if problem := first_problem(_source_columns(connection)):
+            raise UserError(f"The views cannot be created because {problem}: create it as EventFlow's schema has it.")
+        if versions.current(connection) != versions.head():
+            raise UserError("The database is not at the newest version: run `eventflow migrate`, which does this too.")
+        unread = [] if missing_views(engine) else unread_columns(engine)
+        apply_definitions(connection, root, wait_seconds)
+        return unread
 
 
 #: Why the build settings cannot be read: asked step by step, because each question fails without the one before.

@@ -7,7 +7,9 @@ from sqlalchemy import Connection
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
 from eventflow_pipeline.warehouse.db.sql import statement
 
-ROLES = ("eventflow_pipeline", "eventflow_capture")
+#: The roles that ``migrate`` makes, and those of them that it must be able to step down to or hand functions over to.
+ROLES = ("eventflow_pipeline", "eventflow_capture", "eventflow_capture_owner", "eventflow_bi")
+TAKEN_ON = ROLES[:3]
 #: Every function made outside ``stats``. One that is there already, under these very types, is set aside.
 PUBLIC_FUNCTIONS = (
     "public.get_marketing_summary(uuid, date, date)",
@@ -52,7 +54,7 @@ def first_unmet(connection: Connection) -> str | None:
     Of what a step makes in ``public`` see ``first_in_the_way``. Both write nothing.
     """
     tables = [table.name for table in SOURCE_TABLES]
-    return _first(connection, "storage/schema/select_unmet", tables=tables, roles=list(ROLES))
+    return _first(connection, "storage/schema/select_unmet", tables=tables, roles=list(ROLES), taken_on=list(TAKEN_ON))
 
 
 def first_in_the_way(connection: Connection) -> str | None:

@@ -195,14 +195,14 @@ def test_rights_that_are_not_ours_to_give_are_taken_back(database: Database) -> 
     for command in (
         "grant delete on stats.partition_state to authenticated",
         "grant execute on function stats.range_rows(text, date, date, uuid, uuid[]) to service_role",
-        "grant select on public.event_survey_entries to eventflow_capture",
+        "grant select on public.event_survey_entries to eventflow_capture_owner",
     ):
         database.execute(command)
     assert objects(database) != before
     migrate(database.owner, database.settings)
     assert objects(database) == before
     (row,) = database.rows(
-        "select has_table_privilege('eventflow_capture', 'public.event_survey_entries', 'select') as may"
+        "select has_table_privilege('eventflow_capture_owner', 'public.event_survey_entries', 'select') as may"
     )
     assert row == {"may": False}
 

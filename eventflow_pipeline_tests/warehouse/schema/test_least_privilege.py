@@ -6,7 +6,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
 from eventflow_pipeline.warehouse.db.engine import PIPELINE_ROLE, connect
-from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.databases import FIRST_DAY, Database
 
 FORBIDDEN = {
     "name", "company", "phone_norm", "code6", "survey_no", "consent_data", "registration_data", "user_agent",
@@ -79,3 +79,19 @@ def test_row_level_security_is_on_for_everything_this_project_owns(database: Dat
         "and not relrowsecurity and relname <> 'schema_migration'"
     )
     assert unprotected == []
+
+
+def test_the_pipeline_prunes_of_the_ledger_what_a_running_day_wrote_and_nothing_else(database: Database) -> None:
+    database.replace(FIRST_DAY)  # long after its end
+    database.execute(
+        "insert into stats.day_ledger (bucket_date, grain, replaced_at, cause, reason, author, hits_before, "
+        "hits_after, visits_before, visits_after, conversions_before, conversions_after) "
+        "select bucket_date, grain, timestamptz '2024-01-01 12:00+00', cause, reason, author, 0, 0, 0, 0, 0, 0 "
+        "from stats.day_ledger"
+    )
+    with connect(database.pipeline) as connection:
+        assert connection.execute(text("delete from stats.day_ledger")).rowcount == 1
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            connection.execute(text("update stats.day_ledger set reason = 'x'"))
+    kept = database.rows("select replaced_at > timestamptz '2024-01-02' as late from stats.day_ledger")
+    assert kept == [{"late": True}]

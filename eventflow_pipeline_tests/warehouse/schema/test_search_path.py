@@ -49,7 +49,7 @@ _PARTICULAR: dict[str, list[Any]] = {
     "stats.capture_insert": ["event_access_logs", Jsonb({"campaign_id": str(CLIENT), "session_id": "s"})],
 }
 #: Presence is a signed-in viewer's.
-_REFUSED = {("service_role", "webinar_presence_ping")}
+_REFUSED = {("service_role", "webinar_presence_ping"), ("eventflow_bi", "webinar_presence_ping")}
 _READABLE = """
     select c.oid::regclass::text, array(
         select quote_ident(a.attname) from pg_attribute a
@@ -62,7 +62,17 @@ _READABLE = """
 """
 
 
-@pytest.mark.parametrize("role", ["authenticated", "service_role", "eventflow_pipeline", "eventflow_capture"])
+@pytest.mark.parametrize(
+    "role",
+    [
+        "authenticated",
+        "service_role",
+        "eventflow_pipeline",
+        "eventflow_capture",
+        "eventflow_capture_owner",
+        "eventflow_bi",
+    ],
+)
 def test_types_planted_by_a_caller_are_not_used(database: Database, role: str) -> None:
     """A temporary domain's CHECK runs as whoever casts to it: in a SECURITY DEFINER function that is the owner."""
     database.insert("clients", [{"id": CLIENT, "name": "c"}])

@@ -74,6 +74,7 @@ CALLERS = {
     "super administrator": Caller("authenticated", None, _user(7, app_metadata={"is_super_admin": True})),
     "service role": Caller("service_role", None),
     "pipeline": Caller("eventflow_pipeline", None),
+    "analyst of the platform": Caller("eventflow_bi", None),
     "owner": Caller("owner", None),
 }  # fmt: skip
 LIMITED = {name: caller for name, caller in CALLERS.items() if caller.sees is not None}
@@ -215,7 +216,7 @@ def test_every_table_has_row_security_and_a_policy_of_a_known_kind(two_agencies:
         "select tablename, policyname, cmd, roles::text[] as roles, qual from pg_policies where schemaname = 'stats'",
     ):
         # The engine's own roles see what they are granted; everybody else what one of two kinds of policy shows.
-        if not set(policy["roles"]) <= {"eventflow_pipeline", "eventflow_capture"}:
+        if not set(policy["roles"]) <= {"eventflow_pipeline", "eventflow_capture_owner"}:
             assert policy["policyname"] in ("tenant_read", "all_read"), policy
             assert policy["cmd"] == "SELECT", policy
             assert "caller_sees_all()" in policy["qual"], policy

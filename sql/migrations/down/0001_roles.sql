@@ -6,7 +6,7 @@ do $$
 declare
     ours text;
 begin
-    foreach ours in array array['eventflow_capture', 'eventflow_pipeline'] loop
+    foreach ours in array array['eventflow_bi', 'eventflow_capture', 'eventflow_capture_owner', 'eventflow_pipeline'] loop
         execute format('revoke all on schema stats, public from %I', ours);
         begin
             execute format('drop role if exists %I', ours);

@@ -16,13 +16,13 @@ begin
     end loop;
     for ours in
         select r.rolname as holder from pg_roles r
-        where r.rolname in ('eventflow_pipeline', 'eventflow_capture', 'authenticated', 'service_role')
+        where r.rolname in ('eventflow_pipeline', 'eventflow_capture', 'eventflow_capture_owner', 'eventflow_bi', 'authenticated', 'service_role')
     loop
         execute format('revoke all on all tables in schema stats from %I', ours.holder);
         execute format('revoke all on schema stats from %I', ours.holder);
     end loop;
-    if exists (select from pg_roles r where r.rolname = 'eventflow_capture') then
-        revoke all on public.event_access_logs, public.event_survey_entries from eventflow_capture;
+    if exists (select from pg_roles r where r.rolname = 'eventflow_capture_owner') then
+        revoke all on public.event_access_logs, public.event_survey_entries from eventflow_capture_owner;
     end if;
     for ours in
         select p.oid::regprocedure::text as signature

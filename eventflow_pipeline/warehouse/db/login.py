@@ -1,0 +1,38 @@
+"""Who is logged in: whether it could do more than it needs, and whether it knows whom it talks to."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import psycopg
+
+from eventflow_pipeline.warehouse.db.sql import sql_text
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The user of a connection, and what is unsafe about it."""
+
+    name: str
+    #: It could become the owner of a table, view or function of ours; never said of the project's own server.
+    may_become_owner: bool
+    #: The sslmode of a connection over a network that does not verify the server; None: verified, or not over one.
+    unverified: str | None
+
+
+def login(connection: psycopg.Connection) -> Login:
+    """The login of ``connection``, whatever role it has stepped down to."""
+    row = connection.execute(sql_text("storage/schema/select_login").encode()).fetchone()
+    assert row
+    given = {option.keyword: option.val for option in connection.pgconn.info}
+    mode = (given.get(b"sslmode") or b"").decode()
+    return Login(row[0], bool(row[1]), unverified(connection.info.host, connection.info.hostaddr, mode))
+
+
+def unverified(host: str, address: str, sslmode: str) -> str | None:
+    """``sslmode`` when a connection to ``host``, at IP ``address``, crosses a network and does not verify who answers.
+
+    A socket in the file system and the machine's own addresses cross none.
+    """
+    if host.startswith(("/", "@")) or (address and ip_address(address).is_loopback):
+        return None
+    return None if sslmode == "verify-full" else sslmode
