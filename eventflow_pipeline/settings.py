@@ -239,6 +239,9 @@ class CaptureSettings(Section):
     session_cookie: str = Field("ef_session", description="Name of the session cookie (S1).")
     first_cookie: str = Field("ef_first_touch", description="Name of the first-touch cookie (S2).")
     last_cookie: str = Field("ef_last_touch", description="Name of the last-touch cookie (S2).")
+    provisional_cookie: str = Field(
+        "ef_provisional", description="Beginning of the name of the cookie of a page that was fetched ahead (M2)."
+    )
     cookie_domain: str | None = Field(None, description="Domain of the cookies. Unset: the very host.")
     secure_cookies: bool = Field(True, description="Cookies travel over HTTPS only.")
     session_hours: float = Field(24, gt=0, description="Life of the session cookie after the last request.")
@@ -252,6 +255,9 @@ class CaptureSettings(Section):
     trust_hours: float = Field(24, ge=0, description="How old a last touch may be and still attribute a fact.")
     scope_segments: int = Field(
         0, ge=0, le=4, description="Leading path segments that name the tenant, whose touches are kept apart."
+    )
+    other_encoding: str = Field(
+        "cp949", description="What a query is read in that is not UTF-8 (N1). Empty: it keeps its percent form."
     )
     origins: str = Field(
         "", description="Origins besides the app's own that may call it, comma-separated (https://site.example)."
@@ -381,6 +387,7 @@ class Settings(BaseSettings):
             session_cookie=capture.session_cookie,
             first_cookie=capture.first_cookie,
             last_cookie=capture.last_cookie,
+            provisional_cookie=capture.provisional_cookie,
             session_seconds=round(capture.session_hours * 3_600),
             first_seconds=round(capture.first_days * DAY),
             last_seconds=round(capture.last_days * DAY),
@@ -388,6 +395,7 @@ class Settings(BaseSettings):
             scope_segments=capture.scope_segments,
             secure=capture.secure_cookies,
             domain=capture.cookie_domain,
+            other_encoding=capture.other_encoding or None,
         )
 
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from eventflow_pipeline.capture.touch import Touch
 LARGEST = 3_800
 #: A cookie from this many seconds ahead is believed: servers' clocks differ.
 CLOCK_SKEW = 300
+#: Cookies of one name that are looked at. A browser sends one for each domain and path that set it.
+_MOST_OF_A_NAME = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +68,18 @@ def verify(rules: CaptureRules, name: str, value: str) -> dict[str, Any] | str:
 
 
 def remember(rules: CaptureRules, request: CaptureRequest, path: str) -> Remembered:
-    """What the request's cookies say about the page at ``path``: forged, expired or garbled ones count as absent."""
+    """What the request's cookies say about the page at ``path``: forged, expired or garbled ones count as absent.
+
+    Of a name that came more than once (a cookie of the host beside one of the domain) the first that is neither counts.
+    """
     problems: list[str] = []
     suffix = scope(rules, path)
 
     def read(name: str, label: str, lifetime: int) -> dict[str, Any] | None:
-        value = request.cookies.get(name)
-        if not value:
-            return None
-        content = verify(rules, name, value)
-        if not isinstance(content, str):
-            at = content.get("at")
-            if not isinstance(at, int) or isinstance(at, bool):
-                content = "malformed"
-            elif at > request.now + CLOCK_SKEW:
-                content = "future"
-            elif at + lifetime <= request.now:
-                content = "expired"
-            else:
-                return content
-        problems.append(f"{label}:{content}")
-        return None
+        content = believed(rules, request, name, lifetime)
+        if isinstance(content, str):
+            problems.append(f"{label}:{content}")
+        return content if isinstance(content, dict) else None
 
     session = read(rules.session_cookie, "session", rules.session_seconds)
     first = read(rules.first_cookie + suffix, "first_touch", rules.first_seconds)
@@ -98,6 +92,39 @@ def remember(rules: CaptureRules, request: CaptureRequest, path: str) -> Remembe
     )
 
 
+def believed(rules: CaptureRules, request: CaptureRequest, name: str, lifetime: int) -> dict[str, Any] | str | None:
+    """Content of the first cookie of that name that can be believed; else why the first could not; None without one."""
+    why: str | None = None
+    for value in [value for sent, value in request.cookies if sent == name and value][:_MOST_OF_A_NAME]:
+        content = verify(rules, name, value)
+        if not isinstance(content, str):
+            at = content.get("at")
+            if not isinstance(at, int) or isinstance(at, bool):
+                content = "malformed"
+            elif at > request.now + CLOCK_SKEW:
+                content = "future"
+            elif at + lifetime <= request.now:
+                content = "expired"
+            else:
+                return content
+        why = why or content
+    return why
+
+
+def outgoing(rules: CaptureRules, request: CaptureRequest, *cookies: SetCookie) -> tuple[SetCookie, ...]:
+    """The cookies to set, of a name the last; those of the host that hide the domain's own are ended with them."""
+    wanted = {cookie.name: cookie for cookie in cookies}
+    sent = Counter(name for name, _ in request.cookies)
+    hiding = [SetCookie(name, "", 0, host_only=True) for name in wanted if rules.domain and sent[name] > 1]
+    return (*wanted.values(), *hiding)
+
+
+def cookie_pairs(header: str) -> list[tuple[str, str]]:
+    """Names and values of a Cookie header in its order, a name as often as it came."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return [(name.strip(), value.strip().strip('"')) for name, _, value in pairs]
+
+
 def session_cookie(rules: CaptureRules, session_id: str, now: float) -> SetCookie:
     """The session's cookie, its lifetime starting anew."""
     name = rules.session_cookie
@@ -108,14 +135,19 @@ def touch_cookie(rules: CaptureRules, which: str, touch: Touch, path: str) -> Se
     """Cookie of the ``first`` or ``last`` touch, for the tenant of ``path``, shortened until a browser keeps it."""
     name = (rules.first_cookie if which == "first" else rules.last_cookie) + scope(rules, path)
     lifetime = rules.first_seconds if which == "first" else rules.last_seconds
-    content = touch.content()
+    return SetCookie(name, fitting(rules, name, touch.content()), lifetime)
+
+
+def fitting(rules: CaptureRules, name: str, content: Mapping[str, Any]) -> str:
+    """Value of a cookie that carries a touch, shortened until a browser keeps it."""
+    content = dict(content)
     for dropped in (None, "referrer", "utm_content", "utm_term"):
         content.pop(dropped or "", None)
         value = sign(rules, name, content)
         if len(name) + len(value) <= LARGEST:
-            return SetCookie(name, value, lifetime)
-    short = {key: text[:100] if isinstance(text, str) else text for key, text in content.items()}
-    return SetCookie(name, sign(rules, name, short), lifetime)
+            return value
+    short = {key: text[:100] for key, text in content.items() if isinstance(text, str) and key != "id"}
+    return sign(rules, name, {**content, **short})
 
 
 def _signer(rules: CaptureRules, name: str) -> Signer:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eventflow_pipeline.capture import times
 from eventflow_pipeline.capture.arrival import touched
-from eventflow_pipeline.capture.cookies import CLOCK_SKEW, Remembered, remember, session_cookie
+from eventflow_pipeline.capture.cookies import CLOCK_SKEW, Remembered, outgoing, remember, session_cookie
+from eventflow_pipeline.capture.provisional import Provisional, keep, shown
 from eventflow_pipeline.capture.request import CaptureRequest
 from eventflow_pipeline.capture.rules import CaptureRules, SetCookie
 from eventflow_pipeline.capture.text import (
@@ -42,16 +43,19 @@ _IDENTIFYING = ("name", "phone", "phone_norm", "email")
 class Outcome:
     """What a call comes to. ``fact`` is the argument of ``capture_visit`` or ``capture_entry``.
 
+    ``fact`` is None where a page fetched ahead calls: nobody has seen it. ``earlier`` is the visit of such a page that
+    an entry now shows to have been seen; it is stored as well.
     ``ignored`` names the times that were supplied and count as not supplied; the answer says so.
     """
 
     session_id: str
     first: Touch | None
     last: Touch | None
-    fact: Mapping[str, Any]
+    fact: Mapping[str, Any] | None
     cookies: tuple[SetCookie, ...]
     log: Mapping[str, Any]
     ignored: tuple[str, ...] = ()
+    earlier: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def visit(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
     served by something else): the touches follow it.
     """
     page = surface(payload.get("surface"))
-    known = remember(rules, request, page or request.path)
+    known, ahead, seen = _seen(rules, request, page)
     session = _session(request, payload, known)
     supplied, rejected = Attribution.read(payload, rules.link_parameters)
     referrer = origin(payload.get("referrer"))
@@ -86,21 +90,31 @@ def visit(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
         "referrer": referrer,
         "user_agent": summarize_user_agent(request.user_agent),
     }
+    log = _log("visit", fact, session, source, known, rejected)
+    if request.prefetch:
+        touch = Touch(supplied or (ahead.touch.attribution if ahead else supplied), int(request.now), referrer)
+        kept = (keep(rules, page, Provisional(session.id, touch, _present(fact))),) if page else ()
+        return Outcome(session.id, known.first, known.last, None, kept, log, _ignored(payload))
+    if ahead and session_text(payload.get("event_id")) is None:
+        fact["event_id"] = ahead.visit.get("event_id", fact["event_id"])
     return Outcome(
         session.id,
         first,
         last,
         _present(fact),
-        (session_cookie(rules, session.id, request.now), *cookies),
-        _log("visit", fact, session, source, known, rejected),
+        outgoing(rules, request, session_cookie(rules, session.id, request.now), *seen, *cookies),
+        log,
         _ignored(payload),
     )
 
 
 def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, Any]) -> Outcome:
-    """S5: as a visit, and session_id always goes to the entry. A form is no arrival: touches stay as they are."""
+    """S5: as a visit, and session_id always goes to the entry. A form is no arrival: touches stay as they are.
+
+    Whoever sends a form is there, whatever the browser says of the page: a registration is never provisional.
+    """
     page = surface(payload.get("surface"))
-    known = remember(rules, request, page or request.path)
+    known, ahead, seen = _seen(rules, request, page)
     session = _session(request, payload, known)
     form = payload.get("registration_data")
     named = dict(payload)
@@ -126,9 +140,10 @@ def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
         known.first,
         known.last,
         _present(fact),
-        (session_cookie(rules, session.id, request.now),),
+        outgoing(rules, request, session_cookie(rules, session.id, request.now), *seen),
         _log("entry", fact, session, source, known, rejected),
         _ignored(payload, *(() if completed else ("completed_at",))),
+        _earlier(rules, request, ahead, session, known, page),
     )
 
 
@@ -140,6 +155,50 @@ def event_id(value: object, fresh: str) -> str:
     if text is None:
         return fresh
     return uuid_text(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()) or fresh
+
+
+def _seen(
+    rules: CaptureRules, request: CaptureRequest, page: str | None
+) -> tuple[Remembered, Provisional | None, tuple[SetCookie, ...]]:
+    """What is known once somebody is seen on the page that calls: if it was fetched ahead, its arrival counts now."""
+    known = remember(rules, request, page or request.path)
+    # A call names its page; the browser does, too.
+    ahead, cookies = shown(rules, request, page or surface(request.referrer))
+    if ahead is None:
+        return known, None, tuple(cookies)
+    if request.prefetch:
+        return replace(known, session_id=known.session_id or ahead.session_id), ahead, ()
+    touch = ahead.touch
+    first, last, touches = touched(
+        rules, request, page or request.path, known.first, known.last, touch.attribution, touch.referrer, touch.at
+    )
+    known = replace(known, session_id=known.session_id or ahead.session_id, first=first, last=last)
+    return known, ahead, (*cookies, *touches)
+
+
+def _earlier(
+    rules: CaptureRules,
+    request: CaptureRequest,
+    ahead: Provisional | None,
+    session: _Session,
+    known: Remembered,
+    page: str | None,
+) -> dict[str, Any] | None:
+    """The visit of a page fetched ahead whose form was sent: nothing else had said that it was shown."""
+    if ahead is None or "event_id" not in ahead.visit:
+        return None
+    attribution, _ = _attribution(rules, request.now, ahead.touch.attribution, known.last)
+    fact = {
+        **ahead.visit,
+        "session_id": session.id,
+        **attribution.supplied(),
+        "occurred_at": ahead.touch.at,
+        "surface": page,
+        "first_touch": known.first.content() if known.first else None,
+        "referrer": ahead.touch.referrer,
+        "user_agent": summarize_user_agent(request.user_agent),
+    }
+    return _present(fact)
 
 
 def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembered) -> _Session:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from eventflow_pipeline.capture import CaptureRules, SetCookie
+from eventflow_pipeline.capture.rules import UNCACHED
 
 
 class Answer(BaseModel):
@@ -16,9 +17,10 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     accepted: bool = Field(description="False: nothing was kept; call again with the same event_id.")
-    status: Literal["stored", "duplicate", "dead_letter", "queued"] | None = Field(
+    status: Literal["stored", "duplicate", "dead_letter", "queued", "provisional"] | None = Field(
         None,
-        description="stored, duplicate, dead_letter: committed. queued: in memory until the database takes it.",
+        description="stored, duplicate, dead_letter: committed. queued: in memory until the database takes it. "
+        "provisional: the page was fetched ahead; it is a visit once its first call shows that somebody sees it.",
     )
     duplicate_of: Literal["event", "person"] | None = Field(
         None, description="The same event again, or the same person in the same campaign."
@@ -45,7 +47,7 @@ def answer(
     """A JSON response of the fields of ``Answer`` that are there. What else the database said stays inside."""
     shown = {name: content[name] for name in _PUBLIC if content.get(name) is not None}
     response = Response(json.dumps(shown).encode(), status, media_type="application/json")
-    response.headers["cache-control"] = "no-store"
+    response.headers["cache-control"] = UNCACHED
     if retry is not None:
         response.headers["retry-after"] = str(retry)
     for cookie in cookies:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from eventflow_pipeline.capture.text import surface, uuid_text
 from eventflow_pipeline.capture_app.answers import Answer, refusal
 from eventflow_pipeline.capture_app.calls import Calls
-from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware, capture_request
+from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
 from eventflow_pipeline.capture_app.event_queue import EventQueue
 from eventflow_pipeline.capture_app.guards import Origins
 from eventflow_pipeline.capture_app.links import Links, destination
@@ -70,10 +70,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         link, how = await links.target(key[:200].replace("\0", ""), client_id)
         if how in ("unknown", "database away"):
             log.write("warning", "short_link_unresolved", reason=how)
-        pairs = list(capture_request(request.scope).query)
-        where = destination(
-            settings.capture.site_url.rstrip("/"), settings.capture.webinar_path, key[:200], link, pairs
-        )
+        where = destination(settings.capture, calls.rules, key[:200], link, request.scope.get("query_string", b""))
         # No cookie here: a crawler that only looks at the link is nobody's session.
         return RedirectResponse(where, 302, {"cache-control": "no-store"})
 

@@ -4,23 +4,22 @@ import json
 import math
 import re
 from typing import Any
-from urllib.parse import parse_qsl
+
+from eventflow_pipeline.capture.query import first_of_each, query_pairs
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DEEPEST = 16
 
 
-def parse(body: bytes, content_type: str) -> dict[str, Any] | None:
+def parse(body: bytes, content_type: str, other_encoding: str | None) -> dict[str, Any] | None:
     """The body as a JSON object, None when it is none. Forms (blocked JavaScript) read as objects of text.
 
-    Wrong bytes become U+FFFD; NaN, infinities and anything nested deeper than 16 become null; NUL goes.
+    Of a form's field that came more than once the first that is not blank counts. Wrong bytes of JSON become U+FFFD;
+    NaN, infinities and anything nested deeper than 16 become null; NUL goes.
     """
-    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if content_type.startswith("application/x-www-form-urlencoded"):
-        try:
-            return {_text(key): _text(value) for key, value in parse_qsl(text, keep_blank_values=True)}
-        except ValueError:
-            return None
+        return {_text(k): _text(v) for k, v in first_of_each(query_pairs(body, other_encoding)).items()}
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
         parsed = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError):

@@ -48,7 +48,7 @@ class Calls:
         body = await read_body(request, self._settings.capture.body_kib * 1024)
         if body is None:
             return self._refuse(request, 413, "body too large")
-        parsed = parse(body, request.headers.get("content-type", ""))
+        parsed = parse(body, request.headers.get("content-type", ""), self.rules.other_encoding)
         return self._refuse(request, 400, "body is no JSON object") if parsed is None else parsed
 
     async def record(self, fact: Fact, request: Request) -> Response:
@@ -66,19 +66,29 @@ class Calls:
 
     async def capture(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> tuple[Outcome, dict[str, Any]]:
         """Apply the rules to a payload, hand the event over and say what became of it. For pages rendered here, too."""
-        outcome = _RULES[fact](self.rules, capture_request(request.scope), payload)
-        event = dict(outcome.fact)
+        outcome = _RULES[fact](self.rules, capture_request(request.scope, self.rules), payload)
         if outcome.log.get("cookie_problems") or outcome.log.get("rejected"):
             self._log.write("info", "capture", **outcome.log)
-        waiting = self._queue.offer(fact, event, len(json.dumps(event)))
+        if outcome.earlier is not None:
+            self._offer("visit", outcome.earlier, outcome)
+        if outcome.fact is None:
+            return outcome, {"accepted": True, "status": "provisional"}
+        waiting, identifier = self._offer(fact, outcome.fact, outcome), outcome.fact["event_id"]
         if waiting is None:
-            # The last resort: the answer says so, and this line is all that is left here.
-            self._log.write("error", "capture_lost", **{**outcome.log, "reason": "queue full"})
-            return outcome, {"accepted": False, "event_id": event["event_id"], "reason": "queue full"}
+            return outcome, {"accepted": False, "event_id": identifier, "reason": "queue full"}
         await asyncio.wait([waiting], timeout=self._wait[fact])
         if waiting.done():
             return outcome, dict(waiting.result())
-        return outcome, {"accepted": True, "status": "queued", "event_id": event["event_id"]}
+        return outcome, {"accepted": True, "status": "queued", "event_id": identifier}
+
+    def _offer(self, fact: Fact, event: Mapping[str, Any], outcome: Outcome) -> asyncio.Future[dict[str, Any]] | None:
+        """Into the queue; None when it is full."""
+        waiting = self._queue.offer(fact, dict(event), len(json.dumps(event)))
+        if waiting is None:
+            # The last resort: the answer says so, and this line is all that is left here.
+            lost = {**outcome.log, "fact": fact, "event_id": event["event_id"], "reason": "queue full"}
+            self._log.write("error", "capture_lost", **lost)
+        return waiting
 
     async def presence(self, request: Request) -> Response:
         """Answer ``POST /presence``: one ping of a viewer who shows a token, passed on and not queued (P3)."""

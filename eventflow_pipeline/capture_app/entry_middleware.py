@@ -4,19 +4,24 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, arrive
+from eventflow_pipeline.capture.cookies import cookie_pairs
+from eventflow_pipeline.capture.query import query_pairs
+from eventflow_pipeline.capture.rules import UNCACHED
 
+#: Headers by which browsers, and Next's router, say that nobody looks at what they fetch.
+_PURPOSES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _PAGES = ("document", "iframe", "frame")
 
 
 class EntryMiddleware:
     """Wraps any ASGI application: every page response, a redirect or an error page included, sets the cookies.
+
+    Such a response is for one visitor: it is kept by no cache, whatever the application says of it.
 
     ``scope["state"]["capture_cookies"]`` holds the cookies as the browser will have them after this response, so that
     a page rendered by this very request knows the session. ``skip`` are path prefixes that are no pages. ``log`` gets
@@ -41,48 +46,36 @@ class EntryMiddleware:
         if headers.get("sec-fetch-dest", "document") not in _PAGES:
             await self._app(scope, receive, send)
             return
-        arrival = arrive(self._rules, capture_request(scope))
+        request = capture_request(scope, self._rules)
+        arrival = arrive(self._rules, request)
         if self._log and (arrival.log.get("cookie_problems") or arrival.log.get("rejected")):
             self._log(arrival.log)
-        cookies = {**request_cookies(headers), **{cookie.name: cookie.value for cookie in arrival.cookies}}
-        scope.setdefault("state", {})["capture_cookies"] = cookies
+        as_set = [(cookie.name, cookie.value) for cookie in arrival.cookies if cookie.max_age]
+        scope.setdefault("state", {})["capture_cookies"] = [*as_set, *request.cookies]
 
         async def with_cookies(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                set_cookies = [
-                    (b"set-cookie", cookie.header(self._rules).encode("latin-1")) for cookie in arrival.cookies
-                ]
-                message = {**message, "headers": [*message.get("headers", []), *set_cookies]}
+            if message["type"] == "http.response.start" and arrival.cookies:
+                ours = [(b"set-cookie", cookie.header(self._rules).encode("latin-1")) for cookie in arrival.cookies]
+                # First: what the page itself sets says more.
+                message = {**message, "headers": [*ours, *message.get("headers", [])]}
+                MutableHeaders(raw=message["headers"])["cache-control"] = UNCACHED
             await send(message)
 
         await self._app(scope, receive, with_cookies)
 
 
-def request_cookies(headers: Headers) -> dict[str, str]:
-    """Cookies of a request; of a repeated name the first, as browsers order the most specific first."""
-    found: dict[str, str] = {}
-    for line in headers.getlist("cookie"):
-        for name, value in cookie_parser(line).items():
-            found.setdefault(name, value)
-    return found
-
-
-def capture_request(scope: Scope) -> CaptureRequest:
+def capture_request(scope: Scope, rules: CaptureRules) -> CaptureRequest:
     """The request as the rules see it; after the middleware ran, with the cookies as they will be."""
     headers = Headers(scope=scope)
-    query = scope.get("query_string", b"").decode("latin-1")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
-    except ValueError:
-        pairs = []
-    purpose = headers.get("sec-purpose", "") + headers.get("purpose", "") + headers.get("x-moz", "")
+    purpose = " ".join(line for name in _PURPOSES for line in headers.getlist(name)).lower()
+    cookies = [pair for line in headers.getlist("cookie") for pair in cookie_pairs(line)]
     return CaptureRequest(
         now=time.time(),
         new_session_id=str(uuid.uuid4()),
         new_event_id=str(uuid.uuid4()),
         path=scope["path"],
-        query=pairs,
-        cookies=scope.get("state", {}).get("capture_cookies") or request_cookies(headers),
+        query=query_pairs(scope.get("query_string", b""), rules.other_encoding),
+        cookies=scope.get("state", {}).get("capture_cookies") or cookies,
         referrer=headers.get("referer"),
         user_agent=headers.get("user-agent"),
         prefetch="prefetch" in purpose or "prerender" in purpose or "next-router-prefetch" in headers,

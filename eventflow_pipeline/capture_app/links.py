@@ -5,7 +5,10 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
+from eventflow_pipeline.capture import CaptureRules
+from eventflow_pipeline.capture.query import query_pairs, without
 from eventflow_pipeline.capture.touch import UTM
+from eventflow_pipeline.settings import CaptureSettings
 from eventflow_pipeline.warehouse.capture.store import AWAY, CaptureStore
 
 _FRESH_SECONDS = 60.0
@@ -38,9 +41,9 @@ class Links:
 
 
 def destination(
-    site: str, webinar_path: str, key: str, link: dict[str, Any] | None, query: list[tuple[str, str]]
+    settings: CaptureSettings, rules: CaptureRules, key: str, link: dict[str, Any] | None, query: bytes
 ) -> str:
-    """Where a click goes: the link's page with the click's own query, link id and cid.
+    """Where a click goes: the link's page with the click's own query, byte for byte, link id and cid.
 
     The link's UTM are added only where the click carries none, so that two arrivals are never mixed. An unknown
     link leads to the site's root and keeps its cid.
@@ -48,14 +51,14 @@ def destination(
     link = link or {}
     path = link.get("path") or "/"
     if link.get("target_type") == "webinar" and link.get("target_id"):
-        path = webinar_path.replace("{id}", str(link["target_id"]))
+        path = settings.webinar_path.replace("{id}", str(link["target_id"]))
     path = "/" + str(path).lstrip("/\\")  # never another host
-    names = {name.lower() for name, value in query if value.strip()}
+    names = {name.lower() for name, value in query_pairs(query, rules.other_encoding) if value.strip()}
     added = [(name, link[name]) for name in ("link_id", "cid") if link.get(name) and name not in names]
     if not link and "cid" not in names and key.isalnum():
         added.append(("cid", key))
     if link and not names.intersection(UTM):
         added += [(name, link[name]) for name in UTM if link.get(name)]
-    kept = [(name, value) for name, value in query if value.strip() or name.lower() not in dict(added)]
-    pairs = urlencode([*kept, *added])
-    return f"{site}{path}{'?' if pairs else ''}{pairs}"
+    kept = without(query, set(dict(added)), rules.other_encoding)
+    whole = "&".join(part for part in (kept, urlencode(added)) if part)
+    return f"{settings.site_url.rstrip('/')}{path}{'?' if whole else ''}{whole}"

@@ -9,6 +9,8 @@ from fastapi import Path as PathParameter
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from eventflow_pipeline.capture import Outcome
+from eventflow_pipeline.capture.rules import UNCACHED
 from eventflow_pipeline.capture_app.calls import Calls
 
 _TEMPLATES = Environment(
@@ -21,17 +23,23 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
     """Add ``/demo/{campaign}/welcome`` to ``register`` (made here) and ``/demo/{campaign}/app`` (browser)."""
 
     def page(name: str, **values: object) -> HTMLResponse:
-        headers = {"cache-control": "no-store"}
+        headers = {"cache-control": UNCACHED}
         return HTMLResponse(_TEMPLATES.get_template(f"{name}.html").render(values), headers=headers)
 
-    async def seen(request: Request, campaign: uuid.UUID) -> None:
+    async def seen(request: Request, campaign: uuid.UUID, shown: Response) -> Response:
         """A page rendered here records its visit here: it needs no JavaScript, and the cookies are the truth (S6)."""
-        await calls.capture("visit", request, {"campaign_id": str(campaign), "surface": request.url.path})
+        event = {"campaign_id": str(campaign), "surface": request.url.path}
+        outcome, _ = await calls.capture("visit", request, event)
+        return with_cookies(shown, outcome)
+
+    def with_cookies(response: Response, outcome: Outcome) -> Response:
+        for cookie in outcome.cookies:
+            response.headers.append("set-cookie", cookie.header(calls.rules))
+        return response
 
     @app.get("/demo/{campaign}/welcome", include_in_schema=False)
     async def welcome(request: Request, campaign: Campaign) -> Response:
-        await seen(request, campaign)
-        return page("welcome", campaign=campaign)
+        return await seen(request, campaign, page("welcome", campaign=campaign))
 
     @app.get("/demo/{campaign}/go", include_in_schema=False)
     async def go(campaign: Campaign) -> Response:
@@ -39,8 +47,7 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
 
     @app.get("/demo/{campaign}/register", include_in_schema=False)
     async def register(request: Request, campaign: Campaign) -> Response:
-        await seen(request, campaign)
-        return page("register", campaign=campaign, event_id=uuid.uuid4())
+        return await seen(request, campaign, page("register", campaign=campaign, event_id=uuid.uuid4()))
 
     @app.post("/demo/{campaign}/register", include_in_schema=False)
     async def registered(request: Request, campaign: Campaign) -> Response:
@@ -49,10 +56,7 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
             return payload
         form = {**payload, "campaign_id": str(campaign), "surface": request.url.path}
         outcome, result = await calls.capture("entry", request, form)
-        response = page("thanks", status=result.get("status") or "refused")
-        for cookie in outcome.cookies:
-            response.headers.append("set-cookie", cookie.header(calls.rules))
-        return response
+        return with_cookies(page("thanks", status=result.get("status") or "refused"), outcome)
 
     @app.get("/demo/{campaign}/app", include_in_schema=False)
     @app.get("/demo/{campaign}/app/register", include_in_schema=False)

@@ -1,5 +1,6 @@
 """The application over HTTP, with a real server and a real database."""
 
+import asyncio
 import json
 import os
 import signal
@@ -15,8 +16,11 @@ import httpx
 import psycopg
 import pytest
 from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
 
+from eventflow_pipeline.capture import CaptureRules
 from eventflow_pipeline.capture_app.bodies import parse
+from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.warehouse.capture.dead_letters import link_entries
 from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
@@ -120,12 +124,12 @@ def test_hostile_json_is_a_fact_or_a_dead_letter(app: Serving, database: Databas
 
 
 def test_bodies_become_json_that_postgres_can_hold() -> None:
-    assert parse(b'\xef\xbb\xbf{"a": 1e999, "b": [NaN, "\\u0000x\\udc00"], "c": {"d": true}}', "") == {
+    assert parse(b'\xef\xbb\xbf{"a": 1e999, "b": [NaN, "\\u0000x\\udc00"], "c": {"d": true}}', "", None) == {
         "a": None,
         "b": [None, "x"],
         "c": {"d": True},
     }
-    assert parse(b"a=1&b=%00x&a=2", "application/x-www-form-urlencoded; charset=utf-8") == {"a": "2", "b": "x"}
+    assert parse(b"a=1&b=%00x&a=2", "application/x-www-form-urlencoded; charset=utf-8", None) == {"a": "1", "b": "x"}
 
 
 def test_only_listed_origins_may_call(database: Database) -> None:
@@ -159,10 +163,78 @@ def test_cookies_are_set_on_redirects_and_by_arrivals_alone(app: Serving) -> Non
         assert "set-cookie" not in browser.get("/health").headers
         assert "set-cookie" not in browser.head("/welcome").headers
         assert "set-cookie" not in browser.get("/logo.png", headers={"sec-fetch-dest": "image"}).headers
-        assert "set-cookie" not in browser.get("/welcome", headers={"sec-purpose": "prefetch"}).headers
         cookie = browser.get("/welcome").headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+def test_no_cache_keeps_a_response_that_sets_a_cookie() -> None:
+    """A page that a cache kept for an hour would make everybody of that hour one session."""
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"cache-control", b"public, s-maxage=3600"), (b"content-type", b"text/html")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"<p>"})
+
+    async def ask(path: str) -> httpx.Response:
+        site = EntryMiddleware(page, CaptureRules(keys=("key-of-the-middleware-1",)), skip=("/static",))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://site.example") as browser:
+            return await browser.get(path)
+
+    for path in ("/", "/?utm_source=naver"):
+        answer = asyncio.run(ask(path))
+        assert "ef_session" in answer.headers["set-cookie"]
+        assert answer.headers.get_list("cache-control") == ["private, no-store"]
+    untouched = asyncio.run(ask("/static/logo"))
+    assert "set-cookie" not in untouched.headers
+    assert untouched.headers["cache-control"] == "public, s-maxage=3600"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"sec-purpose": "prefetch;prerender"},
+        {"purpose": "prefetch"},
+        {"x-purpose": "preview, prefetch"},
+        {"x-moz": "prefetch"},
+        {"next-router-prefetch": "1"},
+    ],
+    ids=lambda header: next(iter(header)),
+)
+def test_a_page_fetched_ahead_is_a_visit_once_it_is_shown(database: Database, header: dict[str, str]) -> None:
+    _fill(database)
+    visits = "select session_id, utm_source, id::text from event_access_logs"
+    with Serving(capture_settings(database.settings), pages=True) as app, app.client() as browser:
+        path = f"/demo/{C}/welcome"
+        browser.get(f"{path}?utm_source=naver", headers=header)
+        called = browser.post("/visit", json={"campaign_id": C, "surface": path}, headers=header)
+        assert called.json() == {"accepted": True, "status": "provisional", "session_id": called.json()["session_id"]}
+        assert _rows(database, visits) == [], "nobody has seen it"
+        assert [cookie.name[:15] for cookie in browser.cookies.jar] == ["ef_provisional_"]
+
+        other = browser.post("/visit", json={"campaign_id": C, "surface": "/elsewhere"}).json()
+        shown = browser.post("/visit", json={"campaign_id": C, "surface": path}).json()
+        again = browser.post("/visit", json={"event_id": shown["event_id"], "campaign_id": C, "surface": path}).json()
+        entry = browser.post("/entry", json={"campaign_id": C, "surface": path, "phone_norm": "0101"}).json()
+    assert (shown["status"], again["status"], entry["status"]) == ("stored", "duplicate", "stored")
+    assert {shown["session_id"], entry["session_id"]} == {other["session_id"]}, "who was there already stays who it was"
+    assert set(_rows(database, visits)) == {
+        (other["session_id"], None, other["event_id"]),
+        (other["session_id"], "naver", shown["event_id"]),
+    }
+    assert _rows(database, "select utm_source from event_survey_entries") == [("naver",)]
+
+
+def test_a_form_alone_shows_that_its_page_was_seen(database: Database) -> None:
+    """A page rendered here that was fetched ahead, without JavaScript: one visit, one entry, one session."""
+    _fill(database)
+    with Serving(capture_settings(database.settings), pages=True) as app, app.client() as browser:
+        path = f"/demo/{C}/register"
+        browser.get(f"{path}?utm_source=naver", headers={"sec-purpose": "prefetch;prerender"})
+        browser.post(path, data={"phone": "010-1234-5678"}, headers={"referer": f"{app.url}{path}"})
+    (entry,) = _rows(database, "select session_id, utm_source from event_survey_entries")
+    assert entry[1] == "naver"
+    assert _rows(database, "select session_id, utm_source from event_access_logs") == [entry]
 
 
 def test_a_short_link_keeps_everything_and_makes_no_session(app: Serving, database: Database) -> None:
@@ -190,6 +262,8 @@ def test_a_short_link_keeps_everything_and_makes_no_session(app: Serving, databa
         assert leads("/l/ab12cd34?a=1&a=2&b=") == f"/spring?a=1&a=2&b=&{own}&utm_source=naver&utm_medium=cpc"
         assert leads(f"/l/{link}?utm_source=kakao") == f"/spring?utm_source=kakao&{own}"
         assert leads("/l/NOSUCH12?x=%ED%95%9C") == "/?x=%ED%95%9C&cid=NOSUCH12"
+        cp949 = "utm_campaign=%BA%BD%BC%BC%C0%CF&q=a+b%2Bc;d"
+        assert leads(f"/l/{link}?{cp949}") == f"/spring?{cp949}&{own}", "byte for byte, not read and written again"
         assert leads("/l/SAMECID1") == "/?cid=SAMECID1", "two clients' cid: nobody's without the client"
         assert leads(f"/l/{K}/SAMECID1").startswith("/spring?")
         assert leads(f"/l/{other}").startswith(f"/webinars/{webinar}?")

@@ -1,7 +1,7 @@
 """The demo's pages in a real browser: what a visitor does ends up as one linked, attributed pair of facts."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -150,3 +150,39 @@ def test_everything_captured_is_linked_and_reaches_the_right_buckets(
         row["utm_source"]: (row["visits"], row["conversions"]) for row in database.summary("utm_source", today)
     }
     assert by_source == {"naver": (3, 3), "kakao": (1, 1)}
+
+
+def test_a_page_the_browser_fetched_ahead(browser: Any, app: Serving, database: Database) -> None:
+    """Shown without another request: no visit until then, then one with its UTM, under the session of who is there."""
+    page = _page(browser, app)
+    page.goto(f"/demo/{C}/app")
+    page.wait_for_selector("[data-seen]")
+    page.evaluate(
+        """url => {
+            const rules = document.createElement("script");
+            rules.type = "speculationrules";
+            const ahead = [{ source: "list", urls: [url], eagerness: "immediate" }];
+            rules.textContent = JSON.stringify({ prerender: ahead });
+            document.body.append(rules);
+            document.body.insertAdjacentHTML("beforeend", `<a id="ahead" href="${url}">ahead</a>`);
+        }""",
+        f"/demo/{C}/welcome?{NAVER}",
+    )
+    _await(page, lambda: any(cookie["name"].startswith("ef_provisional_") for cookie in page.context.cookies()))
+    assert _sources(_facts(database)[0]) == [None], "nobody has seen it"
+    page.click("#ahead")
+    _await(page, lambda: len(_facts(database)[0]) == 2)
+    page.click("#go")
+    assert _fill(page, "010-1234-5678") == "stored"
+    visits, entries = _facts(database)
+    assert _sources(visits) == [None, "naver", "naver"]
+    assert _sources(entries) == ["naver"]
+    assert len({fact["session_id"] for fact in visits + entries}) == 1
+
+
+def _await(page: Any, holds: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError

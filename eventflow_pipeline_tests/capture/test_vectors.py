@@ -1,5 +1,6 @@
 """The language-neutral examples in conformance/capture, run against the library."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, SetCookie, arrive, entry, visit
-from eventflow_pipeline.capture.cookies import scope, sign, verify
+from eventflow_pipeline.capture.cookies import cookie_pairs, scope, sign, verify
+from eventflow_pipeline.capture.query import query_pairs
 from eventflow_pipeline.capture.times import instant, near
 from eventflow_pipeline.domain.personal_data import REFUSED, personal_kind
 from eventflow_pipeline.settings import project_root
@@ -39,6 +41,7 @@ def _names(rules: CaptureRules, path: str) -> dict[str, str]:
         "session": rules.session_cookie,
         "first_touch": rules.first_cookie + suffix,
         "last_touch": rules.last_cookie + suffix,
+        "provisional": f"{rules.provisional_cookie}_{hashlib.sha256(path.encode()).hexdigest()[:12]}",
     }
 
 
@@ -54,7 +57,22 @@ def _signed(rules: CaptureRules, path: str, cookies: dict[str, Any]) -> dict[str
 
 def _contents(rules: CaptureRules, path: str, cookies: tuple[SetCookie, ...]) -> dict[str, Any]:
     labels = {name: label for label, name in _names(rules, path).items()}
-    return {labels[cookie.name]: verify(rules, cookie.name, cookie.value) for cookie in cookies}
+    return {labels[cookie.name]: verify(rules, cookie.name, cookie.value) for cookie in cookies if cookie.max_age}
+
+
+def _endings(rules: CaptureRules, path: str, cookies: tuple[SetCookie, ...]) -> list[tuple[str, bool]]:
+    """Cookies that are taken away."""
+    labels = {name: label for label, name in _names(rules, path).items()}
+    return [(labels[cookie.name], cookie.host_only) for cookie in cookies if not cookie.max_age]
+
+
+def _sent(rules: CaptureRules, path: str, case: dict[str, Any]) -> list[tuple[str, str]]:
+    """The request's cookies; of ``raw_cookie``, a header, what stands in braces is one of them."""
+    signed = _signed(rules, path, case["cookies"])
+    values = {label: signed[name] for label, name in _names(rules, path).items() if name in signed}
+    if "raw_cookie" in case:
+        return cookie_pairs(re.sub(r"\{(\w+)\}", lambda named: values[named[1]], case["raw_cookie"]))
+    return [*signed.items(), *case.get("raw_cookies", {}).items()]
 
 
 @pytest.mark.parametrize(("name", "file", "case"), _cases())
@@ -67,8 +85,9 @@ def test_vector(name: str, file: dict[str, Any], case: dict[str, Any]) -> None:
         new_session_id=file["new_session_id"],
         new_event_id=file["new_event_id"],
         path=path,
-        query=[tuple(pair) for pair in asked.get("query", [])],
-        cookies={**_signed(rules, path, case["cookies"]), **case.get("raw_cookies", {})},
+        query=[tuple(pair) for pair in asked.get("query", [])]
+        or query_pairs(asked.get("raw_query", "").encode(), rules.other_encoding),
+        cookies=_sent(rules, path, case),
         referrer=asked.get("referrer"),
         user_agent=asked.get("user_agent"),
         prefetch=asked.get("prefetch", False),
@@ -79,7 +98,9 @@ def test_vector(name: str, file: dict[str, Any], case: dict[str, Any]) -> None:
     else:
         result = (visit if name == "visit.json" else entry)(rules, request, case["payload"])
         assert result.fact == expected["fact"]
+        assert result.earlier == expected.get("earlier")
     assert _contents(rules, path, result.cookies) == expected["set"]
+    assert [name for name, _ in _endings(rules, path, result.cookies)] == expected.get("ended", [])
     if "problems" in expected:
         assert result.log["cookie_problems"] == expected["problems"]
     if "rejected" in expected:

@@ -92,7 +92,7 @@ _TABLE = [
              "warehouse/schema/test_screens.py::test_the_label_of_the_unknown_can_be_told_from_one_that_was_typed"),
     # Hits of one session are one hit.
     Mutation("M1", _BUCKETS, "sum(counted.hits) as hits", "count(*) as hits",
-             "warehouse/test_worked_example.py::test_links_on_the_second_day_sum_to_more_than_the_campaign"),
+             "warehouse/test_old_mistakes.py::test_1_a_day_is_the_business_zones_not_utc"),
     # Every hit is a visit.
     Mutation("M2", _BUCKETS, "cast(sum(c.hits) as integer), 1, 0,",
              "cast(sum(c.hits) as integer), cast(sum(c.hits) as integer), 0,",
