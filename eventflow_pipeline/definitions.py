@@ -15,6 +15,7 @@ from eventflow_pipeline.defs.changes import (
     sweep_recent_days_schedule,
 )
 from eventflow_pipeline.defs.definition_time import TIMEZONE
+from eventflow_pipeline.defs.finish import finish_days_sensor
 from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import WAREHOUSES
@@ -75,6 +76,7 @@ defs = dg.Definitions(
     ],
     sensors=[
         heal_changed_days_sensor,
+        finish_days_sensor,
         sample_webinars_sensor,
         *ALERT_SENSORS,
     ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,20 +20,37 @@ from rich.progress import (
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
+from eventflow_pipeline.warehouse.changes.due_days import underived_days
 from eventflow_pipeline.warehouse.days.computed import computed_days
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
 
 @dataclass(frozen=True, slots=True)
+class FailedStep:
+    """A step of a Dagster run that failed, why, and of which of its days."""
+
+    run_id: str
+    step: str
+    reason: str
+    days: Mapping[str, str]
+
+    def __str__(self) -> str:
+        lines = [f"Step {self.step} of run {self.run_id[:8]} failed: {self.reason}"]
+        return "\n".join(lines + [f"  {day}  {why}" for day, why in self.days.items()])
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillReport:
-    """Days materialized, days that failed, and the ids of the Dagster runs."""
+    """Days materialized, days that failed, the ids of the Dagster runs and every step of theirs that failed."""
 
     done: tuple[date, ...]
     failed: tuple[date, ...]
     runs: tuple[str, ...]
+    failed_steps: tuple[FailedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +58,8 @@ class HealReport:
     """What a heal found and did.
 
     ``found`` are the days it was to compute again, ``held`` those the guard keeps after it (an accepted heal holds
-    none). Without runs (``--dry-run``, or nothing to do) ``done`` is empty.
+    none). Without runs (``--dry-run``, or nothing to do) ``done`` is empty. ``measured``: days that were computed and
+    whose indicators and checks were still of an earlier computation.
     """
 
     detection: Detection
@@ -49,6 +68,8 @@ class HealReport:
     done: tuple[date, ...]
     failed: tuple[date, ...]
     runs: tuple[str, ...]
+    measured: tuple[date, ...] = ()
+    failed_steps: tuple[FailedStep, ...] = ()
 
 
 def run_backfill(
@@ -79,7 +100,7 @@ def run_heal(
 
     ``accept`` also applies what the guard against mass loss holds; ``reason`` and ``author`` go into the ledger.
     """
-    from eventflow_pipeline.defs.run_tags import ACCEPTED, AUTHOR_TAG, HEAL, REASON_TAG, TRIGGER_TAG
+    from eventflow_pipeline.defs.run_tags import ACCEPTED, AUTHOR_TAG, HEAL, MEASURE, REASON_TAG, TRIGGER_TAG
 
     with pipeline(settings) as engine:
         with connect(engine) as connection:
@@ -89,10 +110,14 @@ def run_heal(
         found = tuple(sorted({*detection.changed, *held}, key=lambda stale: stale.day))
         if dry_run:
             return HealReport(detection, found, () if accept else detection.held, (), (), ())
+        underived = underived_days(engine)
         done: list[BackfillReport] = []
         for days, trigger in (([s.day for s in detection.changed], HEAL), ([s.day for s in held], ACCEPTED)):
             tags = {TRIGGER_TAG: trigger, AUTHOR_TAG: author} | ({REASON_TAG: reason} if reason else {})
             done.append(materialize(engine, settings, contiguous(days), tags, show_progress=show_progress))
+        recomputed = {day for report in done for day in (*report.done, *report.failed)}
+        measured = [due.day for due in underived if due.day not in recomputed]
+        done.append(measure_again(settings, contiguous(measured), {TRIGGER_TAG: MEASURE, AUTHOR_TAG: author}))
         after = tuple(stale for stale in stale_days(engine) if stale.held_since)
     still_held = {stale.day for stale in after}
     return HealReport(
@@ -102,6 +127,13 @@ def run_heal(
         done=tuple(sorted(day for report in done for day in report.done)),
         failed=tuple(sorted(day for report in done for day in report.failed if day not in still_held)),
         runs=tuple(run for report in done for run in report.runs),
+        measured=tuple(measured),
+        failed_steps=tuple(
+            step
+            for report in done
+            for step in report.failed_steps
+            if not step.days or not step.days.keys() <= {day.isoformat() for day in still_held}
+        ),
     )
 
 
@@ -115,7 +147,6 @@ def materialize(
 ) -> BackfillReport:
     """Materialize the daily assets of every range in this process, as Dagster runs with ``tags``; newest first."""
     from eventflow_pipeline.definitions import defs
-    from eventflow_pipeline.defs.runs import range_tags
 
     with connect(engine) as connection:
         started = server_time(connection)
@@ -123,23 +154,72 @@ def materialize(
     if not days:
         return BackfillReport((), (), ())
     span = DayRange(min(days), max(days))
-    job = defs.resolve_job_def("daily_buckets_job")
-    runs = []
     with (
         dg.DagsterInstance.get() as instance,
         day_progress(engine, span, started, expected=len(days), enabled=show_progress),
     ):
-        for part in sorted((p for r in ranges for p in r.chunks(settings.runs.max_days)), reverse=True):
-            result = job.execute_in_process(
-                instance=instance,
-                tags={**tags, **range_tags(part)},
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
-            runs.append(result.run_id)
+        job = defs.resolve_job_def("daily_buckets_job")
+        results = [_run(job, instance, part, tags) for part in _parts(ranges, settings)]
     computed = computed_days(engine, span)
     done = {day for day in days if day in computed and computed[day] >= started}
-    return BackfillReport(tuple(sorted(done)), tuple(day for day in sorted(days) if day not in done), tuple(runs))
+    return BackfillReport(
+        tuple(sorted(done)), tuple(day for day in sorted(days) if day not in done), *_runs_and_failures(results)
+    )
+
+
+def measure_again(settings: Settings, ranges: Sequence[DayRange], tags: Mapping[str, str]) -> BackfillReport:
+    """Measure the indicators of every range in this process and evaluate its checks; no day is computed (``done``)."""
+    if not ranges:
+        return BackfillReport((), (), ())
+    from eventflow_pipeline.definitions import defs
+    from eventflow_pipeline.defs.finish import CHECKED, MEASURED
+
+    job = defs.resolve_job_def("daily_buckets_job")
+    part_of_it = job.get_subset(asset_selection=set(MEASURED), asset_check_selection=set(CHECKED))
+    with dg.DagsterInstance.get() as instance:
+        results = [_run(part_of_it, instance, part, tags) for part in _parts(ranges, settings)]
+    return BackfillReport((), (), *_runs_and_failures(results))
+
+
+def _parts(ranges: Sequence[DayRange], settings: Settings) -> list[DayRange]:
+    """The ranges, cut into runs, newest first."""
+    return sorted((part for days in ranges for part in days.chunks(settings.runs.max_days)), reverse=True)
+
+
+def _run(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, days: DayRange, tags: Mapping[str, str]
+) -> dg.ExecuteInProcessResult:
+    from eventflow_pipeline.defs.runs import range_tags
+
+    return job.execute_in_process(
+        instance=instance,
+        tags={**tags, **range_tags(days)},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+
+
+def _runs_and_failures(
+    results: Sequence[dg.ExecuteInProcessResult],
+) -> tuple[tuple[str, ...], tuple[FailedStep, ...]]:
+    failed = []
+    for result in results:
+        for event in result.all_events:
+            if not event.is_step_failure:
+                continue
+            failure = event.step_failure_data
+            said = failure.user_failure_data
+            why = (said and said.description) or _first_cause(failure.error)
+            days = {day: str(entry.value) for day, entry in said.metadata.items()} if said else {}
+            failed.append(FailedStep(result.run_id, str(event.step_key), why, days))
+    return tuple(result.run_id for result in results), tuple(failed)
+
+
+def _first_cause(error: SerializableErrorInfo | None) -> str:
+    """What went wrong in one line, without SQL or a traceback."""
+    while error and error.cause:
+        error = error.cause
+    return redact(error.message.strip().splitlines()[0]) if error and error.message.strip() else "no reason was given"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """``eventflow backfill``: materialize days in this process."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -20,8 +21,8 @@ def backfill(
     """Materialize the daily assets for an inclusive range, as a Dagster run in this process.
 
     No daemon is needed; the same locks hold, so it may run beside one. Days run side by side
-    (EVENTFLOW_RUNS_PARALLEL_DAYS). If a day fails the others are kept, the failed days are named and the exit
-    status is 1.
+    (EVENTFLOW_RUNS_PARALLEL_DAYS). If a day fails the others are kept, measured and checked, the failed days are
+    named and the exit status is 1; so it is when any other step of a run failed, which is named, too.
     """
     from eventflow_pipeline.dev.environment import environment
 
@@ -38,9 +39,11 @@ def backfill(
             "done": len(report.done),
             "failed": report.failed,
             "runs": report.runs,
+            "failed_steps": [asdict(step) for step in report.failed_steps],
         },
         f"{len(report.done)} of {len(days)} days materialized ({days})."
-        + (f" Failed: {', '.join(map(str, report.failed))}." if report.failed else ""),
+        + (f" Failed: {', '.join(map(str, report.failed))}." if report.failed else "")
+        + "".join(f"\n{step}" for step in report.failed_steps),
     )
-    if report.failed:
+    if report.failed or report.failed_steps:
         raise typer.Exit(1)

@@ -1,10 +1,12 @@
 """``eventflow heal``: find what changed and compute just that again."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
+from eventflow_pipeline.domain.days import contiguous
 from eventflow_pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ def heal(
 
     A change that would lower a client's day by more than EVENTFLOW_GUARD_LOSS_SHARE, or touch more than
     EVENTFLOW_GUARD_OLD_DAYS old days, because facts were deleted or dimension rows vanished, is held: the
-    old buckets stay until the rows are back or `--accept` applies it. The exit status is 1 when a day failed.
+    old buckets stay until the rows are back or `--accept` applies it.
+
+    Indicators and checks of days whose run did not get to them are made good, too. The exit status is 1 when a day, or
+    any step of a run, failed.
     """
     from eventflow_pipeline.dev.environment import environment
 
@@ -50,7 +55,7 @@ def heal(
             show_progress=not as_json,
         )
     answer(as_json, _data(report), _text(report, dry_run))
-    if report.failed:
+    if report.failed or report.failed_steps:
         raise typer.Exit(1)
 
 
@@ -67,6 +72,8 @@ def _data(report: "HealReport") -> dict[str, Any]:
         "done": report.done,
         "failed": report.failed,
         "runs": report.runs,
+        "measured": report.measured,
+        "failed_steps": [asdict(step) for step in report.failed_steps],
         "out_of_range": {"hits": beyond.hits, "conversions": beyond.conversions} if beyond else None,
     }
 
@@ -78,6 +85,10 @@ def _text(report: "HealReport", dry_run: bool) -> str:
         lines.append(f"{len(report.done)} of {len(report.found)} days materialized.")
     if report.failed:
         lines.append(f"Failed: {', '.join(map(str, report.failed))}.")
+    if report.measured:
+        lines.append(f"{len(report.measured)} computed days were to be measured and checked again: ")
+        lines[-1] += f"{', '.join(map(str, contiguous(report.measured)))}."
+    lines += map(str, report.failed_steps)
     if report.held:
         lines.append(f"{len(report.held)} days are HELD and keep their old buckets:")
         lines += [f"  {stale.day}  {stale.held_reason}" for stale in report.held]

@@ -1,6 +1,6 @@
 """The session-days, the buckets of every grain and the hour buckets: one step, as a day is one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -9,15 +9,17 @@ import dagster as dg
 from eventflow_pipeline.defs.catalog import (
     CAMPAIGN_HOURS,
     CAMPAIGN_HOURS_TABLE,
+    QUALITY,
     SESSION_DAYS,
     SESSION_DAYS_TABLE,
     bucket_key,
     bucket_table,
     daily_spec,
-    stats_key,
 )
+from eventflow_pipeline.defs.indicators import measured_days
 from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
-from eventflow_pipeline.defs.recording import FinishedDay, record_days
+from eventflow_pipeline.defs.quality import QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
+from eventflow_pipeline.defs.recording import FinishedDay, log_days, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import source_key
@@ -39,10 +41,6 @@ _FACTS_AND_DIMENSIONS = (
 )
 
 
-#: The indicators, measured after the buckets (``defs.indicators``).
-QUALITY = stats_key("quality_daily")
-#: Name of the checks of ranges (``defs.quality``), one for each grain.
-RANGE_PARITY = "range_parity"
 #: Everything one materialization of a day replaces.
 ASSET_KEYS = (SESSION_DAYS, *map(bucket_key, GRAINS), CAMPAIGN_HOURS)
 
@@ -117,7 +115,13 @@ def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
 )
 def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
     """Replace each day of the run's range, newest first, one transaction a day, several days at once."""
-    yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse))
+
+    def measure_and_check(done: Sequence[date]) -> None:
+        """What the steps behind this one would have done for the days that did not fail: they are not started now."""
+        log_days(context, measured_days(warehouse, done))
+        evaluate(context, warehouse, done, RAW_KEYS | QUALITY_KEYS)
+
+    yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse), "buckets", measure_and_check)
 
 
 def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:

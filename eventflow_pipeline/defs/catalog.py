@@ -93,6 +93,8 @@ def bucket_key(grain: Grain) -> dg.AssetKey:
 VISITS, ENTRIES, LINKS = "event_access_logs", "event_survey_entries", "campaign_link_meta"
 PRESENCE, LEGACY, WEBINARS = (source_key(t) for t in ("webinar_live_presence", "webinar_access_logs", "webinars"))
 SESSION_DAYS, CAMPAIGN_HOURS = stats_key("session_days"), stats_key("campaign_hourly")
+#: The indicators, measured after the buckets (``defs.indicators``).
+QUALITY = stats_key("quality_daily")
 FIVE_MINUTES, WEBINAR_DAYS = stats_key("webinar_stats_5min"), stats_key("webinar_stats_daily")
 
 _TYPES: Mapping[str, str] = {

@@ -26,22 +26,27 @@ from eventflow_pipeline.warehouse.changes.due_days import changed_days, newest_f
 _RECENT_PRIORITY = "10"
 
 
-def _plan(
-    instance: dg.DagsterInstance, engine: Engine, settings: Settings, changed: Sequence[ChangedDay], now: datetime
-) -> RunPlan:
-    if not changed:
-        return RunPlan((), ())
-    limits = PlanLimits(
+def plan_limits(settings: Settings, now: datetime) -> PlanLimits:
+    """How runs are planned, by the settings."""
+    return PlanLimits(
         recent_from=today(settings.zone, now) - timedelta(days=settings.changes.lookback_days),
         retry=timedelta(seconds=settings.changes.retry_seconds),
         attempts=settings.changes.attempts,
         days_per_run=settings.runs.max_days,
     )
+
+
+def _plan(
+    instance: dg.DagsterInstance, engine: Engine, settings: Settings, changed: Sequence[ChangedDay], now: datetime
+) -> RunPlan:
+    if not changed:
+        return RunPlan((), ())
+    limits = plan_limits(settings, now)
     running = running_ranges(instance, engine, [day.day for day in changed])
     return plan_runs(changed, running, failed_ranges(instance, now - timedelta(days=1)), now, limits)
 
 
-def _requests(plan: RunPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
+def run_requests(plan: RunPlan, settings: Settings, trigger: str, now: datetime) -> list[dg.RunRequest]:
     """Run requests of a plan; runs with a recent day go before all others, the rest only a few at once."""
     recent = today(settings.zone, now) - timedelta(days=settings.changes.lookback_days)
     requests = []
@@ -77,7 +82,7 @@ def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse
     dead = report_dead_runs(context.instance, engine)
     detection = detect_changes(engine, settings, Scope.LOOKBACK)
     plan = _plan(context.instance, engine, settings, changed_days(engine), now)
-    requests = _requests(plan, settings, HEAL, now)
+    requests = run_requests(plan, settings, HEAL, now)
     notes = [_found(detection), *plan.reasons]
     if dead:
         notes.append(f"{len(dead)} runs were reported as failed: their process is gone.")
@@ -114,7 +119,7 @@ def finalize_days_schedule(
     first = day - timedelta(days=max(1, settings.changes.lookback_days))
     unfinished = unfinished_days(engine, first, day, at)
     plan = _plan(context.instance, engine, settings, unfinished, datetime.now(UTC))
-    requests = _requests(plan, settings, SCHEDULE, at)
+    requests = run_requests(plan, settings, SCHEDULE, at)
     if requests:
         return requests
     return dg.SkipReason(" ".join(plan.reasons) or f"Every day up to {day} is final.")

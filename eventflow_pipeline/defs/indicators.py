@@ -3,22 +3,26 @@
 They are judgements about facts, not numbers anybody is billed on, so they never hold up or fail a day's buckets.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from eventflow_pipeline.defs.buckets import QUALITY
-from eventflow_pipeline.defs.catalog import bucket_key, column_texts
+from eventflow_pipeline.defs.catalog import QUALITY, bucket_key, column_texts
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
+from eventflow_pipeline.defs.quality import QUALITY_KEYS, evaluate
+from eventflow_pipeline.defs.recording import FinishedDay, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.sources import OWNERS, source_key
-from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.days import contiguous
 from eventflow_pipeline.domain.grains import BY_NAME
 from eventflow_pipeline.domain.quality import Indicators
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay
 from eventflow_pipeline.warehouse.db.sql import sql_text
 from eventflow_pipeline.warehouse.quality.indicators import indicators, measure
+from eventflow_pipeline.warehouse.ranges.histograms import has_pending, merge_pending
 
 GROUP = "quality"
 _COLUMNS = {**dict.fromkeys(("bucket_date", "scope", "client_id"), ""), **column_texts(QUALITY.path[-1])}
@@ -32,6 +36,7 @@ _TYPES = {
     "client_id": "uuid",
     "suspected_clones": "jsonb",
     "linkage_input": "text",
+    "derived_from": "text",
     "measured_at": "timestamptz",
 }
 
@@ -96,12 +101,32 @@ def _numbers(row: Indicators) -> dict[str, Any]:
         "definition": dg.MetadataValue.md(f"```sql\n{sql_text('numbers/quality')}\n```"),
     },
 )
-def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
-    """Measure the indicators of the run's days."""
+def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+    """Measure the indicators of the run's days; and merge the return histograms that a run before left pending."""
     days = sorted(date.fromisoformat(key) for key in context.partition_keys)
-    measured = DayRange(days[0], days[-1])
-    measure(warehouse.engine, warehouse.settings, measured)
-    for row in indicators(warehouse.engine, warehouse.settings, measured):
-        if row["scope"] == "platform":
-            context.add_asset_metadata(_numbers(row), asset_key=QUALITY, partition_key=row["bucket_date"].isoformat())
-    return dg.MaterializeResult()
+
+    def measured() -> Iterator[FinishedDay | FailedDay]:
+        yield from measured_days(warehouse, days)
+        if has_pending(warehouse.engine):
+            merge_pending(warehouse.engine)
+
+    def check(done: Sequence[date]) -> None:
+        evaluate(context, warehouse, done, QUALITY_KEYS)
+
+    yield from record_days(context, (QUALITY,), measured(), "indicators", check)
+
+
+def measured_days(warehouse: Warehouse, days: Sequence[date]) -> Iterator[FinishedDay | FailedDay]:
+    """Measure ``days`` (oldest first) and give each with its numbers, or why it could not be measured."""
+    engine, settings = warehouse.engine, warehouse.settings
+    for part in contiguous(days):
+        failed = measure(engine, settings, part)
+        platform = {row["bucket_date"]: row for row in indicators(engine, settings, part) if row["scope"] == "platform"}
+        for day in part:
+            if problem := failed.get(day):
+                yield FailedDay(day, problem)
+            else:
+                row = platform[day]
+                yield FinishedDay(
+                    day, f"{row['hits']} hits, {row['entries']} entries measured", {QUALITY: _numbers(row)}
+                )

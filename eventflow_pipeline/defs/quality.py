@@ -12,9 +12,8 @@ from datetime import date
 import dagster as dg
 from sqlalchemy import Engine
 
-from eventflow_pipeline.defs.buckets import QUALITY, RANGE_PARITY
-from eventflow_pipeline.defs.catalog import SESSION_DAYS, bucket_key, stats_key
-from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, Results, report, run_days
+from eventflow_pipeline.defs.catalog import QUALITY, SESSION_DAYS, bucket_key, stats_key
+from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, Results, record, report, run_days
 from eventflow_pipeline.defs.dagster_internals.private import CheckContext, planned_in
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
@@ -26,11 +25,15 @@ from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity.rebuild import repair
+from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
 from eventflow_pipeline.warehouse.quality.indicators import findings, measure
 
 RAW_PARITY = "raw_parity"
+#: Name of the checks of ranges, one for each grain.
+RANGE_PARITY = "range_parity"
 
 #: Differences written to the log, one line each; the check's metadata and `eventflow verify` have the rest.
 _LOGGED = 50
@@ -105,24 +108,45 @@ def parity(
     }
     for name, compare in comparisons.items():
         if asked := sorted(key for key in checks if key.name == name):
-            yield _compare_and_repair(context, warehouse, compare, days, asked)
+            as_compared = checkable(engine, days, Checks.PARITY)
+            found = compare()
+            if not found.differences:
+                yield _results(found, days, asked)
+            else:
+                note = _repair(context, warehouse, found)
+                as_compared = checkable(engine, days, Checks.PARITY)
+                left = len(compare().differences)
+                note += f"{left} differences LEFT" if left else "agrees now"
+                context.log.error(f"{name}: {len(found.differences)} differences; {note}")
+                yield _results(found, days, asked, note)
+            if set(asked) >= RAW_KEYS:
+                note_checked(
+                    engine, {day: as_compared[day] for day in found.checked if day in as_compared}, Checks.PARITY
+                )
 
 
 def quality(
     context: CheckContext, warehouse: Warehouse, days: Sequence[date], checks: Set[dg.AssetCheckKey]
-) -> Results:
+) -> Iterator[Results]:
     """Judge the indicators of the days by the thresholds in force.
 
     They are measured first, unless the run does so anyway: materialized on their own, buckets leave them as they were.
     """
     span = DayRange(days[0], days[-1])
     materialized, _ = planned_in(context)
+    failed: Mapping[date, Exception] = {}
     if QUALITY not in materialized:
-        measure(warehouse.engine, warehouse.settings, span)
+        failed = measure(warehouse.engine, warehouse.settings, span)
+    as_judged = checkable(warehouse.engine, days, Checks.QUALITY)
     found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
     for finding in findings(warehouse.engine, warehouse.settings, span):
         found[finding.check, finding.day].append(finding)
-    return {check: {day: _quality_result(found[check.name, day]) for day in days} for check in sorted(checks)}
+    yield {
+        check: {day: _quality_result(found[check.name, day], failed.get(day)) for day in days}
+        for check in sorted(checks)
+    }
+    if checks >= QUALITY_KEYS:
+        note_checked(warehouse.engine, as_judged, Checks.QUALITY)
 
 
 @dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
@@ -137,11 +161,23 @@ def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) 
 def quality_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
     """See ``quality``."""
     days = run_days(context, warehouse.settings)
-    results = quality(context, warehouse, days, context.selected_asset_check_keys)
-    yield from report(context, results, warehouse.settings)
+    for results in quality(context, warehouse, days, context.selected_asset_check_keys):
+        yield from report(context, results, warehouse.settings)
 
 
-def _quality_result(wrong: Sequence[Finding]) -> DayResult:
+def evaluate(context: CheckContext, warehouse: Warehouse, days: Sequence[date], checks: Set[dg.AssetCheckKey]) -> None:
+    """Evaluate for ``days``, oldest first, those of ``checks`` that later steps of the run were to: this one fails."""
+    _, planned = planned_in(context)
+    for results in parity(context, warehouse, days, planned & checks & PARITY_KEYS):
+        record(context, results, warehouse.settings)
+    if asked := planned & checks & QUALITY_KEYS:
+        for results in quality(context, warehouse, days, asked):
+            record(context, results, warehouse.settings)
+
+
+def _quality_result(wrong: Sequence[Finding], not_measured: Exception | None) -> DayResult:
+    if not_measured:
+        return DayResult(note=f"not measured: {reason(not_measured)}")
     worst_first = sorted(wrong, key=lambda finding: finding.severity is not Severity.ERROR)
     severity = worst_first[0].severity if worst_first else Severity.ERROR
     return DayResult([f.row() for f in worst_first], severity)
@@ -154,23 +190,16 @@ def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Compa
     return replace(windows, differences=windows.differences + histograms.differences)
 
 
-def _compare_and_repair(
-    context: CheckContext,
-    warehouse: Warehouse,
-    compare: Callable[[], Comparison],
-    days: Sequence[date],
-    checks: Sequence[dg.AssetCheckKey],
-) -> Results:
-    """Compare, rebuild once what differs, compare again, and report what was found at first."""
-    found = compare()
-    note = ""
-    if found.differences:
-        done = repair(warehouse.engine, warehouse.settings, found, context.run.run_id)
-        left = len(compare().differences)
-        note = f"{done}, " + (f"{left} differences LEFT" if left else "agrees now")
-        context.log.error(f"{checks[0].name}: {len(found.differences)} differences; {note}")
-        for difference in found.differences[:_LOGGED]:
-            logger().error("parity_difference", run_id=context.run.run_id, **_log_fields(difference))
+def _repair(context: CheckContext, warehouse: Warehouse, found: Comparison) -> str:
+    """Rebuild once what differs, log it, and say what was rebuilt."""
+    done = repair(warehouse.engine, warehouse.settings, found, context.run.run_id)
+    for difference in found.differences[:_LOGGED]:
+        logger().error("parity_difference", run_id=context.run.run_id, **_log_fields(difference))
+    return f"{done}, "
+
+
+def _results(found: Comparison, days: Sequence[date], checks: Sequence[dg.AssetCheckKey], note: str = "") -> Results:
+    """What was found at first, by check and day; ``note`` says what became of what differed."""
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
     for difference in found.differences:
         wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
@@ -196,5 +225,6 @@ def _log_fields(difference: Difference) -> dict[str, object]:
 
 
 CHECKS = [parity_checks, quality_checks]
-PARITY_KEYS = frozenset(spec.key for spec in (*_RAW_SPECS, *_RANGE_SPECS))
+RAW_KEYS = frozenset(spec.key for spec in _RAW_SPECS)
+PARITY_KEYS = RAW_KEYS | {spec.key for spec in _RANGE_SPECS}
 QUALITY_KEYS = frozenset(spec.key for spec in _QUALITY_SPECS)

@@ -4,7 +4,8 @@ import dagster as dg
 
 from eventflow_pipeline.warehouse.days.replacement import Request
 
-#: ``heal`` or ``schedule``: started by itself, so the guard against mass loss watches. Unset: somebody's own backfill.
+#: ``heal`` or ``schedule``: started by itself, so the guard against mass loss watches. ``measure``: replaces no day,
+#: measures and checks. Unset: somebody's own backfill.
 TRIGGER_TAG = "eventflow/trigger"
 #: Why, in a few words: a ticket, what was accepted.
 REASON_TAG = "eventflow/reason"
@@ -14,7 +15,7 @@ AUTHOR_TAG = "eventflow/author"
 #: Of a correction: finds its runs in Dagster. The name is what people type into the user interface's tag field.
 TICKET_TAG = "ticket"
 
-HEAL, SCHEDULE, ACCEPTED = "heal", "schedule", "accepted"
+HEAL, SCHEDULE, ACCEPTED, MEASURE = "heal", "schedule", "accepted", "measure"
 _GUARDED = frozenset({HEAL, SCHEDULE})
 
 

@@ -1,13 +1,14 @@
 """Runs of the daily assets as Dagster knows them: which days one is about, who asked for it, does it still live."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from eventflow_pipeline.defs.buckets import ASSET_KEYS, JOB
-from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
+from eventflow_pipeline.defs.catalog import QUALITY
+from eventflow_pipeline.defs.run_tags import HEAL, MEASURE, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.heal import FailedRange, RunningRange
 from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
@@ -34,12 +35,29 @@ def range_tags(days: DayRange) -> dict[str, str]:
 
 def days_of(run: dg.DagsterRun) -> DayRange | None:
     """Days the run replaces; None when it is about something else."""
+    if run.tags.get(TRIGGER_TAG) == MEASURE:
+        return None
     replaces_days = run.asset_selection & set(ASSET_KEYS) if run.asset_selection else run.job_name == JOB
     if not replaces_days or only_checks(run):
         return None
+    return _tagged_days(run)
+
+
+def _tagged_days(run: dg.DagsterRun) -> DayRange | None:
     first = run.tags.get(RANGE_START) or run.tags.get(PARTITION)
     last = run.tags.get(RANGE_END) or first
     return DayRange(date.fromisoformat(first), date.fromisoformat(last)) if first and last else None
+
+
+def measuring_ranges(instance: dg.DagsterInstance) -> list[RunningRange]:
+    """Every run that waits for its turn or is at work and measures indicators, with or without replacing days."""
+    runs = [record.dagster_run for record in _records(instance, dg.RunsFilter(statuses=[*_WAITING, *_WORKING]))]
+    return [
+        RunningRange(run.run_id, days, run.status in _WAITING, run.tags.get(TRIGGER_TAG) == MEASURE)
+        for run in runs
+        if (not run.asset_selection or QUALITY in run.asset_selection) and not only_checks(run)
+        if (days := _tagged_days(run))
+    ]
 
 
 def running_ranges(instance: dg.DagsterInstance, engine: Engine, changed: Iterable[date]) -> list[RunningRange]:
@@ -60,13 +78,15 @@ def running_ranges(instance: dg.DagsterInstance, engine: Engine, changed: Iterab
     ]
 
 
-def failed_ranges(instance: dg.DagsterInstance, since: datetime) -> list[FailedRange]:
-    """Automatic runs created after ``since`` that failed or were cancelled."""
+def failed_ranges(
+    instance: dg.DagsterInstance, since: datetime, triggers: Sequence[str] = _AUTOMATIC
+) -> list[FailedRange]:
+    """Runs with one of the ``triggers``, created after ``since``, that failed or were cancelled."""
     statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    filters = dg.RunsFilter(job_name=JOB, statuses=statuses, tags={TRIGGER_TAG: _AUTOMATIC}, created_after=since)
+    filters = dg.RunsFilter(job_name=JOB, statuses=statuses, tags={TRIGGER_TAG: triggers}, created_after=since)
     found = []
     for record in _records(instance, filters):
-        if days := days_of(record.dagster_run):
+        if days := _tagged_days(record.dagster_run):
             began = _instant(record.start_time) or record.create_timestamp
             found.append(FailedRange(days, began, _instant(record.end_time) or record.update_timestamp))
     return found
@@ -83,7 +103,7 @@ def report_dead_runs(instance: dg.DagsterInstance, engine: Engine) -> list[str]:
     with connect(engine) as connection:
         for record in _records(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
             run, started = record.dagster_run, _instant(record.start_time)
-            if not days_of(run) or not started or now - started < _GRACE or is_alive(connection, run.run_id):
+            if not _tagged_days(run) or not started or now - started < _GRACE or is_alive(connection, run.run_id):
                 continue
             if instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED:  # type: ignore[union-attr]
                 instance.report_run_failed(run, "The process that worked on this run is gone; finished days are kept.")

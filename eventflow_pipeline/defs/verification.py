@@ -5,7 +5,8 @@ from datetime import date
 
 import dagster as dg
 
-from eventflow_pipeline.defs.buckets import ASSET_KEYS, QUALITY
+from eventflow_pipeline.defs.buckets import ASSET_KEYS
+from eventflow_pipeline.defs.catalog import QUALITY
 from eventflow_pipeline.defs.dagster_internals.check_results import Results, record, run_days
 from eventflow_pipeline.defs.dagster_internals.private import planned_in
 from eventflow_pipeline.defs.definition_time import TIMEZONE
@@ -43,9 +44,9 @@ def verified_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
     for results in parity(context, warehouse, days, PARITY_KEYS - elsewhere):
         record(context, results, settings)
         _note(failing, results)
-    judged = quality(context, warehouse, days, QUALITY_KEYS - elsewhere)
-    record(context, judged, settings)
-    _note(failing, judged)
+    for results in quality(context, warehouse, days, QUALITY_KEYS - elsewhere):
+        record(context, results, settings)
+        _note(failing, results)
     for day in days:
         context.add_asset_metadata(
             {"failing_checks": len(failing[day]), "fails": ", ".join(failing[day]) or "nothing"},

@@ -68,7 +68,7 @@ _DAILY = daily_spec(
 )
 def webinar_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
     """Replace each day of the run's range, newest first, one transaction a day."""
-    yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse))
+    yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse), "buckets")
 
 
 def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:

@@ -158,7 +158,7 @@ def _prepare(settings: Settings) -> Settings:
 def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
     """Have Dagster materialize the days of the range that are missing; a progress bar follows the buckets."""
     from eventflow_pipeline.defs import buckets as marketing
-    from eventflow_pipeline.defs import webinar
+    from eventflow_pipeline.defs import catalog, webinar
 
     missing = [day for day in days if day not in computed_days(engine, days)]
     if not missing:
@@ -171,7 +171,7 @@ def _backfill(stack: DagsterStack, engine: Engine, days: DayRange) -> None:
     span = DayRange(missing[0], missing[-1])
     backfill_id = launch_backfill(
         stack,
-        [list(key.path) for key in (*marketing.ASSET_KEYS, marketing.QUALITY, *webinar.ASSET_KEYS)],
+        [list(key.path) for key in (*marketing.ASSET_KEYS, catalog.QUALITY, *webinar.ASSET_KEYS)],
         [day.isoformat() for day in missing],
         f"{_TITLE} {span}",
     )

@@ -1,8 +1,9 @@
 """``eventflow heal`` and ``exclude`` as a user meets them."""
 
 import json
-from datetime import date
+from datetime import date, datetime
 
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.command_line import Eventflow, refused
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.site import ALPHA, SPRING, TEST_CLONE, Site
@@ -60,3 +61,33 @@ def test_exclude(eventflow: Eventflow, database: Database) -> None:
     assert "1 days are marked" in removed.stdout
     assert json.loads(eventflow("exclude", "list", "--json", **first).stdout) == {"exclusions": []}
     refused(eventflow("exclude", "remove", str(TEST_CLONE), "--reason", "again", **first), "is not excluded")
+
+
+def test_what_a_run_did_not_get_to_is_a_failure_that_the_next_heal_makes_good(
+    eventflow: Eventflow, database: Database
+) -> None:
+    """Indicators that cannot be written: the buckets are right, the command says which step failed."""
+    database.execute(
+        "create function public.refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'disk on fire'; end $$"
+    )
+    database.execute(
+        "create trigger refuse before insert on stats.quality_daily for each row execute function public.refuse()"
+    )
+    facts.visits(database, datetime.fromisoformat("2024-03-01 12:00+09"))
+    done = eventflow("backfill", "--from", "2024-03-01", "--to", "2024-03-02")
+    assert done.returncode == 1
+    assert "2 of 2 days materialized" in done.stdout
+    assert "Step stats__quality_daily of run" in done.stdout
+    assert "  2024-03-01  disk on fire" in done.stdout
+    failed = eventflow("heal", "--json")
+    assert failed.returncode == 1
+    answer = json.loads(failed.stdout)
+    assert (answer["done"], answer["measured"]) == ([], ["2024-03-01", "2024-03-02"])
+    (step,) = answer["failed_steps"]
+    assert (step["step"], step["days"]["2024-03-02"]) == ("stats__quality_daily", "disk on fire")
+    database.execute("drop trigger refuse on stats.quality_daily")
+    healed = eventflow("heal")
+    assert healed.returncode == 0, healed.stdout
+    assert "2 computed days were to be measured and checked again: 2024-03-01..2024-03-02." in healed.stdout
+    assert "measured" not in eventflow("heal").stdout

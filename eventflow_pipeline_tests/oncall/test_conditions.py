@@ -8,8 +8,20 @@ import pytest
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.oncall import conditions
-from eventflow_pipeline.oncall.conditions import SOURCES, detection_late, owner_login, personal_data, poll, stale
+from eventflow_pipeline.oncall.conditions import (
+    SOURCES,
+    detection_late,
+    missing,
+    owner_login,
+    personal_data,
+    poll,
+    stale,
+    underived,
+)
+from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline.warehouse.db.login import unverified
+from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
+from eventflow_pipeline.warehouse.quality.indicators import measure
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.oncall_facts import clients, visits
 
@@ -47,6 +59,52 @@ def test_fresh_and_held_days_are_not_stale(database: Database) -> None:
     assert stale.conditions(database.pipeline, database.settings, NOW) == []
     (held,) = poll(database.pipeline, database.settings, NOW)["heal_held"]
     assert (held.name, held.severity, held.runbook) == ("heal_held", Severity.ERROR, "heal-held")
+
+
+def test_days_never_computed_are_one_condition_with_its_command(database: Database) -> None:
+    """From the first partition to today, which has ten minutes to be opened; marked ones compute themselves."""
+    database.execute("update stats.build_settings set first_partition = '2024-03-01'")
+    noon = datetime(2024, 3, 6, 3, tzinfo=UTC)
+
+    def found(at: datetime = noon) -> list[Condition]:
+        return missing.conditions(database.pipeline, database.settings, at)
+
+    (nothing,) = found()
+    assert nothing.summary == "6 days were never computed: 2024-03-01..2024-03-06"
+    database.replace(date(2024, 3, 1), date(2024, 3, 2), date(2024, 3, 5))
+    (some,) = found()
+    assert some.summary == "3 days were never computed: 2024-03-03..2024-03-04, 2024-03-06"
+    assert some.command == "eventflow backfill --from 2024-03-03 --to 2024-03-04"
+    midnight = datetime(2024, 3, 5, 15, tzinfo=UTC)
+    (opening,) = found(midnight + timedelta(minutes=9))
+    assert "2024-03-06" not in opening.summary
+    visits(database, 1, datetime(2024, 3, 3, 3, tzinfo=UTC), 1)
+    detect_changes(database.pipeline, database.settings, Scope.NAMED, [date(2024, 3, 3)])
+    database.replace(date(2024, 3, 4), date(2024, 3, 6))
+    assert found() == []
+
+
+def test_days_that_are_not_measured_are_a_condition_until_they_are(database: Database) -> None:
+    day = date(2024, 3, 1)
+    database.replace(day)
+
+    def found(minutes: int) -> list[str]:
+        seen = underived.conditions(
+            database.pipeline, database.settings, datetime.now(UTC) + timedelta(minutes=minutes)
+        )
+        return [condition.summary for condition in seen]
+
+    assert found(9) == []
+    assert found(12) == ["1 day computed, but not measured and checked for 12 min: 2024-03-01"]
+    database.merge_pending()
+    measure(database.pipeline, database.settings, DayRange(day, day))
+    assert found(12), "measured, not checked"
+    for kind in Checks:
+        note_checked(database.pipeline, checkable(database.pipeline, [day], kind), kind)
+    assert found(12) == []
+    visits(database, 1, datetime(2024, 3, 1, 3, tzinfo=UTC), 1)
+    database.replace(day)
+    assert found(12), "of the day before, not of this one"
 
 
 @pytest.mark.parametrize(("minutes", "severity"), [(9, None), (11, Severity.WARN), (31, Severity.ERROR)])
@@ -120,7 +178,7 @@ def test_a_server_over_the_network_is_to_be_verified(host: str, address: str, ss
 def test_nothing_is_wrong_with_an_empty_day(database: Database) -> None:
     seen = poll(database.pipeline, database.settings, NOW)
     assert set(seen) == {name for source in SOURCES for name in (source.name, f"{source.name}:failing")}
-    assert [c for found in seen.values() for c in found if c.name != "detection_late"] == []
+    assert [c for found in seen.values() for c in found if c.name not in ("detection_late", "missing")] == []
 
 
 def test_a_condition_stands_in_its_file_with_everything_that_is_said_of_it() -> None:

@@ -12,6 +12,7 @@ from stats.range_summary('client', :first_day, :last_day, :client_id);
 
 -- name: select_days
 -- WHAT: a client's measures and data quality by business day. Grain: one day. Visits are of the single day (M2).
+-- Indicators of other facts than the day's buckets count as not measured.
 -- Inputs: stats.daily_series, stats.quality_daily, stats.partition_state; :client_id, :first_day, :last_day. Rules: M1-M4, Q2-Q4.
 select d.day::date as date, coalesce(b.hits, 0) as hits, coalesce(b.visits, 0) as visits,
        coalesce(b.sessionless_hits, 0) as sessionless_hits, coalesce(b.conversions, 0) as conversions, b.cvr,
@@ -24,6 +25,7 @@ from generate_series(cast(:first_day as date), cast(:last_day as date), interval
 left join stats.daily_series('client', :first_day, :last_day, :client_id) b on b.bucket_date = d.day::date
 left join stats.partition_state s on s.bucket_date = d.day::date
 left join stats.quality_daily q on q.bucket_date = d.day::date and q.scope = 'client' and q.client_id = :client_id
+    and q.derived_from = s.day_fingerprint
 order by d.day;
 
 -- name: select_campaigns
@@ -48,15 +50,16 @@ left join stats.webinars w on s.entity_type = 'webinar' and w.id = s.entity_id
 order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id;
 
 -- name: select_quality
--- WHAT: a client's data quality over a range; rates from summed counts. Grain: one row. Rules: Q2-Q5.
--- Inputs: stats.quality_daily; :client_id, :first_day, :last_day.
+-- WHAT: a client's data quality over a range, where it is of the facts its days' buckets are of; rates from summed counts.
+-- Grain: one row. Rules: Q2-Q5. Inputs: stats.quality_daily, stats.partition_state; :client_id, :first_day, :last_day.
 select count(*) as days_measured,
-       sum(linked_entries)::numeric / nullif(sum(entries) filter (where linked_entries is not null), 0) as linkage,
-       sum(utm_hits)::numeric / nullif(sum(hits), 0) as utm_fill_hits,
-       sum(utm_entries)::numeric / nullif(sum(entries), 0) as utm_fill_entries,
-       sum(unresolved_link_hits)::numeric / nullif(sum(hits), 0) as unresolved_link_hits,
-       sum(unknown_link_hits)::numeric / nullif(sum(hits), 0) as unknown_link_hits,
-       sum(sessionless_hits)::numeric / nullif(sum(hits), 0) as sessionless_hits,
-       coalesce(sum(excluded_hits), 0) as excluded_hits, coalesce(sum(excluded_entries), 0) as excluded_entries
-from stats.quality_daily
-where scope = 'client' and client_id = :client_id and bucket_date between :first_day and :last_day;
+       sum(q.linked_entries)::numeric / nullif(sum(q.entries) filter (where q.linked_entries is not null), 0) as linkage,
+       sum(q.utm_hits)::numeric / nullif(sum(q.hits), 0) as utm_fill_hits,
+       sum(q.utm_entries)::numeric / nullif(sum(q.entries), 0) as utm_fill_entries,
+       sum(q.unresolved_link_hits)::numeric / nullif(sum(q.hits), 0) as unresolved_link_hits,
+       sum(q.unknown_link_hits)::numeric / nullif(sum(q.hits), 0) as unknown_link_hits,
+       sum(q.sessionless_hits)::numeric / nullif(sum(q.hits), 0) as sessionless_hits,
+       coalesce(sum(q.excluded_hits), 0) as excluded_hits, coalesce(sum(q.excluded_entries), 0) as excluded_entries
+from stats.quality_daily q
+join stats.partition_state s on s.bucket_date = q.bucket_date and s.day_fingerprint = q.derived_from
+where q.scope = 'client' and q.client_id = :client_id and q.bucket_date between :first_day and :last_day;

@@ -83,6 +83,9 @@ create table if not exists stats.partition_state (
     fingerprint numeric,
     attribution_fingerprint numeric,
     definition text,
+    day_fingerprint text generated always as (
+        md5(fingerprint::text || ' ' || attribution_fingerprint::text || ' ' || definition)
+    ) stored,
     stale_since timestamptz,
     stale_cause text,
     held_since timestamptz,

@@ -13,6 +13,14 @@ create table if not exists stats.detection_pass (
 );
 alter table stats.detection_pass enable row level security;
 
+-- Of its own, not a column of partition_state: writing there would make a transaction that replaces the day fail.
+create table if not exists stats.day_comparison (
+    bucket_date date primary key,
+    compared_at timestamptz not null,
+    computed_at timestamptz
+);
+alter table stats.day_comparison enable row level security;
+
 create table if not exists stats.day_ledger (
     entry_no bigint generated always as identity primary key,
     bucket_date date not null,

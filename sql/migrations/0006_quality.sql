@@ -37,6 +37,7 @@ create table if not exists stats.quality_daily (
     suspected_clones jsonb not null default '[]',
     linked_entries bigint,
     linkage_input text,
+    derived_from text,
     measured_at timestamptz not null,
     constraint quality_daily_client_check check (scope = 'client' or client_id is null)
 );
@@ -44,6 +45,15 @@ create unique index if not exists quality_daily_key
     on stats.quality_daily (client_id, bucket_date, scope) nulls not distinct;
 create index if not exists quality_daily_bucket_date_idx on stats.quality_daily (bucket_date);
 alter table stats.quality_daily enable row level security;
+
+create table if not exists stats.day_check (
+    bucket_date date not null,
+    checks text not null check (checks in ('parity', 'quality')),
+    derived_from text not null,
+    checked_at timestamptz not null,
+    primary key (bucket_date, checks)
+);
+alter table stats.day_check enable row level security;
 
 create table if not exists stats.threshold_override (
     client_id uuid not null,

@@ -86,6 +86,7 @@ alter table stats.webinar_client_daily enable row level security;
 create table if not exists stats.webinar_day_state (
     bucket_date date primary key,
     inputs text not null,
+    derived_from text,
     webinars integer not null,
     minutes_observed integer not null,
     minutes_missed integer not null,

@@ -286,37 +286,32 @@ create or replace function stats.range_state(p_from date, p_to date)
 returns table (as_of timestamptz, complete boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-    with pass as (
-        -- A pass over days somebody named says nothing of the others.
-        select max(d.started_at) as started_at from stats.detection_pass d where d.scope <> 'named'
-    ),
     -- Days still to come are not missing. Days are counted, not listed: whatever the range.
-    bound as (
+    with bound as (
         select p_from >= c.first_partition as begins_in_time, greatest(p_from, c.first_partition) as first_day,
                least(p_to, stats.today()) as last_day
         from stats.build_settings c
     ),
     day as (
-        select s.computed_at, s.facts_at, s.stale_since is not null or s.computed_at is null as is_stale
+        select s.stale_since is not null or s.computed_at is null as is_stale,
+               -- What a comparison said of an earlier computation it does not say of this one, whose snapshot may be
+               -- the older.
+               case when s.stale_since is null and c.computed_at is not distinct from s.computed_at
+                    then greatest(c.compared_at, s.facts_at) else s.facts_at end as as_of
         from bound b
         join stats.partition_state s on s.bucket_date between b.first_day and b.last_day
+        left join stats.day_comparison c on c.bucket_date = s.bucket_date
     )
-    select coalesce(
-               min(d.computed_at) filter (where d.is_stale),
-               -- A day that was being replaced while the pass looked may lack what was committed in between.
-               least(min(p.started_at), min(d.facts_at) filter (where d.facts_at < p.started_at and d.computed_at > p.started_at)),
-               min(d.computed_at)
-           ),
+    select min(d.as_of),
            coalesce(bool_and(not d.is_stale), true) and (
                select b.begins_in_time and count(d.is_stale) = case when b.first_day <= b.last_day
                                                                     then b.last_day - b.first_day + 1 else 0 end
                from bound b
            )
-    from pass p
-    left join day d on true
+    from day d
 $$;
 comment on function stats.range_state(date, date) is
-    'complete: no day of the range up to today is missing or stale as of the last pass of change detection. as_of: the start of that pass, or the oldest computed time among stale days; before the first pass the oldest computed time of all.';
+    'complete: no day of the range up to today is missing or stale, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it was computed. NULL: no day of it is computed.';
 
 do $$
 declare

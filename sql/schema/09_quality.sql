@@ -15,8 +15,9 @@ begin
     p_to_date := screen.last_day;
     return (
         with measured as (
-            select q.*
+            select q.*, q.derived_from is distinct from s.day_fingerprint as is_stale
             from stats.quality_daily q
+            left join stats.partition_state s on s.bucket_date = q.bucket_date
             where q.bucket_date between p_from_date and p_to_date
               and case when p_client_id is null then q.scope = 'platform'
                        else q.scope = 'client' and q.client_id = p_client_id end
@@ -24,7 +25,7 @@ begin
         select jsonb_build_object(
             'days', coalesce(jsonb_agg(jsonb_build_object(
                 'date', days.day::date,
-                'measured_at', q.measured_at,
+                'measured_at', q.measured_at, 'stale', q.is_stale,
                 'visits', q.visits, 'hits', q.hits, 'entries', q.entries,
                 'linked_entries', q.linked_entries, 'linkage', stats.share(q.linked_entries, q.entries),
                 'utm_fill', jsonb_build_object(
@@ -60,9 +61,11 @@ begin
             ) order by days.day), '[]'),
             'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
-            -- Measured at all, also where the client has no facts; days still to come are not missing.
+            -- Measured as the day is now, also where the client has no facts; days still to come are not missing.
             'complete', screen.complete and (
-                select count(*) from stats.quality_daily m
+                select count(*)
+                from stats.quality_daily m
+                join stats.partition_state s on s.bucket_date = m.bucket_date and s.day_fingerprint = m.derived_from
                 where m.scope = 'platform' and m.bucket_date between p_from_date and p_to_date
             ) >= coalesce(p_to_date - p_from_date + 1, 0)
         )
@@ -72,5 +75,5 @@ begin
 end
 $$;
 comment on function public.get_data_quality(uuid, date, date) is
-    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). p_client_id NULL: all clients, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). stale: of other facts than the day''s buckets are; complete: no day is. p_client_id NULL: all clients, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 revoke execute on function public.get_data_quality(uuid, date, date) from public;

@@ -27,6 +27,8 @@ comment on column stats.partition_state.attribution_fingerprint is
     'Sum of the 64-bit hashes of what dimensions and exclusions made of each fact.';
 comment on column stats.partition_state.definition is
     'What the numbers meant when the day was computed: version, zone, grains, relevant settings.';
+comment on column stats.partition_state.day_fingerprint is
+    'The three before it in one text, by which whatever is derived from the day says what it was derived from; NULL: never computed.';
 comment on column stats.partition_state.stale_since is
     'When change detection first found that the facts, dimensions or definition differ from what the day was computed from; NULL: they do not.';
 comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, dimensions_vanished, dimensions_changed, exclusions_changed or definition_changed.';
@@ -44,11 +46,15 @@ comment on table stats.session_day_change is
     'Session-day rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that merges pending days. Days not yet included at all are not listed.';
 comment on table stats.detection_pass is
     'Passes of change detection: facts and dimensions committed before started_at were compared with what the days in scope (lookback, sweep, all, named) were computed from. out_of_range_*: facts before the first partition or after the current day (T4), counted by passes over all days.';
+comment on table stats.day_comparison is
+    'When change detection last compared each business day with its facts and found them to agree: compared_at, the time of the snapshot, and the computation it compared (computed_at as it was; NULL: never computed, and without facts). What as_of is read from.';
 comment on table stats.day_ledger is
     'Why a number changed: every replacement of a day appends one row for the platform (grain platform) and one for each client whose totals it changed (grain client; client_id NULL is the unknown client). cause is what differed in facts, dimensions or definition (unchanged: nothing did), reason and author who asked for it and why. Written in the transaction of the day.';
 comment on table stats.exclusion_change is 'Every rule of exclusion (E3) ever added or removed, by whom and why.';
 comment on table stats.quality_daily is
     'Data-quality indicators (Q1-Q5, Q7) as counts, per business day and client (scope client; client_id NULL is the unknown client) and for everything (scope platform). Rates are derived when read, so that they add up over days. captured_utm_*: at least one of the three as captured; utm_*: after attribution (A3). foreign_entries: client differs from the campaign''s. Excluded facts (E3) are in excluded_* alone. out_of_range_* (T4) on platform rows, as of measured_at. linked_entries (Q2) depends on visits of other days and is redone when linkage_input differs.';
+comment on table stats.day_check is
+    'Of which day_fingerprint the checks of a day were last evaluated (checks: parity or quality); with another one they are of a day that is gone, and are evaluated again.';
 comment on table stats.threshold_override is
     'Thresholds of one client that differ from EVENTFLOW_QUALITY_THRESHOLDS: name as there, NULL keeps the default.';
 comment on table stats.alert is
@@ -69,6 +75,8 @@ comment on table stats.webinar_client_daily is
     'All webinars of a client on a business day: distinct sessions and entries of the webinars and their registration campaigns, each campaign once however many webinars name it (W3); peak_viewers is the highest of a single webinar.';
 comment on table stats.webinar_day_state is
     'What is known of each computed day of webinar statistics: a hash of what it was computed from (samples, legacy rows, webinars, the day''s session-days), which run and when. Written in the transaction that replaces the day.';
+comment on column stats.webinar_day_state.derived_from is
+    'day_fingerprint of the session-days that visits and conversions were counted from; NULL: they were not computed.';
 comment on table stats.fact_surface is
     'Beside a captured fact (fact_id = its id = the event id): the page or route that sent it and the first touch (S2). Every entry has a row, a visit when there is something to keep. No personal data.';
 comment on column stats.fact_surface.surface is 'Path of the page or name of the route, without query.';
@@ -134,6 +142,7 @@ begin
             ('quality_daily', 'out_of_range_hits out_of_range_entries', 'Those before the first partition or after today, as of measured_at; NULL but on rows of the platform (T4, Q5).'),
             ('quality_daily', 'suspected_clones', 'Pairs of campaigns that share entries to the microsecond (Q7).'),
             ('quality_daily', 'measured_at', 'When the indicators were measured.'),
+            ('quality_daily', 'derived_from', 'Fingerprint of the facts measured; where it is not the day_fingerprint of stats.partition_state the row is stale.'),
             ('webinar_stats_5min webinar_stats_daily', 'client_id', 'Client of the webinar; NULL: no such row (C2).'),
             ('webinar_stats_5min webinar_stats_daily', 'webinar_id', 'Webinar.'),
             ('webinar_stats_5min', 'bucket_start', 'UTC floor of five minutes.'),

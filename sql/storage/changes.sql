@@ -201,6 +201,16 @@ values (
 )
 on conflict do nothing;
 
+-- name: upsert_day_comparisons
+-- HOW: notes that days were found to agree with their facts by the snapshot of :compared_at, and which computation it saw.
+-- Grain: one business day. Inputs: :days (ascending: two passes never wait for each other crosswise) and :computed_at.
+insert into stats.day_comparison as c (bucket_date, compared_at, computed_at)
+select d.day, cast(:compared_at as timestamptz), d.computed_at
+from unnest(cast(:days as date[]), cast(:computed_at as timestamptz[])) as d (day, computed_at)
+order by d.day
+on conflict (bucket_date) do update set compared_at = excluded.compared_at, computed_at = excluded.computed_at
+where c.compared_at < excluded.compared_at;
+
 -- name: delete_old_passes
 -- HOW: deletes passes of change detection that began before :kept_from, the latest of each scope excepted.
 delete from stats.detection_pass d
@@ -220,6 +230,30 @@ select bucket_date, stale_since, computed_at
 from stats.partition_state
 where stale_since is not null and held_since is null
 order by bucket_date;
+
+-- name: select_underived_days
+-- WHAT: computed days whose indicators, checks or return histograms are not of the computation that is stored, with when
+-- that was. Days that will be computed again anyway, or are held, are not among them.
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check.
+select s.bucket_date, s.computed_at
+from stats.partition_state s
+left join stats.quality_daily q
+    on q.bucket_date = s.bucket_date and q.scope = 'platform' and q.derived_from = s.day_fingerprint
+left join (
+    select c.bucket_date, c.derived_from from stats.day_check c group by 1, 2 having count(*) = 2
+) c on c.bucket_date = s.bucket_date and c.derived_from = s.day_fingerprint
+where s.computed_at is not null and s.stale_since is null
+  and (s.histogram_pending or q.bucket_date is null or c.bucket_date is null)
+order by s.bucket_date;
+
+-- name: select_missing_days
+-- WHAT: days from the first partition to :newest that were never computed, and that no mark has computed by itself.
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings; :newest.
+select days.day::date as bucket_date
+from stats.build_settings c
+cross join generate_series(c.first_partition, cast(:newest as date), interval '1 day') as days (day)
+where not exists (select from stats.partition_state s where s.bucket_date = days.day::date)
+order by days.day;
 
 -- name: select_unfinished_days
 -- WHAT: days up to :today that no computation from after their end stands for: never computed, or computed before they

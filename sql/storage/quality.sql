@@ -1,19 +1,27 @@
 -- Data-quality indicators (Q1-Q5) as they are stored and read.
 
 -- name: upsert_indicators
--- HOW: stores the indicators of the days; linkage (Q2) is kept, it has its own statement. Grain: day, scope, client.
+-- HOW: stores the indicators of the days, and what facts they are of: day_counts holds the fingerprints of the same
+-- snapshot. Linkage (Q2) is kept, it has its own statement. Grain: day, scope, client.
 insert into stats.quality_daily (
     bucket_date, scope, client_id, hits, visits, entries, sessionless_hits, sessionless_entries, captured_utm_hits,
     captured_utm_entries, utm_hits, utm_entries, resolved_link_hits, resolved_link_entries, unresolved_link_hits,
     unresolved_link_entries, unknown_link_hits, unknown_link_entries, unknown_client_hits, unknown_client_entries,
     unknown_entity_hits, unknown_entity_entries, supplied_cid_hits, supplied_cid_entries, malformed_cid_hits,
     malformed_cid_entries, foreign_entries, excluded_hits, excluded_entries, out_of_range_hits,
-    out_of_range_entries, suspected_clones, measured_at
+    out_of_range_entries, suspected_clones, measured_at, derived_from
 )
-select m.*, now()
+select m.*, now(),
+       -- As stats.partition_state.day_fingerprint is generated.
+       md5(coalesce(f.fact_hash, 0)::text || ' ' || coalesce(f.attribution_hash, 0)::text || ' ' || cast(:definition as text))
 from (
 {include numbers/quality}
 ) m
+left join (
+    select c.bucket_date, sum(c.fact_hash) as fact_hash, sum(c.attribution_hash) as attribution_hash
+    from day_counts c
+    group by c.bucket_date
+) f on f.bucket_date = m.bucket_date
 on conflict (client_id, bucket_date, scope) do update set
     hits = excluded.hits,
     visits = excluded.visits,
@@ -44,7 +52,8 @@ on conflict (client_id, bucket_date, scope) do update set
     out_of_range_hits = excluded.out_of_range_hits,
     out_of_range_entries = excluded.out_of_range_entries,
     suspected_clones = excluded.suspected_clones,
-    measured_at = excluded.measured_at;
+    measured_at = excluded.measured_at,
+    derived_from = excluded.derived_from;
 
 -- name: delete_missing_indicators
 -- HOW: removes rows of clients that have no fact on the day any more. Run in the transaction that measured the days.
@@ -151,3 +160,26 @@ order by b.bucket_date, b.client_id, b.entity_id;
 -- name: select_overrides
 -- WHAT: thresholds single clients have of their own. Grain: client, name.
 select client_id, name, warn, error from stats.threshold_override;
+
+-- name: select_checkable_days
+-- WHAT: which of some days can be judged, and when they were computed. Grain: business day.
+-- Inputs: stats.partition_state, stats.quality_daily; :days, :checks (parity; quality: where the indicators are of the
+-- very facts the buckets are of).
+select s.bucket_date, s.computed_at
+from stats.partition_state s
+where s.bucket_date = any (cast(:days as date[])) and s.computed_at is not null and s.stale_since is null
+  and (:checks = 'parity' or exists (
+    select from stats.quality_daily q
+    where q.bucket_date = s.bucket_date and q.scope = 'platform' and q.derived_from = s.day_fingerprint
+  ))
+order by s.bucket_date;
+
+-- name: upsert_day_checks
+-- HOW: notes of which computation days were judged, unless they were replaced meanwhile. Grain: business day, checks.
+-- Inputs: :days and :computed_at, as select_checkable_days gave them before they were judged; :checks.
+insert into stats.day_check (bucket_date, checks, derived_from, checked_at)
+select s.bucket_date, :checks, s.day_fingerprint, clock_timestamp()
+from unnest(cast(:days as date[]), cast(:computed_at as timestamptz[])) as d (day, computed_at)
+join stats.partition_state s on s.bucket_date = d.day and s.computed_at = d.computed_at
+order by s.bucket_date
+on conflict (bucket_date, checks) do update set derived_from = excluded.derived_from, checked_at = excluded.checked_at;

@@ -181,10 +181,11 @@ from (
 -- HOW: what is known of the replaced day, in its transaction, with the day's totals for the run's report.
 -- Grain: one row. Inputs: stats.webinar_stats_daily, storage/webinar/select_inputs over the day; :bucket_date, :run_id.
 insert into stats.webinar_day_state (
-    bucket_date, inputs, webinars, minutes_observed, minutes_missed, run_id, computed_at
+    bucket_date, inputs, derived_from, webinars, minutes_observed, minutes_missed, run_id, computed_at
 )
 select
     i.bucket_date, i.inputs,
+    (select p.day_fingerprint from stats.partition_state p where p.bucket_date = i.bucket_date),
     (select count(*) from stats.webinar_stats_daily d where d.bucket_date = i.bucket_date),
     (select coalesce(sum(d.minutes_observed), 0) from stats.webinar_stats_daily d where d.bucket_date = i.bucket_date),
     (select coalesce(sum(d.minutes_missed), 0) from stats.webinar_stats_daily d where d.bucket_date = i.bucket_date),
@@ -193,7 +194,7 @@ from (
     {include storage/webinar/select_inputs}
 ) i
 on conflict (bucket_date) do update
-set inputs = excluded.inputs, webinars = excluded.webinars, minutes_observed = excluded.minutes_observed,
+set inputs = excluded.inputs, derived_from = excluded.derived_from, webinars = excluded.webinars, minutes_observed = excluded.minutes_observed,
     minutes_missed = excluded.minutes_missed, run_id = excluded.run_id, computed_at = excluded.computed_at;
 
 -- name: select_day_totals

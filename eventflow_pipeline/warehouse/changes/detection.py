@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine, Row, text
 
 from eventflow_pipeline.domain.changes import (
     LOSSES,
@@ -220,12 +220,21 @@ def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, nam
 
 
 def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_ComparedDay]:
-    """The days that differ from what is stored, and those that are marked; each chunk from one snapshot."""
+    """The days that differ from what is stored, and those that are marked; each chunk from one snapshot.
+
+    Of the others it is noted when they were found to agree (``as_of``), after the snapshot's transaction: two passes
+    that note the same day in one of their own would fail each other.
+    """
     connection.execute(statement("storage/changes/create_day_counts"))
     compared = []
     for part in (chunk for days_together in contiguous(days) for chunk in days_together.chunks(_CHUNK)):
         bounds = _bounds(part, settings)
         with repeatable_read(connection):
+            compared_at = connection.execute(text("select transaction_timestamp()")).scalar_one()
+            seen = connection.execute(
+                statement("storage/days/select_computed_days"), {"first_day": part.first, "last_day": part.last}
+            )
+            computed_at = {row.bucket_date: row.computed_at for row in seen}
             definition = current_definition(connection, settings)
             connection.execute(statement("storage/changes/insert_day_counts"), bounds)
             differences = connection.execute(
@@ -233,9 +242,13 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
                 {"dates": bounds["dates"], "definition": definition},
             ).all()
             losses = day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
-        compared += [
-            _judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences
-        ]
+        judged = [_judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences]
+        agreed = sorted(set(part) - {day.day for day in judged if day.verdict.cause})
+        connection.execute(
+            statement("storage/changes/upsert_day_comparisons"),
+            {"days": agreed, "computed_at": [computed_at.get(day) for day in agreed], "compared_at": compared_at},
+        )
+        compared += judged
     return compared
 
 

@@ -17,6 +17,21 @@ def changed_days(engine: Engine) -> list[ChangedDay]:
         return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at) for row in rows]
 
 
+def underived_days(engine: Engine) -> list[ChangedDay]:
+    """Computed days whose indicators, checks or histograms are of another computation than the stored one, oldest
+    first; ``since`` is when that was made. Neither stale nor held ones.
+    """
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/changes/select_underived_days"))
+        return [ChangedDay(row.bucket_date, row.computed_at) for row in rows]
+
+
+def missing_days(engine: Engine, newest: date) -> list[date]:
+    """Days from the first partition to ``newest`` that were never computed and are not marked as changed either."""
+    with connect(engine) as connection:
+        return list(connection.execute(statement("storage/changes/select_missing_days"), {"newest": newest}).scalars())
+
+
 def unfinished_days(engine: Engine, first: date, today: date, since: datetime) -> list[ChangedDay]:
     """Days from ``first`` to ``today`` that were never computed, or (before today) only while they lasted.
 

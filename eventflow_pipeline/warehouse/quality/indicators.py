@@ -15,31 +15,62 @@ from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.quality.deficit import Span, visits_and_entries
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline.warehouse.quality.thresholds import judge
+from eventflow_pipeline.warehouse.registry import current_definition
 
 #: Days measured from one snapshot.
 _DAYS_AT_ONCE = 10
 _SILENCE_DAYS = 7
 
 
-def measure(engine: Engine, settings: Settings, days: DayRange) -> None:
-    """Measure the indicators of ``days`` from their facts and replace what is stored.
+def measure(engine: Engine, settings: Settings, days: DayRange) -> dict[date, Exception]:
+    """Measure the indicators of ``days`` from their facts and replace what is stored; returns the days that could not
+    be measured, and why: they keep what they had, which says of which facts it is (``derived_from``).
 
     Linkage (Q2), which depends on visits of other days, is measured only where what it depends on has changed.
     One worker at a time.
     """
-    newest = today(settings.zone)
+    failed: dict[date, Exception] = {}
     for part in days.chunks(_DAYS_AT_ONCE):
-        parameters = {
-            **day_bounds(part, settings.zone),
-            "first_instant": day_start(settings.start_date, settings.zone),
-            "last_instant": day_start(max(newest, part.last) + timedelta(days=1), settings.zone),
-            "clone_entries": settings.quality.clone_entries,
-            "clone_share": settings.quality.clone_share,
-        }
-        with connect(engine) as connection, quality_lock(connection), repeatable_read(connection):
-            connection.execute(statement("storage/quality/upsert_indicators"), parameters)
-            connection.execute(statement("storage/quality/delete_missing_indicators"), {"days": list(part)})
-            _measure_linkage(connection, settings, part)
+        try:
+            _measure(engine, settings, part)
+        except Exception as problem:
+            if len(part) == 1:
+                failed[part.first] = problem
+                continue
+            # Which of them it was nobody knows: each by itself, so that a day costs itself and not its neighbours.
+            for day in part:
+                failed |= measure(engine, settings, DayRange(day, day))
+    return failed
+
+
+def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
+    bounds, window = day_bounds(days, settings.zone), days.window(settings.zone)
+    newest = max(today(settings.zone), days.last)
+    with connect(engine) as connection, quality_lock(connection):
+        connection.execute(statement("storage/changes/create_day_counts"))
+        with repeatable_read(connection):
+            connection.execute(
+                statement("storage/changes/insert_day_counts"),
+                {
+                    "dates": bounds["days"],
+                    "starts": bounds["starts"],
+                    "window_start": window.start,
+                    "window_end": window.end,
+                },
+            )
+            connection.execute(
+                statement("storage/quality/upsert_indicators"),
+                {
+                    **bounds,
+                    "definition": current_definition(connection, settings),
+                    "first_instant": day_start(settings.start_date, settings.zone),
+                    "last_instant": day_start(newest + timedelta(days=1), settings.zone),
+                    "clone_entries": settings.quality.clone_entries,
+                    "clone_share": settings.quality.clone_share,
+                },
+            )
+            connection.execute(statement("storage/quality/delete_missing_indicators"), {"days": list(days)})
+            _measure_linkage(connection, settings, days)
 
 
 def _measure_linkage(connection: Connection, settings: Settings, days: DayRange) -> None:

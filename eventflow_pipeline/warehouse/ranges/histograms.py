@@ -10,11 +10,18 @@ from eventflow_pipeline.warehouse.db.locks import histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.registry import published_grains
 
+_ANY_PENDING = "select exists (select from stats.partition_state where histogram_pending)"
 _SCRATCH = ("changed_session", "changed_presence", "changed_member")
 
 
 class HistogramError(Exception):
     """Histograms and session-days contradict each other; the step was rolled back and its days are still pending."""
+
+
+def has_pending(engine: Engine) -> bool:
+    """Does any day wait for ``merge_pending``? Waits for nobody."""
+    with connect(engine) as connection:
+        return bool(connection.execute(text(_ANY_PENDING)).scalar_one())
 
 
 def merge_pending(engine: Engine) -> list[date]:
@@ -26,8 +33,7 @@ def merge_pending(engine: Engine) -> list[date]:
     Raises HistogramError instead of storing a negative count.
     """
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
-        pending = "select exists (select from stats.partition_state where histogram_pending)"
-        if not connection.execute(text(pending)).scalar_one():
+        if not connection.execute(text(_ANY_PENDING)).scalar_one():
             return []
         for scratch in _SCRATCH:
             connection.execute(statement(f"storage/ranges/create_{scratch}"))

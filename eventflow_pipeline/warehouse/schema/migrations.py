@@ -38,11 +38,13 @@ _COMPUTED = (
     "stats.return_histogram",
     "stats.partition_state",
     "stats.quality_daily",
+    "stats.day_check",
     "stats.webinar_stats_5min",
     "stats.webinar_stats_daily",
     "stats.webinar_client_daily",
     "stats.webinar_day_state",
     "stats.detection_pass",
+    "stats.day_comparison",
     "stats.day_ledger",
 )
 

@@ -248,22 +248,62 @@ def test_facts_outside_all_partitions_are_counted(site: Site) -> None:
 
 
 def test_readers_are_told(healed: Site) -> None:
+    day = healed.day(2)
+
     def told() -> tuple[Any, bool]:
-        row = healed.database.rows("select * from stats.range_state(:a, :b)", a=healed.day(2), b=healed.day(2))[0]
+        row = healed.database.rows("select * from stats.range_state(:a, :a)", a=day)[0]
         return row["as_of"], row["complete"]
 
     started = healed.detect().started_at
-    assert told() == (started, True)
-    healed.visits(healed.day(2))
-    assert told() == (started, True), "nobody has polled yet"
+    compared, complete = told()
+    assert (compared >= started, complete) == (True, True)
+    healed.visits(day)
+    assert told() == (compared, True), "nobody has looked yet"
     healed.detect()
-    assert told() == (healed.state(healed.day(2))["computed_at"], False)
-    healed.database.replace(healed.day(2))
+    assert told() == (healed.state(day)["facts_at"], False)
+    healed.database.replace(day)
+    assert told() == (healed.state(day)["facts_at"], True), "what was said of the day before says nothing of this one"
     started = healed.detect().started_at
-    assert told() == (started, True)
+    assert told()[0] >= started
     assert healed.database.rows("select complete from stats.range_state(:a, :b)", a=healed.day(3), b=healed.day(2)) == [
         {"complete": False}
     ], "a day was never computed"
+
+
+def test_a_range_is_as_of_when_its_days_were_compared_not_others(healed: Site) -> None:
+    """A pass over the look-back days says nothing of an older one, into which an import may have brought facts."""
+    old = healed.day(20)
+
+    def as_of(first: date, last: date) -> Any:
+        return healed.database.rows("select as_of from stats.range_state(:a, :b)", a=first, b=last)[0]["as_of"]
+
+    swept = healed.detect(Scope.SWEEP).started_at
+    healed.visits(old, created_at=healed.at(old))
+    passed = healed.detect(Scope.LOOKBACK).started_at
+    assert swept <= as_of(old, old) < passed <= as_of(healed.today, healed.today)
+    assert as_of(old, healed.today) == as_of(old, old), "a range is as old as its oldest day"
+    assert detect_changes(healed.database.pipeline, healed.database.settings, Scope.NAMED, [old]).days == (old,)
+    assert as_of(old, old) < swept, "a day found changed is as of when it was computed"
+
+
+def test_a_replacement_from_before_a_comparison_is_as_of_its_own_snapshot(healed: Site) -> None:
+    """A day computed from older facts than those it was last compared with may lack what came in between."""
+    day, database = healed.today, healed.database
+    with connect(database.pipeline) as connection:
+        connection.execute(text("begin isolation level repeatable read"))
+        connection.execute(text("select 1 from stats.visit_facts limit 1"))
+        healed.detect()
+        compared = database.rows("select compared_at from stats.day_comparison where bucket_date = :d", d=day)
+        connection.execute(
+            text(
+                "update stats.partition_state set computed_at = clock_timestamp(), facts_at = now() "
+                "where bucket_date = :d"
+            ),
+            {"d": day},
+        )
+        connection.execute(text("commit"))
+    (told,) = database.rows("select as_of from stats.range_state(:d, :d)", d=day)
+    assert told["as_of"] == healed.state(day)["facts_at"] < compared[0]["compared_at"]
 
 
 def test_a_fact_committed_while_a_worker_waits_is_in_its_result(healed: Site) -> None:
