@@ -26,6 +26,7 @@ from eventflow_pipeline.cli import (
     webinar,
 )
 from eventflow_pipeline.cli.app import app, errors
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.extras import absent_extra
 
@@ -72,7 +73,7 @@ def main() -> None:
     except Exception as problem:
         if (refusal := as_refusal(problem)) is None:
             raise
-        errors.print(f"eventflow: {refusal}", markup=False)
+        errors.print(f"eventflow: {plain(str(refusal))}", markup=False, emoji=False)
         sys.exit(2)
 
 

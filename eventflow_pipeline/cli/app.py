@@ -10,6 +10,7 @@ import typer.core
 from rich.console import Console
 
 from eventflow_pipeline.domain.days import LONGEST_RANGE, DayRange, today
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def asked_range(settings: "Settings", first: str, last: str | None) -> DayRange:
 
 def answer(as_json: bool, data: dict[str, Any], text: str) -> None:
     """Print a command's answer on stdout: ``data`` as one JSON object, or ``text``."""
-    typer.echo(json.dumps(data, default=str) if as_json else text)
+    typer.echo(json.dumps(data, default=str) if as_json else "\n".join(map(plain, text.split("\n"))))
 
 
 def login_name(author: str | None) -> str:

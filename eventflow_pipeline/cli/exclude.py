@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import Engine
 
 from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 
@@ -48,8 +49,8 @@ def list_rules(as_json: Json = False) -> None:
     with environment() as settings, pipeline(settings) as engine:
         rules = exclusions(engine)
     lines = [
-        f"{r['campaign_id']}  {r['created_at']:%Y-%m-%d %H:%M}Z  {r['author']}: {r['reason']}"
-        f"  ({r['title'] or 'no such campaign row'})"
+        f"{r['campaign_id']}  {r['created_at']:%Y-%m-%d %H:%M}Z  {plain(r['author'])}: {plain(r['reason'])}"
+        f"  ({plain(r['title'] or 'no such campaign row')})"
         for r in rules
     ]
     answer(as_json, {"exclusions": [dict(r) for r in rules]}, "\n".join(lines) or "Nothing is excluded.")

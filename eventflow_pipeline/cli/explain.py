@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app, asked_day
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 
 
@@ -50,16 +51,17 @@ def explain(
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
-    return "–" if value is None else str(value)
+    return "–" if value is None else plain(str(value))
 
 
 def _print_explanation(found: Any) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from eventflow_pipeline.warehouse.answers.explain import MEASURES
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
 
     def show(title: str, rows: list[dict[str, Any]], most: int = 15) -> None:
         if not rows:
@@ -70,11 +72,11 @@ def _print_explanation(found: Any) -> None:
         for heading in rows[0]:
             table.add_column(heading.replace("_", " "), justify="right" if heading in (*MEASURES, "facts") else "left")
         for row in rows[:most]:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(Text(_cell(value)) for value in row.values()))
         console.print(table)
 
     about = f", campaign or webinar {found.campaign}" if found.campaign else ""
-    console.print(f"{found.client['name']} ({found.client['id']}) on {found.day}{about}")
+    console.print(f"{plain(found.client['name'])} ({found.client['id']}) on {found.day}{about}")
     console.print(f"The day is {found.window.start:%Y-%m-%d %H:%M} to {found.window.end:%Y-%m-%d %H:%M} UTC (T1).")
     published = found.published or dict.fromkeys(MEASURES)
     show("Numbers", [

@@ -10,8 +10,10 @@ from pydantic import SecretStr
 from pydantic_core import to_json
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from eventflow_pipeline.cli.app import Json, app
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.settings import Settings, Variable, load_settings, sections, variables
 
 _PAGE_HEAD = """# Settings
@@ -93,7 +95,7 @@ def show_settings(
         if row["section"] != section:
             section = row["section"]
             table.add_section()
-            table.add_row(f"[dim]{section}[/]")
+            table.add_row(Text(section, style="dim"))
         changed = row["now"] != row["default"]
-        table.add_row(row["setting"], f"[bold]{row['now']}[/]" if changed else row["now"], row["meaning"])
+        table.add_row(row["setting"], Text(plain(row["now"]), style="bold" if changed else ""), Text(row["meaning"]))
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)

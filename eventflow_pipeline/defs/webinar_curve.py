@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from sqlalchemy import RowMapping
 
+from eventflow_pipeline.domain.foreign_text import in_markdown
 from eventflow_pipeline.extras import absent_extra
 
 
@@ -33,7 +34,7 @@ def curve_picture(rows: Sequence[RowMapping], title: str, zone: ZoneInfo) -> dg.
         curve = list(group)
         if webinar not in letters:
             letters[webinar] = chr(ord("A") + len(letters))
-            names.append(f"{letters[webinar]}: {curve[0]['title']}")
+            names.append(f"{letters[webinar]}: {in_markdown(str(curve[0]['title']))}")
         letter = letters[webinar]
         colour = f"C{ord(letter) - ord('A')}"
         times = [row["bucket_start"] for row in curve]

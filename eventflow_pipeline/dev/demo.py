@@ -12,6 +12,7 @@ import fasteners
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Engine
 
 from eventflow_pipeline.dev.capture_process import capture_server
@@ -27,6 +28,7 @@ from eventflow_pipeline.dev.dagster_process import (
 from eventflow_pipeline.dev.environment import drop_databases, environment
 from eventflow_pipeline.dev.sample.load import load_sample, replay_presence, sample_is_loaded
 from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.runs import day_progress
 from eventflow_pipeline.settings import Settings, load_settings
@@ -243,8 +245,8 @@ def _show_busiest(engine: Engine, days: DayRange) -> None:
     for row in busiest_campaigns(engine, week):
         cvr = "–" if row["cvr"] is None else f"{row['cvr']:.1%}"
         table.add_row(
-            row["client"],
-            row["campaign"],
+            Text(plain(row["client"])),
+            Text(plain(row["campaign"])),
             f"{row['visits']:,}",
             f"{row['hits']:,}",
             f"{row['conversions']:,}",

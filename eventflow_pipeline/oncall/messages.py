@@ -5,6 +5,7 @@ from datetime import datetime
 
 from eventflow_pipeline.domain.alerts import Episode, Message
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.foreign_text import in_message
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
 
@@ -22,7 +23,7 @@ def title(message: Message, episodes: Sequence[Episode]) -> str:
     first = episodes[0]
     severity = "ok" if message is Message.END else first.audience.value
     more = f" (and {len(episodes) - 1} more)" if len(episodes) > 1 else ""
-    return redact(f"[{severity}] {_HEAD[message]}{first.condition.summary}{more}")
+    return redact(f"[{severity}] {_HEAD[message]}{_said(first.condition.summary)}{more}")
 
 
 def body(message: Message, episodes: Sequence[Episode], settings: Settings, now: datetime) -> str:
@@ -44,8 +45,8 @@ def in_words(ranges: Sequence[DayRange], most: int = 3) -> str:
 
 def _paragraph(message: Message, episode: Episode, settings: Settings, now: datetime) -> str:
     condition = episode.condition
-    lines = [f"what: {condition.name}: {condition.summary}"]
-    where = [condition.subject] if condition.subject else []
+    lines = [f"what: {condition.name}: {_said(condition.summary)}"]
+    where = [_said(condition.subject)] if condition.subject else []
     where += [f"days {condition.days}"] if condition.days else []
     if where:
         lines.append(f"where: {', '.join(where)}")
@@ -62,8 +63,13 @@ def _paragraph(message: Message, episode: Episode, settings: Settings, now: date
     return "\n".join(lines)
 
 
+def _said(text: str) -> str:
+    """What a condition says: names of tenants stand in it. Personal data goes first, while it can be recognized."""
+    return in_message(redact(text))
+
+
 def _number(value: float | int | str | None) -> str:
-    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else _said(str(value))
 
 
 def _moment(instant: datetime, settings: Settings) -> str:

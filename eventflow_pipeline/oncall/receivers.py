@@ -109,7 +109,14 @@ class Sender:
             retry=retry_if_result(lambda taken: not taken),
         )
         try:
-            attempts(channel.notify, body=body, title=title, notify_type=_KIND[severity])
+            # Names of tenants are in it: text, which Apprise escapes for receivers that take markup.
+            attempts(
+                channel.notify,
+                body=body,
+                title=title,
+                notify_type=_KIND[severity],
+                body_format=apprise.NotifyFormat.TEXT,
+            )
         except RetryError:
             self._down.add(receiver.digest)
             return False

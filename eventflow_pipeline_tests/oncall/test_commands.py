@@ -128,6 +128,23 @@ def test_explain_exclusions_and_a_stale_day(example: Database) -> None:
     )  # fmt: skip
 
 
+def test_what_strangers_wrote_is_shown_as_text(eventflow: Eventflow, example: Database) -> None:
+    """A visitor's UTM is no markup, a tenant's name moves no cursor, and a title makes no line of its own."""
+    example.execute("update event_access_logs set utm_source = '[/x]' where session_id = 's3'")
+    example.execute("update clients set name = E'[bold]\\x1b]0;owned\\x07'")
+    example.execute("update event_survey_campaigns set title = E'Spring\\nNothing is excluded.\\x1b[31m'")
+    example.replace(SECOND)
+    explained = eventflow("explain", "--client", "unknown", "--date", str(SECOND))
+    assert explained.returncode == 0, explained.stderr
+    assert "[/x]" in explained.stdout
+    named = eventflow("explain", "--client", str(EXAMPLE_CLIENT), "--date", str(SECOND))
+    assert "[bold]\ufffd]0;owned\ufffd" in named.stdout
+    assert eventflow("exclude", "add", str(C), "--reason", "test \x07").returncode == 0
+    listed = eventflow("exclude", "list").stdout
+    assert len(listed.splitlines()) == 1
+    assert "\x1b" not in listed + named.stdout
+
+
 def test_explain_on_the_command_line(eventflow: Eventflow, example: Database) -> None:
     done = eventflow("explain", "--client", "client", "--date", str(SECOND))
     assert done.returncode == 0, done.stderr

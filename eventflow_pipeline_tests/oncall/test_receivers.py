@@ -1,10 +1,11 @@
-"""The syntax of EVENTFLOW_ALERTS_URLS."""
+"""The syntax of EVENTFLOW_ALERTS_URLS, and how what is sent is written."""
 
 import pytest
+import requests
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.oncall.receivers import configured_receivers
+from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers
 from eventflow_pipeline.settings import Settings
 
 
@@ -36,3 +37,20 @@ def test_what_is_wrong_is_named_without_the_address(urls: str, named: str) -> No
     with pytest.raises(UserError, match=named) as refused:
         configured_receivers(_settings(urls))
     assert "top-secret" not in str(refused.value)
+
+
+def test_a_receiver_that_takes_markup_gets_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be sent to Telegram, whose server is not ours to ask."""
+    sent: list[str] = []
+
+    def post(*_: object, **request: object) -> requests.Response:
+        sent.append(str(request["data"]))
+        answer = requests.Response()
+        answer.status_code = 200
+        return answer
+
+    monkeypatch.setattr(requests, "post", post)
+    receiver = Receiver("tgram://123456789:abcdefg_hijklmnop/12315544/")
+    assert Sender(0).send(receiver, "a < b", "client <a href=https://evil.example>pay</a>", Severity.ERROR)
+    assert "&lt;a href" in sent[-1]
+    assert "<a href" not in sent[-1]
