@@ -69,6 +69,7 @@ def origin(value: object) -> str | None:
     try:
         parts = urlsplit(text)
         host = (parts.hostname or "")[:_LONGEST_HOST]
+        _ = parts.port  # refused when it is no number: a password with a slash, and the host before it is a user's name
     except ValueError:
         return None
     if not host or not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme) or personal_kind(host):

@@ -1,5 +1,6 @@
 """Wrong questions get an error with an SQLSTATE of its own, never a number."""
 
+import traceback
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +9,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.warehouse.db.engine import parse_url
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database, Databases, settings_for
 
 DAY = date(2024, 3, 2)
@@ -96,3 +99,13 @@ def test_a_range_longer_than_pruned_session_days_allows(three_days: Database) ->
                 connection.execute(sql, (DAY - timedelta(days=1), DAY + timedelta(days=1)))
             assert refusal.value.sqlstate == "ST005"
         connection.rollback()
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://u:topsecret@host:port/db", "postgresql://u:topsecret@host:54x/db", "x"]
+)
+@pytest.mark.parametrize("variable", ["EVENTFLOW_DATABASE_URL", "EVENTFLOW_OWNER_URL"])
+def test_an_address_that_is_none_is_refused_without_its_password(address: str, variable: str) -> None:
+    with pytest.raises(UserError, match=f"^{variable} is not a database address: write postgresql://") as refused:
+        parse_url(address, variable)
+    assert "topsecret" not in "".join(traceback.format_exception(refused.value))

@@ -30,12 +30,15 @@ order by d.day;
 
 -- name: select_campaigns
 -- WHAT: campaigns and webinars of a client over a range, named. Grain: member of the grain campaign.
+-- A row of another client's campaign (its entries drifted, E2) has no title.
 -- Inputs: stats.range_summary, dimensions; :client_id, :first_day, :last_day. Rules: M1-M4, M6.
 select s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
        s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
 from stats.range_summary('campaign', :first_day, :last_day, :client_id) s
-left join stats.campaigns c on s.entity_type = 'campaign' and c.id = s.entity_id
-left join stats.webinars w on s.entity_type = 'webinar' and w.id = s.entity_id
+left join stats.campaigns c
+    on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
+left join stats.webinars w
+    on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
 order by s.visits desc, s.conversions desc, title, s.entity_id;
 
 -- name: select_links
@@ -45,8 +48,10 @@ select s.link_id, l.name, s.link_status, s.entity_type, s.entity_id, coalesce(c.
        s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
 from stats.range_summary('link', :first_day, :last_day, :client_id) s
 left join stats.links l on l.id = s.link_id and l.client_id = s.client_id
-left join stats.campaigns c on s.entity_type = 'campaign' and c.id = s.entity_id
-left join stats.webinars w on s.entity_type = 'webinar' and w.id = s.entity_id
+left join stats.campaigns c
+    on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
+left join stats.webinars w
+    on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
 order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id;
 
 -- name: select_quality

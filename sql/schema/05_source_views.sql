@@ -52,7 +52,7 @@ begin
                        stats.normalize_utm(t.utm_campaign) as utm_campaign,
                        stats.normalize_cid(%s) as cid,
                        t.marketing_campaign_link_id as link_id,
-                       lower(left(substring(left(t.referrer, 2000) from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:@]+)'), 253)) as referrer_host,
+                       lower(left(substring(left(t.referrer, 2000) from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:@]+)(?::\d*)?(?:[/?#]|$)'), 253)) as referrer_host,
                        t.accessed_at, t.created_at
                 from public.event_access_logs t
                 $view$,

@@ -215,8 +215,11 @@ begin
         with entity as materialized (
             select r.*, coalesce(c.title, w.title) as title
             from stats.range_rows('campaign', p_from_date, p_to_date, p_client_id, screen.readable) r
-            left join stats.campaigns c on r.entity_type = 'campaign' and c.id = r.entity_id
-            left join stats.webinars w on r.entity_type = 'webinar' and w.id = r.entity_id
+            -- An entry keeps the client it was stored with (E2), though its campaign may be another's: whose title nobody is told.
+            left join stats.campaigns c
+                on r.entity_type = 'campaign' and c.id = r.entity_id and c.client_id is not distinct from r.client_id
+            left join stats.webinars w
+                on r.entity_type = 'webinar' and w.id = r.entity_id and w.client_id is not distinct from r.client_id
         ),
         entity_list as (
             -- Facts without any entity (E1) are listed with the campaigns, their entity_id NULL: nothing is hidden.

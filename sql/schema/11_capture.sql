@@ -173,7 +173,7 @@ comment on function stats.capture_ignored(text, jsonb, timestamptz) is
 create or replace function stats.capture_origin(p_value jsonb) returns text
 language sql immutable parallel safe
 return (select lower(m[1]) || left(lower(m[2]), 253)
-        from regexp_match(left(p_value #>> '{}', 2000), '^([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#:@]+)') m
+        from regexp_match(left(p_value #>> '{}', 2000), '^([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#@]*@)?([^/?#:@]+)(?::\d*)?(?:[/?#]|$)') m
         where stats.personal_kind(left(m[2], 253)) is null);
 comment on function stats.capture_origin(jsonb) is 'Of a referrer only scheme and host (S7); NULL where the host looks personal.';
 

@@ -1,8 +1,10 @@
 """Connections to the database of facts and buckets: who connects, as which role, with which limits."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import TypeVar
 
 import psycopg
 from pydantic import SecretStr
@@ -19,6 +21,17 @@ from eventflow_pipeline.warehouse.db.session import require_session
 PIPELINE_ROLE = "eventflow_pipeline"
 OLDEST_SERVER = 150000
 APPLICATION = "eventflow_pipeline"
+
+
+#: Pauses before work is done again whose connection was lost, in seconds: a server that restarts is back by then. Twice
+#: at most it may be lost: what brings a server down must not go on doing it.
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+_LOSSES = 2
+T = TypeVar("T")
+
+
+class UnreachableError(UserError):
+    """No connection could be made."""
 
 
 class NotMigratedError(UserError):
@@ -159,7 +172,7 @@ def connect(engine: Engine, variable: str | None = None) -> Iterator[Connection]
         connection = engine.connect()
     except OperationalError as problem:
         named = variable or engine.get_execution_options().get("variable", "EVENTFLOW_DATABASE_URL")
-        raise UserError(
+        raise UnreachableError(
             f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check {named} "
             "and that the server is up."
         ) from problem
@@ -170,6 +183,26 @@ def connect(engine: Engine, variable: str | None = None) -> Iterator[Connection]
                 f"The server at {_where(engine.url)} is Postgres {version // 10000}: version 15 or later is needed."
             )
         yield connection
+
+
+def again_when_lost(work: Callable[[], T]) -> T:
+    """What ``work`` returns, done again when its connection was lost in the middle, also while the server restarts.
+
+    For work that is one transaction on a connection of its own, whose repeat changes nothing when it was committed.
+    """
+    losses = 0
+    for pause in (*_PAUSES, None):
+        try:
+            return work()
+        except DBAPIError as lost:
+            losses += 1
+            if not lost.connection_invalidated or losses > _LOSSES or pause is None:
+                raise
+        except UnreachableError:
+            if not losses or pause is None:
+                raise
+        time.sleep(pause)
+    raise AssertionError("the last try returns or raises")
 
 
 def logged_in(engine: Engine) -> Login:

@@ -31,6 +31,8 @@ def _held(connection: Connection, space: int, key: int, what: str, shared: str =
     try:
         connection.execute(text(f"select pg_advisory_lock{shared}(:space, :key)"), keys)
     except OperationalError as problem:
+        if problem.connection_invalidated:
+            raise
         raise UserError(
             f"Another worker has held {what} longer than EVENTFLOW_DATABASE_LOCK_TIMEOUT_SECONDS: wait for it or "
             "raise that."

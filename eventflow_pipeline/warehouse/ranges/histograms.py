@@ -1,11 +1,12 @@
 """Merging pending days into the return histograms (M6): one serialized step, however many days are pending."""
 
 from datetime import date
+from functools import partial
 
 from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, join_by_hash, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.registry import published_grains
@@ -30,8 +31,12 @@ def merge_pending(engine: Engine) -> list[date]:
     Waits until no day is being replaced, keeps others from starting, and takes its snapshot after that: what it
     adds up is exactly what session-days hold. The cost follows the sessions that changed, not the history. Safe to
     call at any time and to repeat; after a crash the days are still pending and the next call merges them.
-    Raises HistogramError instead of storing a negative count.
+    Raises HistogramError instead of storing a negative count. Done again where its connection is lost.
     """
+    return again_when_lost(partial(_merge_pending, engine))
+
+
+def _merge_pending(engine: Engine) -> list[date]:
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
         if not connection.execute(text(_ANY_PENDING)).scalar_one():
             return []

@@ -55,6 +55,8 @@ def test_referrer_is_reduced_to_its_host(database: Database) -> None:
     for referrer in (
         "https://user:secret@Search.Example/path?mail=a@b.example",
         "android-app://com.example/x",
+        "https://john.doe:pa/ss@host.example",
+        "https://with.port:8443?q",
         "junk",
         None,
     ):
@@ -63,7 +65,7 @@ def test_referrer_is_reduced_to_its_host(database: Database) -> None:
             r=referrer,
         )
     hosts = {row["referrer_host"] for row in database.rows("select referrer_host from stats.visit_facts")}
-    assert hosts == {"search.example", "com.example", None}
+    assert hosts == {"search.example", "com.example", "with.port", None}
 
 
 def test_the_role_owns_nothing_and_cannot_log_in(database: Database) -> None:

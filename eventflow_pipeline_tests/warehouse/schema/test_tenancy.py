@@ -96,6 +96,11 @@ def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
         )
         database.insert("webinars", [{"id": _id("webinar", client), "title": f"name-of-{client}", **own}])
         database.insert("campaign_link_meta", [{"id": _id("link", client), "name": f"name-of-{client}", **own, **utm}])
+    # An entry that says another client than its campaign (E2): what is its campaign's is not that client's to see.
+    drifted = {"id": UUID(int=0xDD), "title": "name-of-c3", "client_id": _id("client", "c3")}
+    database.insert("event_survey_campaigns", [drifted])
+    entry = {"campaign_id": drifted["id"], "client_id": _id("client", "c1"), "phone_norm": "drifted"}
+    database.insert("event_survey_entries", [{**entry, "created_at": datetime(2024, 3, 2, 3, tzinfo=UTC)}])
     members = [("c1", 1, "member"), ("c2", 2, "analyst"), ("c3", 2, "analyst")]
     database.insert(
         "client_members",
