@@ -105,7 +105,7 @@ def run_heal(
     with pipeline(settings) as engine:
         with connect(engine) as connection:
             require_build_settings(connection, settings)
-        detection = detect_changes(engine, settings, Scope.ALL)
+        detection = detect_changes(engine, settings, Scope.ALL, dry_run=dry_run)
         held = detection.held if accept else ()
         found = tuple(sorted({*detection.changed, *held}, key=lambda stale: stale.day))
         if dry_run:

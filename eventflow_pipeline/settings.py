@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
@@ -70,24 +69,6 @@ class RunSettings(Section):
     )
 
 
-class HourlySettings(Section):
-    """Hour buckets (B1)"""
-
-    clients: Annotated[tuple[UUID, ...], NoDecode] = Field(
-        (), description="Clients that get hour buckets (B1), ids separated by commas."
-    )
-    campaigns: Annotated[tuple[UUID, ...], NoDecode] = Field(
-        (), description="Campaigns and webinars that get hour buckets (B1), ids separated by commas."
-    )
-
-    @field_validator("clients", "campaigns", mode="before")
-    @classmethod
-    def _listed(cls, ids: object) -> object:
-        """A list as the environment has it; the same ids in another order are the same setting."""
-        listed = ids.replace(",", " ").split() if isinstance(ids, str) else ids
-        return tuple(sorted(set(listed), key=str)) if isinstance(listed, list | tuple) else listed
-
-
 class RangeSettings(Section):
     """Answers over ranges of days (M6)"""
 
@@ -142,8 +123,6 @@ class QualitySettings(Section):
         '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
     )
     minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
-    linkage_days_before: int = Field(30, ge=1, description="How many days before an entry its visit may lie (Q2).")
-    linkage_minutes_after: int = Field(5, ge=0, description="How many minutes after an entry its visit may lie (Q2).")
     clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
     clone_share: float = Field(
         0.20, ge=0, le=1, description="Share of either campaign's entries that the shared ones must be (Q7)."
@@ -306,7 +285,6 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     owner: OwnerSettings = Field(default_factory=OwnerSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
-    hourly: HourlySettings = Field(default_factory=HourlySettings)
     ranges: RangeSettings = Field(default_factory=RangeSettings)
     changes: ChangeSettings = Field(default_factory=ChangeSettings)
     guard: GuardSettings = Field(default_factory=GuardSettings)
@@ -357,17 +335,6 @@ class Settings(BaseSettings):
             before=timedelta(minutes=self.webinar.before_minutes),
             after=timedelta(minutes=self.webinar.after_minutes),
         )
-
-    @property
-    def day_settings(self) -> Mapping[str, tuple[str, ...]]:
-        """Settings, by name, that change what the transaction of a day stores: when one does, days must be replaced.
-
-        Zone and first partition are not among them: they are stored as the build settings, which must be rebuilt.
-        """
-        return {
-            "hourly_clients": tuple(map(str, self.hourly.clients)),
-            "hourly_campaigns": tuple(map(str, self.hourly.campaigns)),
-        }
 
     @property
     def capture_rules(self) -> "CaptureRules":

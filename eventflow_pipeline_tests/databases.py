@@ -79,6 +79,11 @@ class Database:
         self.__post_init__()
         rebuild(self.owner, self.settings)
 
+    def define(self, **values: Any) -> None:
+        """Change definitions: ``define(hourly_clients=[id])``."""
+        for name, value in values.items():
+            self.execute(f"update stats.build_settings set {name} = :value", value=value)
+
     def execute(self, command: str, **parameters: Any) -> None:
         """Run a command as the owner."""
         with connect(self.owner) as connection:

@@ -9,6 +9,7 @@ import warnings
 from eventflow_pipeline.cli import (
     backfill,
     capture,
+    definitions,
     demo,
     doctor,
     exclude,
@@ -45,6 +46,7 @@ COMMANDS = (
     doctor,
     probe,
     exclude,
+    definitions,
     webinar,
     capture,
     replay,

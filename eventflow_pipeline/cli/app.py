@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sys
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,18 @@ Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day
 Author = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who does it, for the record. Default: the login name.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+def agreed(yes: bool, what: str) -> None:
+    """Have somebody agree to ``what``: by ``--yes``, or by answering on a terminal. Raises UserError otherwise."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"{what}: repeat it with --yes if that is meant.")
+    typer.echo(f"{what}.", err=True)
+    if not typer.confirm("Do it?", err=True):
+        raise UserError("Nothing was changed.")
 
 
 def asked_day(settings: "Settings", option: str, value: str) -> date:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @app.command()
 def heal(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Compare, mark what is stale, and say so; compute nothing.")
+        bool, typer.Option("--dry-run", help="Compare, and say what would be computed; write nothing.")
     ] = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Also apply what the guard against mass loss holds.")

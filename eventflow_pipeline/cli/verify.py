@@ -20,7 +20,9 @@ def verify(
     author: Author = None,
     as_json: Json = False,
 ) -> None:
-    """Compare buckets, session-days, state, 7- and 30-day answers and return histograms with the facts, tolerance zero.
+    """Compare buckets, days and hours, session-days, state, 7- and 30-day answers and histograms with the facts.
+
+    Tolerance zero.
 
     Prints a table of differences: which day, which grain, which member, what the facts say, what is stored. The raw
     side is counted from the facts apart from the computation. Days whose facts moved since they were computed are

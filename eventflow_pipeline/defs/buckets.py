@@ -72,7 +72,7 @@ _HOURS = daily_spec(
     CAMPAIGN_HOURS_TABLE,
     map(source_key, _FACTS_AND_DIMENSIONS),
     GROUP,
-    "Hour buckets (B1) of the campaigns and webinars that EVENTFLOW_HOURLY_CLIENTS or _CAMPAIGNS list: "
+    "Hour buckets (B1) of the campaigns and webinars that `eventflow definitions` lists: "
     "per UTC hour (T2) and business day (T1) hits (M1), visits = distinct sessions of the hour (M2), sessionless hits, "
     "conversions (M3). Hours without anything have no row; visits do not add up over hours.",
     _CODE,

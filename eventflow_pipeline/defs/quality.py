@@ -12,7 +12,7 @@ from datetime import date
 import dagster as dg
 from sqlalchemy import Engine
 
-from eventflow_pipeline.defs.catalog import QUALITY, SESSION_DAYS, bucket_key, stats_key
+from eventflow_pipeline.defs.catalog import CAMPAIGN_HOURS, QUALITY, SESSION_DAYS, bucket_key, stats_key
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, Results, record, report, run_days
 from eventflow_pipeline.defs.dagster_internals.private import CheckContext, planned_in
 from eventflow_pipeline.defs.partitions import DAILY
@@ -76,9 +76,14 @@ _RAW_SPECS = [
         )
         for grain in GRAINS
     ),
+    _spec(
+        RAW_PARITY,
+        CAMPAIGN_HOURS,
+        "Every hour bucket of the day equals the facts (B1, M1-M3), counted by other statements. Tolerance zero.",
+    ),
 ]
 #: Where differences of a grain are shown; those of session-days and state at session_days.
-_ASSET_OF = {grain.name: bucket_key(grain) for grain in GRAINS}
+_ASSET_OF = {**{grain.name: bucket_key(grain) for grain in GRAINS}, "campaign_hourly": CAMPAIGN_HOURS}
 _RANGE_SPECS = [
     _spec(
         RANGE_PARITY,

@@ -13,6 +13,7 @@ class Part(StrEnum):
     """What was compared: the right-hand side of ``raw <> stored``."""
 
     BUCKET = "bucket"
+    HOUR = "hour"
     SESSION_DAYS = "session_days"
     STATE = "state"
     WINDOW = "window"
@@ -24,7 +25,8 @@ class Difference:
     """One measure of one member of a grain that is not what the facts (or, of a histogram, session-days) say.
 
     ``first`` is the window's first day, or the histogram's previous day; else ``day`` itself. ``grain`` is a published
-    grain, ``session_days`` or ``partition_state``. ``raw`` or ``stored`` is None where that side has no such member.
+    grain, ``campaign_hourly`` (the member has its hour), ``session_days`` or ``partition_state``. ``raw`` or ``stored``
+    is None where that side has no such member.
     """
 
     part: Part

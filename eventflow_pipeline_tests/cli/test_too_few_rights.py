@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "exclude add": (ID, "--reason", "a test"),
     "exclude remove": (ID, "--reason", "a test"),
     "exclude list": (),
+    "definitions show": (),
+    "definitions set": ("linkage_days_before", "31", "--reason", "a test", "--yes"),
     "webinar sample": (),
     "replay": (),
     "rebuild": ("--yes",),

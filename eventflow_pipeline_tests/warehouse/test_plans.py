@@ -74,7 +74,7 @@ _DEFAULTS = ("random_page_cost", "seq_page_cost", "effective_cache_size", "jit",
 def million(databases: Databases) -> Iterator[Database]:
     """A migrated database with a million facts; three days are computed and merged, the first of them once more."""
     name = databases.create()
-    database = Database(settings_for(databases.url(name), hourly={"clients": (CLIENT,)}))
+    database = Database(settings_for(databases.url(name)))
     create_source(database.owner)
     with psycopg.connect(database.url, autocommit=True) as connection:
         later = connection.execute(
@@ -92,6 +92,7 @@ def million(databases: Databases) -> Iterator[Database]:
             )
     database.close()
     migrate(database.owner, database.settings)
+    database.define(hourly_clients=[CLIENT])
     database.replace(*(DAY + timedelta(days=n) for n in range(-1, 2)))
     database.merge_pending()
     with psycopg.connect(database.url, autocommit=True) as connection:
@@ -261,6 +262,7 @@ _READS = {
     "range_summary": [f"select * from stats.range_summary('{grain}', %(from)s, %(to)s, %(client)s)"
                       for grain in ("client", "campaign", "link", "utm_source", "utm", "campaign_utm")]
     + ["select * from stats.range_summary('platform', %(from)s, %(to)s)"],
+    "campaign_hours": ["select * from stats.campaign_hours(%(from)s, %(to)s, %(client)s)"],
     "daily_series": ["select * from stats.daily_series('link', %(from)s, %(to)s, %(client)s)"],
     "get_marketing_summary": ["select get_marketing_summary(%(client)s, %(from)s, %(to)s)"],
     "get_link_stats": ["select get_link_stats(%(client)s, %(from)s, %(to)s)"],

@@ -7,9 +7,23 @@ create table if not exists stats.build_settings (
     first_partition date not null,
     created_at timestamptz not null default now(),
     longest_range_days integer check (longest_range_days > 0),
-    session_days_from date
+    session_days_from date,
+    hourly_clients uuid[] not null default '{}',
+    hourly_campaigns uuid[] not null default '{}',
+    linkage_days_before integer not null default 30 check (linkage_days_before between 1 and 400),
+    linkage_minutes_after integer not null default 5 check (linkage_minutes_after between 0 and 1440)
 );
 alter table stats.build_settings enable row level security;
+
+create table if not exists stats.definition_change (
+    name text not null,
+    value_before text not null,
+    value_after text not null,
+    reason text not null check (reason <> ''),
+    author text not null check (author <> ''),
+    changed_at timestamptz not null default clock_timestamp()
+);
+alter table stats.definition_change enable row level security;
 
 create table if not exists stats.grain (
     name text primary key,

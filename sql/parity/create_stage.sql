@@ -15,5 +15,6 @@ create temporary table if not exists raw_fact (
     utm_campaign text,
     session_id text,
     excluded boolean not null,
+    happened_at timestamptz not null,
     created_at timestamptz
 ) on commit delete rows

@@ -1,7 +1,7 @@
 -- HOW: the attributed facts, kept for the statements of this transaction.
 insert into raw_fact (
     bucket_date, attribution_no, session_no, is_visit, client_id, entity_type, entity_id, link_id, link_status,
-    utm_source, utm_medium, utm_campaign, session_id, excluded, created_at
+    utm_source, utm_medium, utm_campaign, session_id, excluded, happened_at, created_at
 )
 select
     bucket_date,
@@ -11,7 +11,7 @@ select
     ),
     case when is_visit and session_id is not null then dense_rank() over (order by session_id collate "C") end,
     is_visit, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
-    session_id, excluded, created_at
+    session_id, excluded, happened_at, created_at
 from (
 {include parity/facts}
 ) fact

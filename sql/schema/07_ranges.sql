@@ -282,6 +282,53 @@ $$;
 comment on function stats.daily_series(text, date, date, uuid) is
     'Measures of each business day for every member of the grain seen in the range, days without anything filled with zeros, for plots. visits are of the single day: do not add them up. Arguments and errors as range_summary. [readers]';
 
+create or replace function stats.require_hours(p_client_id uuid) returns void
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if p_client_id is not null and not exists (
+        select from stats.build_settings d
+        where p_client_id = any (d.hourly_clients)
+           or exists (select from stats.campaigns c where c.client_id = p_client_id and c.id = any (d.hourly_campaigns))
+           or exists (select from stats.webinars w where w.client_id = p_client_id and w.id = any (d.hourly_campaigns))
+    ) then
+        raise exception using errcode = 'ST010',
+            message = format('no hour buckets are kept for the client %s', p_client_id),
+            hint = 'Have it listed: eventflow definitions set hourly_clients.';
+    end if;
+end
+$$;
+comment on function stats.require_hours(uuid) is
+    'Raises ST010 when neither the client nor a campaign or webinar of it is on the lists of hour buckets (B1); otherwise, and for NULL, returns.';
+
+create or replace function stats.campaign_hours(p_from date, p_to date, p_client_id uuid default null)
+returns table (
+    bucket_date date, bucket_hour timestamptz, client_id uuid, entity_type text, entity_id uuid,
+    hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric
+)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
+as $$
+#variable_conflict use_column
+declare
+    readable uuid[] := stats.readable_clients(p_client_id);
+begin
+    -- The hours of a day are written with its buckets: where one is computed, so are the others.
+    perform stats.require_range('campaign', p_from, p_to);
+    perform stats.require_hours(p_client_id);
+    return query
+        select h.bucket_date, h.bucket_hour, h.client_id, h.entity_type, h.entity_id,
+               h.hits, h.visits, h.sessionless_hits, h.conversions, h.conversions::numeric / nullif(h.visits, 0)
+        from stats.campaign_hourly h
+        where h.bucket_date between p_from and p_to
+          and (p_client_id is null or h.client_id = p_client_id)
+          and (readable is null or h.client_id = any (readable))
+        order by h.client_id, h.entity_type, h.entity_id, h.bucket_date, h.bucket_hour;
+end
+$$;
+comment on function stats.campaign_hours(date, date, uuid) is
+    'Hour buckets (B1) of the inclusive local dates p_from..p_to: one row per campaign or webinar of a listed client or campaign, business day and UTC hour (T2); hours without anything have no row. visits are of the single hour: do not add them up. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST002 to ST005, ST008, ST009 (see require_range), ST010 (none are kept for the client). [readers]';
+
 create or replace function stats.range_state(p_from date, p_to date)
 returns table (as_of timestamptz, complete boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -322,11 +369,12 @@ begin
         'range_rows(text, date, date, uuid, uuid[])', 'require_bounds(date, date)', 'require_dates(date, date)',
         'require_range(text, date, date)',
         'require_grain_reader(text, uuid, uuid[])', 'range_summary(text, date, date, uuid)',
-        'daily_series(text, date, date, uuid)', 'range_state(date, date)'
+        'daily_series(text, date, date, uuid)', 'require_hours(uuid)', 'campaign_hours(date, date, uuid)',
+        'range_state(date, date)'
     ] loop
         execute format('revoke execute on function stats.%s from public', checked);
     end loop;
 end
 $$;
 grant execute on function stats.range_summary(text, date, date, uuid), stats.daily_series(text, date, date, uuid),
-    stats.range_state(date, date) to eventflow_pipeline;
+    stats.campaign_hours(date, date, uuid), stats.range_state(date, date) to eventflow_pipeline;

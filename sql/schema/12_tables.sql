@@ -2,6 +2,13 @@
 set local search_path = pg_catalog, pg_temp;
 comment on table stats.build_settings is
     'The zone of the business day (T1) and the first daily partition everything here was built with. One row.';
+comment on column stats.build_settings.hourly_clients is
+    'Clients that get hour buckets (B1). This and the columns that follow define numbers: `eventflow definitions set` changes them.';
+comment on column stats.build_settings.hourly_campaigns is 'Campaigns and webinars that get hour buckets (B1).';
+comment on column stats.build_settings.linkage_days_before is 'How many days before an entry its visit may lie (Q2).';
+comment on column stats.build_settings.linkage_minutes_after is 'How many minutes after an entry its visit may lie (Q2).';
+comment on table stats.definition_change is
+    'Every change of a definition in stats.build_settings: which, from what to what, by whom and why.';
 comment on column stats.build_settings.longest_range_days is
     'The longest range that is answered, in days, since session-days were pruned (EVENTFLOW_RANGES_LONGEST_DAYS); NULL: never pruned, any range.';
 comment on column stats.build_settings.session_days_from is

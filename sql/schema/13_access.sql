@@ -9,7 +9,9 @@ begin
     for owned in
         select * from (values
             -- table, what the pipeline may do with its rows, policy of readers
-            ('build_settings', 'select, update (longest_range_days, session_days_from)', 'all_read'),
+            ('build_settings', 'select, update (longest_range_days, session_days_from, hourly_clients, hourly_campaigns, '
+                               'linkage_days_before, linkage_minutes_after)', 'all_read'),
+            ('definition_change', 'select, insert', 'all_read'),
             ('grain', 'select', 'all_read'),
             ('exclusion', 'select, insert, delete', 'all_read'),
             ('session_days', 'select, insert, update, delete', 'all_read'),

@@ -148,6 +148,10 @@ left join lateral (
 where q.bucket_date between :first_day and :last_day
 order by q.bucket_date, q.scope desc, q.client_id;
 
+-- name: select_measured_range
+-- WHAT: first and last day whose indicators are measured; NULL: none is. Grain: one row. Inputs: stats.quality_daily.
+select min(bucket_date) as first_day, max(bucket_date) as last_day from stats.quality_daily where scope = 'platform';
+
 -- name: select_campaign_rates
 -- WHAT: campaigns and webinars that convert more often than they are visited on a day (M4): candidates of the check cvr.
 -- Grain: business day, member of the grain campaign. Inputs: stats.bucket_daily; :first_day, :last_day, :minimum_volume.

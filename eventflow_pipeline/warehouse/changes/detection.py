@@ -111,6 +111,19 @@ def _marked_days(connection: Connection) -> list[StaleDay]:
     ]
 
 
+def _would_be_marked(marked: list[StaleDay], judged: list[_ComparedDay], found_at: datetime) -> list[StaleDay]:
+    """The marks there would be once the days were marked as judged; times of those that stay are kept."""
+    days = {stale.day: stale for stale in marked}
+    for compared in judged:
+        verdict, was = compared.verdict, days.pop(compared.day, None)
+        if verdict.cause is not None:
+            held_since = ((was and was.held_since) or found_at) if verdict.hold else None
+            days[compared.day] = StaleDay(
+                compared.day, verdict.cause, was.stale_since if was else found_at, held_since, verdict.hold
+            )
+    return [days[day] for day in sorted(days)]
+
+
 def newest_detection(engine: Engine) -> tuple[datetime | None, datetime]:
     """When change detection last finished a pass (None: never), and since when there are build settings at all."""
     with connect(engine) as connection:
@@ -119,9 +132,16 @@ def newest_detection(engine: Engine) -> tuple[datetime | None, datetime]:
 
 
 def detect_changes(
-    engine: Engine, settings: Settings, scope: Scope = Scope.LOOKBACK, named: Iterable[date] = ()
+    engine: Engine,
+    settings: Settings,
+    scope: Scope = Scope.LOOKBACK,
+    named: Iterable[date] = (),
+    *,
+    dry_run: bool = False,
 ) -> Detection:
     """Compare the days in ``scope`` with what is stored, mark those that differ, and record the pass.
+
+    ``dry_run``: say what a pass would find and write nothing, no mark and no pass.
 
     Only windows of the facts are read, through their time indexes. A day that was never computed counts as changed
     only when it has facts; a marked day that is again what was computed loses its mark. Days the guard holds stay
@@ -133,9 +153,11 @@ def detect_changes(
         compared = _compare(connection, settings, days)
         old_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
         judged = _hold_old_days(connection, settings, compared, old_before, checked=set(days))
-        in_work = _mark(connection, settings, judged, started_at)
+        before = _marked_days(connection)
+        in_work = () if dry_run else _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
-        marked, seen = _marked_days(connection), {day.day for day in compared}
+        marked = _would_be_marked(before, judged, started_at) if dry_run else _marked_days(connection)
+        seen = {day.day for day in compared}
         found = Detection(
             scope=scope,
             started_at=started_at,
@@ -145,6 +167,8 @@ def detect_changes(
             in_work=in_work,
             out_of_range=out_of_range,
         )
+        if dry_run:
+            return found
         connection.execute(
             statement("storage/changes/insert_pass"),
             {

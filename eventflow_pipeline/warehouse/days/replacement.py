@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping
 
@@ -17,7 +16,7 @@ from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.ranges.pruning import require_session_days
-from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, definition_key, published_grains
+from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition, hourly_lists, published_grains
 
 
 class ParityError(Exception):
@@ -92,7 +91,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             totals = connection.execute(statement("storage/days/select_day_totals"), bounds).mappings().one()
             _require_parity(day, totals)
             grains = published_grains(connection)
-            definition = definition_key(settings, grains)
+            definition = current_definition(connection, settings)
             verdict = _judge(connection, day, totals, definition, settings)
             if request.guarded and verdict.cause and verdict.hold:
                 raise DayHeld(day, verdict.cause, verdict.hold)
@@ -114,7 +113,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             )
             _replace(connection, "buckets", day, from_scratch=request.from_scratch)
             buckets = connection.execute(statement("storage/days/select_bucket_counts")).all()
-            campaign_hours = _replace_hours(connection, day, {**bounds, **_hourly(settings)})
+            campaign_hours = _replace_hours(connection, day, {**bounds, **hourly_lists(connection)})
             connection.execute(
                 statement("storage/days/upsert_partition_state"),
                 {
@@ -154,10 +153,6 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
     stored = connection.execute(statement(f"storage/days/select_any_{table}"), {"bucket_date": day}).scalar_one()
     for step in ("delete_missing", "insert_new") if stored else ("insert_all",):
         connection.execute(statement(f"storage/days/{step}_{table}"), {"bucket_date": day})
-
-
-def _hourly(settings: Settings) -> dict[str, list[UUID]]:
-    return {"clients": list(settings.hourly.clients), "campaigns": list(settings.hourly.campaigns)}
 
 
 def _replace_hours(connection: Connection, day: date, parameters: Mapping[str, Any]) -> int:

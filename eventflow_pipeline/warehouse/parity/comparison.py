@@ -20,6 +20,7 @@ from eventflow_pipeline.warehouse.changes.detection import differing_days
 from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
+from eventflow_pipeline.warehouse.registry import hourly_lists
 
 #: Lengths, in days, of the windows every day is the last of.
 WINDOWS = (7, 30)
@@ -29,7 +30,7 @@ _WINDOW_ENDS_AT_ONCE = 31
 
 
 def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None) -> Comparison:
-    """Buckets of every grain, session-days and state of ``days`` against their facts (M1-M3, M5, E3).
+    """Buckets of every grain, hour buckets, session-days and state of ``days`` against their facts (M1-M3, M5, B1, E3).
 
     With ``client_id`` only that client's members, and no state.
     """
@@ -41,6 +42,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
             parameters = {**day_bounds(part, settings.zone), **_range(part), "client_id": client_id}
             differences = [
                 *_differences(connection, Part.BUCKET, "bucket", parameters),
+                *_differences(connection, Part.HOUR, "hour", {**parameters, **hourly_lists(connection)}),
                 *_differences(connection, Part.SESSION_DAYS, "session_days", parameters),
             ]
             if client_id is None:
@@ -163,7 +165,7 @@ def _difference(part: Part, row: RowMapping) -> Difference:
         day=row["bucket_date"],
         first=row.get("first_day") or row["bucket_date"],
         grain=row["grain"],
-        member={key: str(row[key]) for key in KEY_COLUMNS if row[key] is not None},
+        member={key: str(row[key]) for key in (*KEY_COLUMNS, "bucket_hour") if row.get(key) is not None},
         measure=row["measure"],
         raw=None if row["raw"] is None else int(row["raw"]),
         stored=None if row["stored"] is None else int(row["stored"]),

@@ -15,7 +15,7 @@ from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.quality.deficit import Span, visits_and_entries
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline.warehouse.quality.thresholds import judge
-from eventflow_pipeline.warehouse.registry import current_definition
+from eventflow_pipeline.warehouse.registry import current_definition, definitions_in_force
 
 #: Days measured from one snapshot.
 _DAYS_AT_ONCE = 10
@@ -73,11 +73,20 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
             _measure_linkage(connection, settings, days)
 
 
-def _measure_linkage(connection: Connection, settings: Settings, days: DayRange) -> None:
-    look_back = {
-        "days_before": settings.quality.linkage_days_before,
-        "minutes_after": settings.quality.linkage_minutes_after,
-    }
+def measure_linkage(engine: Engine, settings: Settings) -> int:
+    """Measure linkage (Q2) anew of every measured day whose input changed, such as its look-back; returns the days."""
+    with connect(engine) as connection:
+        measured = connection.execute(statement("storage/quality/select_measured_range")).one()
+    done = 0
+    for part in DayRange(measured.first_day, measured.last_day).chunks(_DAYS_AT_ONCE) if measured.first_day else ():
+        with connect(engine) as connection, quality_lock(connection), repeatable_read(connection):
+            done += _measure_linkage(connection, settings, part)
+    return done
+
+
+def _measure_linkage(connection: Connection, settings: Settings, days: DayRange) -> int:
+    now = definitions_in_force(connection)
+    look_back = {"days_before": now.linkage_days_before, "minutes_after": now.linkage_minutes_after}
     due: dict[date, str] = {
         row.bucket_date: row.input
         for row in connection.execute(
@@ -92,10 +101,11 @@ def _measure_linkage(connection: Connection, settings: Settings, days: DayRange)
                 **day_bounds(part, settings.zone),
                 **look_back,
                 "inputs": [due[day] for day in part],
-                "look_back_start": window.start - timedelta(days=settings.quality.linkage_days_before),
-                "look_back_end": window.end + timedelta(minutes=settings.quality.linkage_minutes_after, microseconds=1),
+                "look_back_start": window.start - timedelta(days=now.linkage_days_before),
+                "look_back_end": window.end + timedelta(minutes=now.linkage_minutes_after, microseconds=1),
             },
         )
+    return len(due)
 
 
 def indicators(engine: Engine, settings: Settings, days: DayRange) -> Sequence[Indicators]:

@@ -7,9 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import ValidationError
 
-from eventflow_pipeline.settings import Settings
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.independent_count import Counted
@@ -25,7 +23,7 @@ def mirror(database: Database) -> Iterator[Mirror]:
 
 
 def _list(database: Database, **listed: list[UUID]) -> None:
-    database.settings = database.settings.changed(hourly={k: tuple(v) for k, v in listed.items()})
+    database.define(**{f"hourly_{name}": listed.get(name, []) for name in ("clients", "campaigns")})
 
 
 def _visits(start: datetime, hours: int) -> list[dict[str, Any]]:
@@ -139,21 +137,3 @@ def test_only_what_is_listed_and_nothing_once_it_is_not(mirror: Mirror) -> None:
     assert entities() == {small.ROWLESS}
     _list(database, campaigns=[], clients=[])
     assert entities() == set()
-
-
-def test_the_settings_that_days_depend_on_are_named_whatever_their_order() -> None:
-    a, b = str(small.CLIENT), str(small.OTHER)
-
-    def made(**listed: Any) -> Settings:
-        return Settings(hourly=listed)  # type: ignore[arg-type]
-
-    assert made().day_settings == {"hourly_clients": (), "hourly_campaigns": ()}
-    assert made(clients=f"{b}, {a},{a}").day_settings == made(clients=[a, b]).day_settings
-    assert made(clients=a).day_settings != made(campaigns=a).day_settings
-    with pytest.raises(ValidationError, match="UUID"):
-        made(clients="not an id")
-
-
-def test_lists_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVENTFLOW_HOURLY_CAMPAIGNS", f"{small.FOREIGN} {small.CAMPAIGN}")
-    assert Settings().hourly.campaigns == (small.CAMPAIGN, small.FOREIGN)  # type: ignore[call-arg]

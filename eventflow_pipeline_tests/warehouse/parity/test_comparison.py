@@ -51,6 +51,7 @@ def prepared(databases: Databases, computed: str) -> Iterator[Database]:
 
 def _compute(database: Database) -> None:
     facts.clients(database, {CLIENT: [C], OTHER: [D]})
+    database.define(hourly_clients=[CLIENT], hourly_campaigns=[D])
     _visit(database, DAYS.first, "s1")
     _visit(database, LAST - timedelta(days=3), "s2", utm_source="naver")
     _visit(database, LAST - timedelta(days=3), "s2", D)
@@ -92,6 +93,29 @@ DAMAGES = {
             (Part.WINDOW, "client", "visits", 3, 4),
             (Part.WINDOW, "client", "hits", 5, 10),
         },
+    ),
+    "hour emptied": (
+        "update stats.campaign_hourly set hits = 0, visits = 0, sessionless_hits = 0 "
+        "where bucket_hour = '2024-04-30 03:00Z' and client_id = '00000000-0000-0000-0000-000000000001'",
+        {
+            (Part.HOUR, "campaign_hourly", "hits", 4, 0),
+            (Part.HOUR, "campaign_hourly", "visits", 3, 0),
+            (Part.HOUR, "campaign_hourly", "sessionless_hits", 1, 0),
+        },
+    ),
+    "hours gone": (
+        "delete from stats.campaign_hourly where bucket_date = '2024-04-30'",
+        {
+            (Part.HOUR, "campaign_hourly", "hits", 4, None),
+            (Part.HOUR, "campaign_hourly", "conversions", 1, None),
+            (Part.HOUR, "campaign_hourly", "visits", 1, None),
+        },
+    ),
+    "hour from nowhere": (
+        "insert into stats.campaign_hourly select bucket_date, bucket_hour + interval '1 hour', client_id, "
+        "entity_type, entity_id, 7, 0, 7, 0 from stats.campaign_hourly where bucket_date = '2024-04-30' "
+        "and entity_id = '00000000-0000-0000-0000-00000000000d'",
+        {(Part.HOUR, "campaign_hourly", "hits", None, 7)},
     ),
     "bucket gone": (
         "delete from stats.utm_source_daily where bucket_date = '2024-04-30' and utm_source = 'naver'",

@@ -128,7 +128,7 @@ def test_every_function_of_ours_takes_bounded_work(bounded: Database, role: str)
                 assert state in ("", "42501"), (function, state, arguments)
             asked.add(function)
         assert caller.megabytes() - at_first < MEGABYTES, function
-    readers = {f"stats.{name}" for name in ("range_summary", "daily_series")} | set(SCREENS)
+    readers = {f"stats.{name}" for name in ("range_summary", "daily_series", "campaign_hours")} | set(SCREENS)
     assert role.startswith("eventflow_") or asked > readers, asked
     caller.connection.close()
 
@@ -143,6 +143,7 @@ def _state(database: Database, sql: str, *arguments: Any) -> tuple[str, str, str
 _READS = {
     "stats.range_summary": "select * from stats.range_summary('client', %s, %s)",
     "stats.daily_series": "select * from stats.daily_series('client', %s, %s)",
+    "stats.campaign_hours": "select * from stats.campaign_hours(%s, %s)",
     **{screen: f"select public.{screen}('{CLIENT}', %s, %s)" for screen in SCREENS},
     "get_campaign_visits_raw": f"select public.get_campaign_visits_raw('{CAMPAIGN}', %s, %s)",
     "get_webinar_stats": f"select public.get_webinar_stats('{WEBINAR}', %s, %s)",
@@ -202,11 +203,12 @@ def test_totals_and_the_period_before_are_of_the_days_covered(bounded: Database)
     assert (before["from"], before["to"]) == tuple((now - timedelta(days=n)).isoformat() for n in (5, 3))
 
 
-@pytest.mark.parametrize("read", [_READS["stats.range_summary"], _READS["stats.daily_series"]])
+@pytest.mark.parametrize("read", [read for name, read in _READS.items() if name.startswith("stats.")])
 def test_the_remedy_for_a_day_that_is_missing_can_be_run(bounded: Database, read: str) -> None:
     now = today(bounded.settings.zone)
     later = now + timedelta(days=5)
     missing = date(2024, 3, 4)
+    grain = "campaign" if "hours" in read else "client"
     for last, hint in (
         (date(2024, 3, 9), "Materialize it: eventflow backfill --from 2024-03-04 --to 2024-03-09"),
         (
@@ -215,7 +217,7 @@ def test_the_remedy_for_a_day_that_is_missing_can_be_run(bounded: Database, read
         ),
     ):
         assert _state(bounded, read, date(2024, 3, 1), last) == (
-            "ST004", f"the day {missing} is not computed for the grain client", hint
+            "ST004", f"the day {missing} is not computed for the grain {grain}", hint
         )  # fmt: skip
     state, message, hint = _state(bounded, read, now + timedelta(days=1), later)
     assert (state, hint) == ("ST004", f"It has not come yet: end the range at {now}.")

@@ -79,6 +79,7 @@ def test_types_planted_by_a_caller_are_not_used(database: Database, role: str) -
     database.insert("event_survey_campaigns", [{"id": CLIENT, "client_id": CLIENT, "title": "c"}])
     database.insert("webinars", [{"id": CLIENT, "client_id": CLIENT, "title": "w"}])
     database.insert("client_members", [{"client_id": CLIENT, "user_id": CLIENT, "role": "owner"}])
+    database.define(hourly_clients=[CLIENT])
     database.replace(FIRST_DAY)
     database.execute(
         "create function public.careless() returns text language sql security definer as $$ select 'x'::name::text $$"

@@ -62,6 +62,7 @@ def computed(databases: Databases, _template: str) -> Iterator[Database]:
         at = datetime(2024, 3, day, 17, tzinfo=UTC) - timedelta(days=1)
         facts.visits(database, at, campaign_id=CAMPAIGN, marketing_campaign_link_id=LINK)
         facts.entries(database, at, campaign_id=CAMPAIGN, client_id=CLIENT, session_id="s")
+    database.define(hourly_clients=[CLIENT])
     days = DayRange(FIRST, LAST)
     database.replace(*days)
     database.merge_pending()

@@ -84,7 +84,8 @@ LIMITED = {name: caller for name, caller in CALLERS.items() if caller.sees is no
 def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     """Facts of four clients and of nobody, over three days, in every table that a day's replacement fills."""
     name = databases.create(_template)
-    database = Database(settings_for(databases.url(name), hourly={"clients": tuple(_id("client", c) for c in CLIENTS)}))
+    database = Database(settings_for(databases.url(name)))
+    database.define(hourly_clients=[_id("client", c) for c in CLIENTS])
     database.insert("agencies", [{"id": id, "name": f"name-of-{name}"} for name, id in AGENCIES.items()])
     for client, agency in CLIENTS.items():
         own = {"client_id": _id("client", client)}
@@ -356,6 +357,7 @@ def test_no_function_answers_with_a_foreign_row(two_agencies: Database, name: st
 _SCREENS = {
     "select * from stats.range_summary('client', %s, %s, %s)": "client",
     "select * from stats.daily_series('client', %s, %s, %s)": "client",
+    "select * from stats.campaign_hours(%s, %s, %s)": "client",
     "select public.get_marketing_summary(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select public.get_link_stats(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select public.get_client_overview(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
