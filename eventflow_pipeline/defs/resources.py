@@ -34,7 +34,7 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         self._open = ExitStack()  # of this copy of the resource alone
         if context.run:
             try:
-                self._open.enter_context(run_alive(self._open.enter_context(connect(self.engine)), context.run.run_id))
+                self._open.enter_context(run_alive(self.engine, context.run.run_id))
             except UserError as problem:
                 raise dg.Failure(str(problem), allow_retries=False) from problem
 

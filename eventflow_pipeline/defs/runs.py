@@ -1,5 +1,6 @@
 """Runs of the daily assets as Dagster knows them: which days one is about, who asked for it, does it still live."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,7 +16,7 @@ from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE
 from eventflow_pipeline.oncall.conditions.run_failed import only_checks
 from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
 from eventflow_pipeline.warehouse.db.engine import connect
-from eventflow_pipeline.warehouse.db.locks import is_alive
+from eventflow_pipeline.warehouse.db.locks import NOTICED_SECONDS, is_alive
 
 PRIORITY = "dagster/priority"
 #: Runs over old days only; dagster.yaml limits how many at once, so that they never take every slot.
@@ -99,11 +100,16 @@ def report_dead_runs(instance: dg.DagsterInstance, engine: Engine) -> list[str]:
     ``max_runtime_seconds``. A living worker holds a lock in the database of facts (``Warehouse``).
     """
     now = datetime.now(UTC)
-    dead = []
+    silent, dead = [], []
     with connect(engine) as connection:
         for record in _records(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
             run, started = record.dagster_run, _instant(record.start_time)
-            if not _tagged_days(run) or not started or now - started < _GRACE or is_alive(connection, run.run_id):
+            if _tagged_days(run) and started and now - started >= _GRACE and not is_alive(connection, run.run_id):
+                silent.append(run)
+        if silent:  # one that lost its connection shows itself again
+            time.sleep(NOTICED_SECONDS)
+        for run in silent:
+            if is_alive(connection, run.run_id):
                 continue
             if instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED:  # type: ignore[union-attr]
                 instance.report_run_failed(run, "The process that worked on this run is gone; finished days are kept.")

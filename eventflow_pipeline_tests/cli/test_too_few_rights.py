@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from eventflow_pipeline.cli import as_refusal
 from eventflow_pipeline.cli.app import app
+from eventflow_pipeline_tests.capture.serving import KEYS
 from eventflow_pipeline_tests.databases import Database, Databases
 
 ID = "00000000-0000-0000-0000-000000000001"
@@ -133,3 +134,13 @@ def test_no_database_to_connect_to_is_one_sentence(
         said = _said(command, address.render_as_string(False), dagster, tmp_path)
         assert f"{address.database} cannot be reached" in said, command
         assert "check EVENTFLOW_DATABASE_URL" in said, command
+
+
+def test_capture_does_not_start_with_a_login_that_may_not_store(
+    database: Database, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = make_url(database.url).set(username=login).render_as_string(False)
+    monkeypatch.setenv("EVENTFLOW_DATABASE_URL", address)
+    monkeypatch.setenv("EVENTFLOW_CAPTURE_KEYS", KEYS)
+    done = CliRunner().invoke(app, ["capture", "serve"])
+    assert "`grant eventflow_capture to` that user" in str(done.exception)

@@ -252,7 +252,6 @@ def test_a_started_run_whose_process_is_gone_is_reported(
     tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     """Nobody else notices when worker and code server died together; the run would keep its slot for hours."""
-    from eventflow_pipeline.warehouse.db.engine import connect
     from eventflow_pipeline.warehouse.db.locks import run_alive
 
     runs = [
@@ -262,7 +261,9 @@ def test_a_started_run_whose_process_is_gone_is_reported(
     other = instance.create_run_for_job(defs.resolve_job_def("prune_history_job"), status=dg.DagsterRunStatus.STARTED)
     with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
         connection.execute("update runs set start_time = extract(epoch from now()) - 61")
-    with connect(database.pipeline) as connection, run_alive(connection, runs[0].run_id):
+    with run_alive(database.pipeline, runs[0].run_id):
+        # Its connection is lost, and it lives.
+        database.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
         assert "1 runs were reported as failed" in _reason(tick())
         assert "reported" not in _reason(tick())
     statuses = [instance.get_run_by_id(run.run_id).status for run in (*runs, other)]  # type: ignore[union-attr]

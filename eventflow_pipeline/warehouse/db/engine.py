@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import psycopg
+from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
@@ -81,17 +82,21 @@ def pipeline_engine(settings: Settings) -> Engine:
             raise NotMigratedError(
                 f"The role {PIPELINE_ROLE} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
             ) from problem
-        for name, value in (
+        limits = {
             # What somebody with rights on `public` named like a function of the server must not run here.
-            ("search_path", "pg_catalog, pg_temp"),
-            ("statement_timeout", f"{settings.database.statement_timeout_seconds}s"),
-            ("lock_timeout", f"{settings.database.lock_timeout_seconds}s"),
-            ("work_mem", f"{settings.database.work_mem_mb}MB"),
-            ("jit", "off"),
+            "search_path": "pg_catalog, pg_temp",
+            "statement_timeout": f"{settings.database.statement_timeout_seconds}s",
+            "lock_timeout": f"{settings.database.lock_timeout_seconds}s",
+            "work_mem": f"{settings.database.work_mem_mb}MB",
+            "jit": "off",
             # One stage a day, filled and read once: a plan for these very bounds beats a remembered one.
-            ("plan_cache_mode", "force_custom_plan"),
-        ):
-            raw.execute("select set_config(%s, %s, false)", (name, value))
+            "plan_cache_mode": "force_custom_plan",
+        }
+        # In one question: a connection is made for every command.
+        raw.execute(
+            "select pg_catalog.set_config(name, value, false) from jsonb_each_text(%s) as wanted (name, value)",
+            [Jsonb(limits)],
+        )
 
     return engine
 

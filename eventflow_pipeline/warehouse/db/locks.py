@@ -4,16 +4,21 @@ They are taken before a transaction begins: inside, the snapshot is already fixe
 compute from facts older than the lock.
 """
 
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.warehouse.db.engine import connect
+
+#: Within how many seconds a run whose connection was lost shows again that it is alive.
+NOTICED_SECONDS = 4.0
 
 #: Name spaces of the advisory locks (the first of their two keys).
 _DAY = 0x0EF10001
@@ -98,10 +103,47 @@ def migration_lock(connection: Connection, wait_seconds: float = 600) -> Iterato
 
 
 @contextmanager
-def run_alive(connection: Connection, run_id: str) -> Iterator[None]:
-    """Shows that the process working on Dagster run ``run_id`` lives: a killed one lets go with its connection."""
-    with _held(connection, _RUN, _run_key(run_id), f"the run {run_id}", shared="_shared"):
+def run_alive(engine: Engine, run_id: str) -> Iterator[None]:
+    """Shows that the process working on Dagster run ``run_id`` lives: a killed one lets go with its connection.
+
+    One that is lost while the process lives is taken anew within ``NOTICED_SECONDS``, or when the server is back.
+    Raises UserError where there is no first one.
+    """
+    first = _showing(engine, run_id)
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep_showing, args=(engine, run_id, first, over), name="run-alive", daemon=True)
+    keeper.start()
+    try:
         yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def _showing(engine: Engine, run_id: str) -> tuple[Connection, ExitStack]:
+    """A connection that holds the lock of a living run, and what lets go of both."""
+    with ExitStack() as entered:
+        connection = entered.enter_context(connect(engine))
+        what = f"the run {run_id}"
+        entered.enter_context(_held(connection, _RUN, _run_key(run_id), what, shared="_shared"))
+        return connection, entered.pop_all()
+
+
+def _keep_showing(engine: Engine, run_id: str, shown: tuple[Connection, ExitStack], over: threading.Event) -> None:
+    connection, held = shown
+    while True:
+        with held, suppress(SQLAlchemyError):
+            while not over.wait(NOTICED_SECONDS / 2):
+                connection.execute(text("select 1"))
+            return
+        while not over.is_set():
+            try:
+                connection, held = _showing(engine, run_id)
+                break
+            except (SQLAlchemyError, UserError):  # the server is away
+                over.wait(NOTICED_SECONDS / 4)
+        else:
+            return
 
 
 def is_alive(connection: Connection, run_id: str) -> bool:

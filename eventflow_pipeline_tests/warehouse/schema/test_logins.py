@@ -1,5 +1,6 @@
 """The roles people and processes log in as: what each can do, and that none can do what is another's."""
 
+import socket
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,9 +10,12 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy.engine import make_url
+from typer.testing import CliRunner
 
+from eventflow_pipeline.cli import app
 from eventflow_pipeline.warehouse.db.sql import sql_text
 from eventflow_pipeline.warehouse.schema.migrations import migrate, migrate_back
+from eventflow_pipeline_tests.capture.serving import KEYS
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
 
 LOGINS = {
@@ -176,6 +180,34 @@ def test_a_login_that_merely_inherits_authenticated_sees_nothing(logins: Databas
         assert connection.execute("select count(*) from stats.client_daily").fetchone() == (0,)
         connection.execute("set role authenticated")
         assert connection.execute("select count(*) from stats.client_daily").fetchone() != (0,)
+
+
+@pytest.mark.parametrize("inherits", [False, True])
+def test_whether_a_login_inherits_makes_no_difference_to_the_pipeline(
+    logins: Database, inherits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zone and first day are not set, so they are read before anything else is."""
+    logins.execute("revoke eventflow_pipeline from eventflow_pipeline_login")
+    logins.execute(f"alter role eventflow_pipeline_login {'' if inherits else 'no'}inherit")
+    logins.execute("grant eventflow_pipeline to eventflow_pipeline_login")
+    address = make_url(logins.url).set(username="eventflow_pipeline_login").render_as_string(False)
+    monkeypatch.setenv("EVENTFLOW_DATABASE_URL", address)
+    for command in (("verify", "--from", str(FIRST_DAY), "--to", str(FIRST_DAY)), ("exclude", "list")):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, (command, done.output, repr(done.exception))
+
+
+@pytest.mark.parametrize(("login", "warned"), [("postgres", True), ("eventflow_capture_login", False)])
+def test_capture_says_so_when_it_could_become_the_owner(
+    logins: Database, login: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins.execute(f'alter database "{logins.name}" set eventflow.embedded = off')
+    address = make_url(logins.url).set(username=login).render_as_string(False)
+    monkeypatch.setenv("EVENTFLOW_DATABASE_URL", address)
+    monkeypatch.setenv("EVENTFLOW_CAPTURE_KEYS", KEYS)
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends at once
+        done = CliRunner().invoke(app, ["capture", "serve", "--port", str(taken.getsockname()[1])])
+    assert ('"event": "owner_login"' in done.output) == warned
 
 
 def test_default_privileges_give_nothing_of_ours_away(database: Database) -> None:
