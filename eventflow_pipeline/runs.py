@@ -222,6 +222,15 @@ def _first_cause(error: SerializableErrorInfo | None) -> str:
     return redact(error.message.strip().splitlines()[0]) if error and error.message.strip() else "no reason was given"
 
 
+def forget_materializations() -> None:
+    """Have Dagster forget every materialization of ours, after a rebuild: its partitions are as empty as the tables."""
+    from eventflow_pipeline.definitions import defs
+
+    keys = list(defs.resolve_asset_graph().materializable_asset_keys)
+    with dg.DagsterInstance.get() as instance:
+        instance.wipe_assets(keys)
+
+
 @contextmanager
 def day_progress(
     engine: Engine, days: DayRange, since: datetime, *, expected: int | None = None, enabled: bool = True

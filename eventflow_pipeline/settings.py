@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
-from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, Threshold
+from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, LOW_IS_BAD, Threshold
 from eventflow_pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -154,7 +154,14 @@ class QualitySettings(Section):
                 f"EVENTFLOW_QUALITY_THRESHOLDS names the unknown threshold {unknown[0]!r}: use one of "
                 + ", ".join(DEFAULT_THRESHOLDS)
             )
-        return {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
+        made = {name: usual.overridden(given.get(name)) for name, usual in DEFAULT_THRESHOLDS.items()}
+        for name, threshold in made.items():
+            if threshold.warns_beyond_error(below=name in LOW_IS_BAD):
+                raise ValueError(
+                    f"EVENTFLOW_QUALITY_THRESHOLDS has {name} warn at {threshold.warn}, beyond its error at "
+                    f"{threshold.error}: let it warn first"
+                )
+        return made
 
 
 class CheckSettings(Section):

@@ -57,6 +57,27 @@ def agreed(yes: bool, what: str) -> None:
         raise UserError("Nothing was changed.")
 
 
+DiscardHistory = Annotated[
+    bool,
+    typer.Option("--discard-history", help="Do not keep ledger, exclusions, reasons and what else no facts give back."),
+]
+
+
+def ask_before_discarding(yes: bool, goes: tuple[dict[str, int], dict[str, int]], discard_history: bool) -> None:
+    """Name what would be lost and what is kept, each a number of rows by its name, and have somebody agree.
+
+    Nothing to lose is nothing to ask. Raises UserError as ``agreed``.
+    """
+    computed, history = goes
+    lost = computed | history if discard_history else computed
+    if not lost:
+        return
+    what = "This discards " + ", ".join(f"{n:,} {name}" for name, n in lost.items())
+    if history and not discard_history:
+        what += "; kept are " + ", ".join(f"{n:,} {name}" for name, n in history.items())
+    agreed(yes, what)
+
+
 def asked_day(settings: "Settings", option: str, value: str) -> date:
     """The local date given to ``option``, which must lie between the first partition and today.
 

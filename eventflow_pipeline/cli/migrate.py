@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app
+from eventflow_pipeline.cli.app import DiscardHistory, Json, Yes, answer, app, ask_before_discarding
 
 
 @app.command()
@@ -19,6 +19,8 @@ def migrate(
             "--print-logins", help="Print SQL for the roles that people and processes log in as, and do no more."
         ),
     ] = False,
+    discard_history: DiscardHistory = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Create or upgrade everything this project owns (schema stats). Safe to repeat.
@@ -26,6 +28,9 @@ def migrate(
     Run it as the owner of EventFlow's tables (EVENTFLOW_OWNER_URL, else EVENTFLOW_DATABASE_URL). It checks names and
     types of the source columns first, stores EVENTFLOW_TIMEZONE and EVENTFLOW_START_DATE on the first run, and refuses
     others later. Everything else needs less: see --print-logins.
+
+    --to names what is lost and asks. Exclusions, definitions, the ledger, reasons and webinar samples are set aside
+    (schema stats_kept) and come back with the next migrate, unless --discard-history.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.db.engine import admin
@@ -38,7 +43,8 @@ def migrate(
         return
     with environment(owner=True) as settings, admin(settings) as engine:
         if to:
-            migrations.migrate_back(engine, to)
+            ask_before_discarding(yes, migrations.what_goes(engine, to), discard_history)
+            migrations.migrate_back(engine, to, discard_history=discard_history)
             answer(as_json, {"undone_to": to}, f"Undone down to {to}.")
             return
         report = migrations.migrate(engine, settings)

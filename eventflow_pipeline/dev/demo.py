@@ -114,9 +114,15 @@ def _show_pages(url: str, campaign: str | None) -> None:
 
 @contextmanager
 def _only_demo(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
     lock = fasteners.InterProcessLock(home / "demo.lock")
-    if not lock.acquire(blocking=False):
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        alone = lock.acquire(blocking=False)
+    except OSError as problem:
+        raise UserError(
+            f"The folder {home} cannot be written ({problem.strerror}): point EVENTFLOW_HOME to one that can."
+        ) from problem
+    if not alone:
         raise UserError(f"Another demo is running on {home}: stop it with Ctrl-C, or set another EVENTFLOW_HOME.")
     try:
         yield

@@ -26,6 +26,12 @@ class Threshold:
             return self
         return Threshold(self.warn if own.warn is None else own.warn, self.error if own.error is None else own.error)
 
+    def warns_beyond_error(self, *, below: bool = False) -> bool:
+        """Whether it would never warn, because what it warns of is an error already."""
+        if self.warn is None or self.error is None:
+            return False
+        return self.warn < self.error if below else self.warn > self.error
+
     def severity(self, value: float, *, below: bool = False) -> tuple[Severity, float] | None:
         """How bad ``value`` is and the limit it passed; None when it is fine. ``below``: low values are bad."""
         for severity, limit in ((Severity.ERROR, self.error), (Severity.WARN, self.warn)):
@@ -55,6 +61,8 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     # In multiples of the quiet the stream is used to.
     "silence": Threshold(1.0, 3.0),
 }
+#: Those of which low values are bad.
+LOW_IS_BAD = frozenset({"linkage", "utm_fill"})
 #: Checks by name, and the daily asset each is about.
 CHECKS: Mapping[str, str] = {
     "unknown_link": "link_daily",

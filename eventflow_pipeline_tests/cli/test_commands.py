@@ -161,6 +161,13 @@ def test_nothing_migrated_and_missing_source(eventflow: Eventflow, empty_databas
     refused(eventflow("backfill", "--from", "2024-03-01", **here), "eventflow migrate")
 
 
+def test_the_demo_in_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("EVENTFLOW_", "DAGSTER_"))}
+    home = str(tmp_path / "file" / "home")
+    refused(run_eventflow({**environment, "EVENTFLOW_HOME": home}, "demo", "--headless"), f"{home} cannot be written")
+
+
 def test_rebuild_wants_to_be_asked_twice(eventflow: Eventflow, database: Database) -> None:
     database.replace(database.settings.start_date)
     refused(eventflow("rebuild"), "--yes")
@@ -241,6 +248,9 @@ def test_settings_shows_what_is_in_force_and_no_secret(eventflow: Eventflow) -> 
         ("EVENTFLOW_CAPTURE", '{"rate": "off"}', "is no setting"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", "{warn", "is no JSON"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"warn": "much"}}', "should be a valid number"),
+        ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkag": {}}', "names the unknown threshold 'linkag'"),
+        ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"error": 0.9}}', "linkage warn at 0.7, beyond its error at 0.9"),
+        ("EVENTFLOW_QUALITY_THRESHOLDS", '{"silence": {"warn": 5}}', "silence warn at 5.0, beyond its error at 3.0"),
         ("EVENTFLOW_TIMEZONE", "Asia/Soul", "use an IANA name"),
     ],
 )

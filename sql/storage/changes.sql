@@ -324,6 +324,15 @@ insert into stats.exclusion_change (campaign_id, change, reason, author)
 select campaign_id, 'removed', :reason, :author from removed
 returning campaign_id;
 
+-- name: select_what_has_id
+-- WHAT: what an id is that somebody wants excluded: a campaign's, a webinar's, only on facts, or nothing's. One row.
+-- Inputs: stats.campaigns, stats.webinars, stats.visit_facts and stats.entry_facts by campaign_id; :campaign_id.
+select
+    exists (select from stats.campaigns c where c.id = :campaign_id) as is_campaign,
+    exists (select from stats.webinars w where w.id = :campaign_id) as is_webinar,
+    exists (select from stats.visit_facts v where v.campaign_id = :campaign_id)
+    or exists (select from stats.entry_facts e where e.campaign_id = :campaign_id) as has_facts;
+
 -- name: select_days_of_campaign
 -- WHAT: the days that hold facts of a campaign: those a rule of exclusion for it changes.
 -- Grain: one business day. Inputs: stats.visit_facts, stats.entry_facts by campaign_id; :campaign_id; :dates and :starts,

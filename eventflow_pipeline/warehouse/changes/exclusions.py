@@ -16,8 +16,14 @@ from eventflow_pipeline.warehouse.db.sql import statement
 def add_exclusion(engine: Engine, settings: Settings, campaign_id: UUID, reason: str, author: str) -> list[date]:
     """Exclude a campaign from now on and in all history; returns the days this changes, now marked stale.
 
-    Raises UserError when it is excluded already.
+    Raises UserError when it is excluded already, when no campaign and no fact has the id, or when it is a webinar's.
     """
+    with connect(engine) as connection:
+        known = connection.execute(statement("storage/changes/select_what_has_id"), {"campaign_id": campaign_id}).one()
+    if not known.is_campaign and known.is_webinar:
+        raise UserError(f"{campaign_id} is a webinar's id: only campaigns can be excluded (E3).")
+    if not known.is_campaign and not known.has_facts:
+        raise UserError(f"There is no campaign {campaign_id} and no fact of one: see that the id is right.")
     if not _change(engine, "insert_exclusion", campaign_id, reason, author):
         raise UserError(f"Campaign {campaign_id} is excluded already: see `eventflow exclude list`.")
     return _mark_days(engine, settings, campaign_id)

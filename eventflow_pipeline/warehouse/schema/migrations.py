@@ -23,6 +23,7 @@ from eventflow_pipeline.warehouse.schema.definitions import (
     patiently,
     rehearse,
 )
+from eventflow_pipeline.warehouse.schema.history import KEPT, bring_back, counts_of, set_aside
 from eventflow_pipeline.warehouse.schema.preconditions import first_in_the_way, first_unmet, source_tables
 from eventflow_pipeline.warehouse.schema.source_views import SOURCE_VIEWS, missing_views, unread_columns
 from eventflow_pipeline.warehouse.schema.versions import LOCK_TIMEOUT, Versions, run_script
@@ -45,7 +46,6 @@ _COMPUTED = (
     "stats.webinar_day_state",
     "stats.detection_pass",
     "stats.day_comparison",
-    "stats.day_ledger",
 )
 
 
@@ -140,31 +140,72 @@ def migrate(
             statement("storage/registry/insert_build_settings"),
             {"time_zone": settings.timezone, "first_partition": settings.start_date},
         )
+        with repeatable_read(connection):
+            bring_back(connection)
         return MigrationReport(missing, *require_build_settings(connection, settings))
 
 
-def migrate_back(engine: Engine, version: str, root: Path | None = None, wait_seconds: float = _WAIT_SECONDS) -> None:
+def what_goes(engine: Engine, version: str | None) -> tuple[dict[str, int], dict[str, int]]:
+    """What undoing down to ``version`` (None: a rebuild) takes away, and the history it may keep: rows by their name.
+
+    Both empty where nothing is undone. Raises UserError for a version there is no way back to.
+    """
+    with _owner(engine) as connection:
+        if version and not _undone(Versions(sql_root()), connection, version):
+            return {}, {}
+        return counts_of(connection, capture=version is not None)
+
+
+def _undone(versions: Versions, connection: Connection, version: str) -> tuple[str, ...]:
+    """The versions that undoing down to ``version`` undoes, oldest first. Raises UserError."""
+    current = versions.current(connection)
+    if current is None and version != "base":
+        raise UserError("The database has no schema stats yet, so there is nothing to undo: run `eventflow migrate`.")
+    try:
+        applied = versions.between(None, current)
+    except RevisionError as unknown:
+        raise UserError(
+            f"The database is at version {current}, which these files do not have: go back with those that do."
+        ) from unknown
+    if version == "base":
+        return applied
+    if version not in applied:
+        raise UserError(f"There is no way back to {version!r}: name base or an applied version, such as {current}.")
+    return versions.between(version, current)
+
+
+def migrate_back(
+    engine: Engine,
+    version: str,
+    root: Path | None = None,
+    wait_seconds: float = _WAIT_SECONDS,
+    *,
+    discard_history: bool = False,
+) -> None:
     """Undo versions down to ``version`` (kept), or all of them with ``base``, which also removes the schema.
 
-    The definitions go first and come back with the next ``migrate``. Raises UserError, and has changed nothing, when
-    somebody else's object uses something that would have to be dropped, or there is no such version.
+    Exclusions, definitions, the ledger, reasons and samples are set aside in a schema ``stats_kept`` and come back with
+    the next ``migrate``, unless ``discard_history``. The definitions in ``sql/schema`` go first and come back with it,
+    too. Raises UserError, and has changed nothing, when somebody else's object uses something that would have to be
+    dropped, or there is no such version.
     """
     root = root or sql_root()
     versions = Versions(root)
     with _owner(engine) as connection, migration_lock(connection):
-        current = versions.current(connection)
-        try:
-            undone = versions.between(None if version == "base" else version, current)
-        except RevisionError as unknown:
-            raise UserError(
-                f"There is no way back to {version!r}: name base or an applied version, such as {current}."
-            ) from unknown
+        undone = _undone(versions, connection, version)
         drop_definitions(connection, root, wait_seconds, versions.texts(undone, down=True))
+        with repeatable_read(connection):
+            if discard_history:
+                connection.execute(text("drop schema if exists stats_kept cascade"))
+            elif undone:
+                set_aside(connection)
         if undone:
             _walk(engine, versions, lambda walked: versions.walk_down(walked, version), wait_seconds)
         if version == "base":
             connection.execute(text("drop table if exists stats.schema_migration"))
             connection.execute(text("drop schema if exists stats"))
+        with repeatable_read(connection):
+            bring_back(connection)
 
 
 def drop_source_views(engine: Engine, wait_seconds: float = _WAIT_SECONDS) -> list[str]:
@@ -252,13 +293,21 @@ def require_build_settings(connection: Connection, settings: Settings) -> tuple[
     return stored
 
 
-def rebuild(engine: Engine, settings: Settings) -> None:
-    """Discard every bucket and store the build settings of the settings; facts are not touched."""
+def rebuild(engine: Engine, settings: Settings, *, discard_history: bool = False) -> None:
+    """Discard every bucket and store the build settings of the settings; facts are not touched.
+
+    The ledger stays, and names no run any more: none has computed what is there now. With ``discard_history`` ledger,
+    exclusions, definitions' history and reasons go, too.
+    """
     with _owner(engine) as connection, migration_lock(connection):
         if stored_build_settings(connection) is None:
             raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
         with repeatable_read(connection):
             connection.execute(text(f"truncate {', '.join(_COMPUTED)}"))
+            if discard_history:
+                history = (f"stats.{table}" for table in KEPT if table != "webinar_sample")
+                connection.execute(text(f"truncate {', '.join(history)}"))
+            connection.execute(text("update stats.day_ledger set run_id = null where run_id is not null"))
             connection.execute(
                 statement("storage/registry/replace_build_settings"),
                 {"time_zone": settings.timezone, "first_partition": settings.start_date},

@@ -48,7 +48,14 @@ def test_a_rule_that_is_there_or_is_not(site: Site) -> None:
     d = site.database
     with pytest.raises(UserError, match="is not excluded"):
         remove_exclusion(d.pipeline, d.settings, SPRING, "r", "a")
-    assert add_exclusion(d.pipeline, d.settings, uuid4(), "no facts yet", "ann") == []
+    with pytest.raises(UserError, match="There is no campaign"):
+        add_exclusion(d.pipeline, d.settings, uuid4(), "a typing error", "ann")
+    webinar, rowless = uuid4(), uuid4()
+    d.insert("webinars", [{"id": webinar, "client_id": ALPHA, "title": "w"}])
+    with pytest.raises(UserError, match="is a webinar's id: only campaigns"):
+        add_exclusion(d.pipeline, d.settings, webinar, "r", "ann")
+    site.visits(site.day(1), 1, rowless)
+    assert add_exclusion(d.pipeline, d.settings, rowless, "its row is gone", "ann") == [site.day(1)]
     add_exclusion(d.pipeline, d.settings, SPRING, "r", "a")
     with pytest.raises(UserError, match="excluded already"):
         add_exclusion(d.pipeline, d.settings, SPRING, "r", "a")

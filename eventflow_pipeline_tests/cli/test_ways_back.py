@@ -1,0 +1,106 @@
+"""``migrate --to`` and ``rebuild``: what is lost is named and asked, what no facts give back is kept."""
+
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import dagster as dg
+import pytest
+
+from eventflow_pipeline_tests.command_line import Eventflow, refused
+from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.worlds.site import SPRING, Site
+
+Run = partial
+
+
+@pytest.fixture
+def computed(eventflow: Eventflow, database: Database) -> Run:
+    """Two computed days with their ledger, an exclusion, a definition's change; how commands are run on it."""
+    site = Site(database)
+    for back in (1, 2):
+        site.visits(site.day(back), 2)
+    run = partial(eventflow, EVENTFLOW_START_DATE=str(database.settings.start_date))
+    for command in (
+        ("definitions", "set", "hourly_clients", str(UUID(int=0xA)), "--reason", "launch", "--yes"),
+        ("exclude", "add", str(SPRING), "--reason", "a clone", "--author", "ann"),
+        ("backfill", "--from", str(site.day(2)), "--to", str(site.day(1))),
+    ):
+        done = run(*command)
+        assert done.returncode == 0, done.stderr
+    database.execute(
+        "insert into stats.dead_letter (fact, event_id, reason, payload) "
+        "values ('visit', gen_random_uuid(), '23503 campaign_id', '{}')"
+    )
+    database.execute(
+        "insert into stats.webinar_sample (webinar_id, sampled_minute, sampled_at, viewers) "
+        "values (gen_random_uuid(), '2024-03-01Z', '2024-03-01Z', 3)"
+    )
+    return run
+
+
+_HISTORY = (
+    "select to_jsonb(t) from stats.exclusion t union all select to_jsonb(t) from stats.exclusion_change t "
+    "union all select to_jsonb(t) from stats.definition_change t "
+    "union all select to_jsonb(t) from stats.webinar_sample t "
+    "union all select to_jsonb(t) - 'run_id' from stats.day_ledger t order by 1"
+)
+
+
+def test_base_names_what_goes_asks_and_keeps_what_no_facts_give_back(computed: Run, database: Database) -> None:
+    before = database.rows(_HISTORY)
+    refused(
+        computed("migrate", "--to", "base"),
+        "This discards 2 computed days, 1 dead letters (facts not stored yet); kept are 1 exclusions, "
+        "1 changes of exclusions with their reasons, 1 changes of definitions with their reasons, 2 ledger rows, "
+        "1 webinar samples",
+        "--yes",
+    )
+    assert database.rows(_HISTORY) == before
+    undone = computed("migrate", "--to", "base", "--yes")
+    assert undone.returncode == 0, undone.stderr
+    assert computed("migrate", "--to", "base", "--yes").returncode == 0, "once more does not lose what was set aside"
+    assert computed("migrate").returncode == 0
+    assert database.rows(_HISTORY) == before
+    assert database.rows("select from stats.partition_state") == []
+    assert database.rows("select hourly_clients from stats.build_settings") == [{"hourly_clients": [UUID(int=0xA)]}]
+    assert database.rows("select from pg_namespace where nspname = 'stats_kept'") == []
+    refused(computed("migrate", "--to", "base", "--discard-history"), "This discards 1 exclusions", "2 ledger rows")
+    assert computed("migrate", "--to", "base", "--discard-history", "--yes").returncode == 0
+    assert computed("migrate").returncode == 0
+    assert database.rows(_HISTORY) == []
+
+
+def test_versions_there_is_no_way_back_to(computed: Run, database: Database) -> None:
+    for version in ("nonsense", "0099", "-1", "head", "heads"):
+        refused(computed("migrate", "--to", version, "--yes"), f"There is no way back to '{version}'", "name base")
+    assert computed("migrate", "--to", "0009", "--yes").returncode == 0
+    refused(computed("migrate", "--to", "0013"), "There is no way back to '0013'")
+    assert computed("migrate").returncode == 0
+    assert len(database.rows(_HISTORY)) == 6, "tables that never went hold what they held, once"
+    refused(computed("migrate", "--to", "00"), "There is no way back")
+
+
+def test_rebuild_keeps_ledger_and_rules_and_dagster_forgets_the_days(
+    computed: Run, database: Database, dagster_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", dagster_database)
+    before = database.rows(_HISTORY)
+    refused(computed("rebuild"), "This discards 2 computed days; kept are 1 exclusions", "--yes")
+    assert len(_materialized()) == 2
+    done = computed("rebuild", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert _materialized() == set()
+    assert database.rows(_HISTORY) == before
+    assert database.rows("select from stats.partition_state") == []
+    assert database.rows("select from stats.day_ledger where run_id is not null") == [], "no run computed what is there"
+    refused(computed("rebuild", "--discard-history"), "This discards 1 exclusions", "2 ledger rows")
+    assert computed("rebuild", "--discard-history", "--yes").returncode == 0
+    assert [row["to_jsonb"]["viewers"] for row in database.rows(_HISTORY)] == [3], "samples are facts"
+
+
+def _materialized() -> set[str]:
+    """Days of the session-days that Dagster shows as materialized."""
+    with dg.DagsterInstance.get() as instance:
+        return instance.get_materialized_partitions(dg.AssetKey(["stats", "session_days"]))
