@@ -246,9 +246,22 @@ class CaptureSettings(Section):
         "cp949", description="What a query is read in that is not UTF-8 (N1). Empty: it keeps its percent form."
     )
     origins: str = Field(
-        "", description="Origins besides the app's own that may call it, comma-separated (https://site.example)."
+        "",
+        description="Origins whose pages may call, besides that of EVENTFLOW_CAPTURE_SITE_URL, comma-separated "
+        "(https://site.example). Without either: pages on loopback alone.",
     )
-    rate: str = Field("600/minute", description="Calls from one address, such as 600/minute; off: no limit.")
+    rate: str = Field(
+        "600/minute",
+        description="Calls of one address (IPv6: of a /64) without a session of ours, and its look-ups of short links, "
+        "such as 600/minute; off: no limit, nor the two below.",
+    )
+    session_rate: str = Field("120/minute", description="Calls of one session, whose cookie must be ours.")
+    address_rate: str = Field("6000/minute", description="All calls of one address: a hall of visitors behind it.")
+    connections: int = Field(256, ge=1, description="Connections that one address may hold, proxies excepted.")
+    request_seconds: float = Field(10, gt=0, description="Longest a request may take to come in: headers, then body.")
+    proxies: str = Field(
+        "", description="Proxies whose X-Forwarded-For is believed, comma-separated addresses. Empty: of nobody."
+    )
     body_kib: int = Field(64, ge=1, le=1024, description="Largest body of a call, in KiB.")
     queue: int = Field(20_000, ge=1, description="Events held in memory while the database is away.")
     queue_mib: int = Field(64, ge=1, description="Memory that events held while the database is away may take, in MiB.")

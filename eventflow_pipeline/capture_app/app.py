@@ -67,8 +67,9 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         return await calls.presence(request)
 
     async def follow(request: Request, key: str, client_id: str | None) -> Response:
-        link, how = await links.target(key[:200].replace("\0", ""), client_id)
-        if how in ("unknown", "database away"):
+        may_ask = lambda: calls.rates.may_look_up(request)  # noqa: E731
+        link, how = await links.target(key[:200].replace("\0", ""), client_id, may_ask)
+        if how in ("unknown", "database away", "asked too often"):
             log.write("warning", "short_link_unresolved", reason=how)
         where = destination(settings.capture, calls.rules, key[:200], link, request.scope.get("query_string", b""))
         # No cookie here: a crawler that only looks at the link is nobody's session.
@@ -107,7 +108,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         skip=NO_PAGES,
         log=lambda fields: log.write("info", "arrival", **fields),
     )
-    if listed := Origins(settings.capture.origins).listed:
+    if listed := Origins(settings.capture).listed:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=listed,

@@ -1,7 +1,6 @@
 """What a call does: from a request to an event in the queue, and an answer as soon as it is known."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from eventflow_pipeline.capture_app.answers import answer, refusal
 from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.capture_app.entry_middleware import capture_request
 from eventflow_pipeline.capture_app.event_queue import EventQueue
-from eventflow_pipeline.capture_app.guards import Origins, Rate, read_body
+from eventflow_pipeline.capture_app.guards import Origins, Rates, read_body
 from eventflow_pipeline.capture_app.log_lines import LogLines
 from eventflow_pipeline.capture_app.tokens import Tokens
 from eventflow_pipeline.settings import Settings
@@ -34,7 +33,7 @@ class Calls:
     def __init__(self, settings: Settings, store: CaptureStore, queue: EventQueue, log: LogLines) -> None:
         self.rules = settings.capture_rules
         self._settings, self._store, self._queue, self._log = settings, store, queue, log
-        self._origins, self._rate = Origins(settings.capture.origins), Rate(settings.capture.rate)
+        self._origins, self.rates = Origins(settings.capture), Rates(settings.capture, self.rules)
         secret = settings.capture.jwt_secret
         self._tokens = Tokens(secret.get_secret_value(), settings.capture.jwt_audience) if secret else None
         self._wait = {"visit": settings.capture.visit_wait_ms / 1000, "entry": settings.capture.entry_wait_ms / 1000}
@@ -43,9 +42,9 @@ class Calls:
         """The call's body as an object, or the refusal that answers it."""
         if not self._origins.allow(request):
             return self._refuse(request, 403, "origin not allowed")
-        if not self._rate.allow(request):
-            return self._refuse(request, 429, "too many calls from this address", retry=60)
-        body = await read_body(request, self._settings.capture.body_kib * 1024)
+        if not self.rates.allow(request, capture_request(request.scope, self.rules)):
+            return self._refuse(request, 429, "too many calls", retry=60)
+        body = await read_body(request, self._settings.capture.body_kib * 1024, self._settings.capture.request_seconds)
         if body is None:
             return self._refuse(request, 413, "body too large")
         parsed = parse(body, request.headers.get("content-type", ""), self.rules.other_encoding)
@@ -83,7 +82,7 @@ class Calls:
 
     def _offer(self, fact: Fact, event: Mapping[str, Any], outcome: Outcome) -> asyncio.Future[dict[str, Any]] | None:
         """Into the queue; None when it is full."""
-        waiting = self._queue.offer(fact, dict(event), len(json.dumps(event)))
+        waiting = self._queue.offer(fact, event)
         if waiting is None:
             # The last resort: the answer says so, and this line is all that is left here.
             lost = {**outcome.log, "fact": fact, "event_id": event["event_id"], "reason": "queue full"}

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,15 +19,18 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 class Store(Protocol):
     """Where events go."""
 
-    async def store(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Answers in order; one of ``AWAY`` when the database is."""
+    async def store(self, events: list[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Answers to facts and their events (JSON), in order; one of ``AWAY`` when the database is."""
         ...
 
 
 @dataclass(slots=True)
 class _Waiting:
-    item: dict[str, Any]
-    size: int
+    fact: str
+    event_id: str | None
+    campaign_id: str | None
+    #: As text: parsed, it takes many times its size.
+    text: str
     answer: asyncio.Future[dict[str, Any]]
     done: bool = False
 
@@ -54,15 +59,16 @@ class EventQueue:
         """Start the writer; needs a running event loop."""
         self._writer = asyncio.create_task(self._write_forever(), name="capture-writer")
 
-    def offer(self, fact: str, event: dict[str, Any], size: int) -> asyncio.Future[dict[str, Any]] | None:
-        """Take an event of about ``size`` bytes; its future gets the database's answer. None: full (back-pressure)."""
-        if len(self) >= self._most or self._bytes + size > self._most_bytes:
+    def offer(self, fact: str, event: Mapping[str, Any]) -> asyncio.Future[dict[str, Any]] | None:
+        """Take an event; its future gets the database's answer. None: full (back-pressure)."""
+        text = json.dumps(event)
+        if len(self) >= self._most or self._bytes + len(text) > self._most_bytes:
             return None
-        waiting = _Waiting({"fact": fact, "event": event}, size, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        self._bytes += size
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(fact, event.get("event_id"), event.get("campaign_id"), text, answer))
+        self._bytes += len(text)
         self._arrived.set()
-        return waiting.answer
+        return answer
 
     async def stop(self, seconds: float) -> None:
         """Store what is left, for at most ``seconds``; every event that remains leaves one line (F1)."""
@@ -111,7 +117,7 @@ class EventQueue:
 
     async def _write(self, batch: list[_Waiting]) -> None:
         try:
-            answers = await self._store.store([waiting.item for waiting in batch])
+            answers = await self._store.store([(waiting.fact, waiting.text) for waiting in batch])
             answered = list(zip(batch, answers, strict=True))
         except AWAY:
             raise
@@ -129,19 +135,18 @@ class EventQueue:
 
     def _answer(self, waiting: _Waiting, answer: dict[str, Any]) -> None:
         waiting.done = True
-        self._bytes -= waiting.size
+        self._bytes -= len(waiting.text)
         if not waiting.answer.done():
             waiting.answer.set_result(answer)
         if answer.get("status") == "dead_letter" or not answer.get("accepted"):
             self._log.write(
                 "warning" if answer.get("accepted") else "error",
                 "capture_refused" if answer.get("accepted") else "capture_lost",
-                fact=waiting.item["fact"],
+                fact=waiting.fact,
                 event_id=answer.get("event_id"),
-                campaign_id=waiting.item["event"].get("campaign_id"),
+                campaign_id=waiting.campaign_id,
                 reason=answer.get("reason"),
             )
 
     def _lost(self, waiting: _Waiting, why: str) -> None:
-        identifier = waiting.item["event"].get("event_id")
-        self._answer(waiting, {"accepted": False, "event_id": identifier, "reason": why})
+        self._answer(waiting, {"accepted": False, "event_id": waiting.event_id, "reason": why})

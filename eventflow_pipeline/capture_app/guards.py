@@ -1,5 +1,7 @@
 """What a public call must pass before it is looked at: its origin, its rate, its size."""
 
+import asyncio
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
@@ -7,62 +9,118 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import ClientDisconnect, Request
 
+from eventflow_pipeline.capture import CaptureRequest, CaptureRules
+from eventflow_pipeline.capture.cookies import remember
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import CaptureSettings
 
 
 class Origins:
-    """Browsers name the page that calls; only the application's own host and the listed origins may."""
+    """Browsers name the page that calls; only the site itself and the listed origins may.
 
-    def __init__(self, listed: str) -> None:
-        self.listed = tuple(origin.strip().rstrip("/").lower() for origin in listed.split(",") if origin.strip())
+    Which host a request is for is what its sender says, so that alone makes nobody the site: a name that leads to this
+    machine for a moment would be enough. Without settings only pages on loopback may call, for development.
+    """
+
+    def __init__(self, settings: CaptureSettings) -> None:
+        listed = [*settings.origins.split(","), *_origin_of(settings.site_url)]
+        self.listed = tuple(origin.strip().rstrip("/").lower() for origin in listed if origin.strip())
 
     def allow(self, request: Request) -> bool:
-        """True for a listed or own origin, and for callers that are no browsers (they name none)."""
+        """True for the site's and listed origins, and for callers that are no browsers (they name none)."""
         origin = request.headers.get("origin")
         if origin is None:
             return request.headers.get("sec-fetch-site", "none") in ("none", "same-origin", "same-site")
-        if origin.lower() in self.listed:
-            return True
+        if self.listed:
+            return origin.lower() in self.listed
         try:
-            host = urlsplit(origin.lower()).netloc
+            parts = urlsplit(origin.lower())
+            host = parts.hostname or ""
         except ValueError:
             return False
-        return bool(host) and host == request.headers.get("host", "").lower()
+        own = parts.scheme in ("http", "https") and parts.netloc == request.headers.get("host", "").lower()
+        return own and (host == "localhost" or _is_loopback(host))
 
 
-class Rate:
-    """Calls from one address in a fixed window. Addresses are kept in memory for the window alone."""
+def _origin_of(url: str) -> list[str]:
+    parts = urlsplit(url)
+    return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
 
-    def __init__(self, rate: str) -> None:
-        self._limit: RateLimitItem | None = None
-        if rate.lower() != "off":
-            try:
-                self._limit = parse(rate)
-            except ValueError as problem:
-                raise UserError(
-                    f"EVENTFLOW_CAPTURE_RATE is {rate!r}, which is no rate: write it as 600/minute, or off."
-                ) from problem
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Rates:
+    """How often one may call, in fixed windows of memory alone: an address, a session, an address with sessions.
+
+    Who carries a session cookie of ours counts for itself, so that a hall of visitors behind one address is not locked
+    out; the address counts all the same, only much later.
+    """
+
+    def __init__(self, settings: CaptureSettings, rules: CaptureRules) -> None:
+        self._rules = rules
+        off = settings.rate.lower() == "off"
+        self._anonymous = None if off else _parsed("EVENTFLOW_CAPTURE_RATE", settings.rate)
+        self._session = None if off else _parsed("EVENTFLOW_CAPTURE_SESSION_RATE", settings.session_rate)
+        self._address = None if off else _parsed("EVENTFLOW_CAPTURE_ADDRESS_RATE", settings.address_rate)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    def allow(self, request: Request) -> bool:
-        """Count the call; False when its address has called too often."""
-        address = request.client.host if request.client else ""
-        return self._limit is None or self._limiter.hit(self._limit, address)
+    def allow(self, request: Request, asked: CaptureRequest) -> bool:
+        """Count a call; False when its sender has called too often."""
+        if self._anonymous is None or self._session is None or self._address is None:
+            return True
+        address = address_of(request)
+        session = remember(self._rules, asked, asked.path).session_id
+        if session is None:
+            return self._limiter.hit(self._anonymous, "anonymous", address)
+        return self._limiter.hit(self._address, "all", address) and self._limiter.hit(self._session, "session", session)
+
+    def may_look_up(self, request: Request) -> bool:
+        """Count a look-up in the database for a short link."""
+        return self._anonymous is None or self._limiter.hit(self._anonymous, "link", address_of(request))
 
 
-async def read_body(request: Request, most: int) -> bytes | None:
-    """The request's body, or None when it is larger than ``most`` bytes; reading stops there."""
+def _parsed(name: str, rate: str) -> RateLimitItem:
+    try:
+        return parse(rate)
+    except ValueError as problem:
+        raise UserError(f"{name} is {rate!r}, which is no rate: write it as 600/minute, or off.") from problem
+
+
+def address_of(request: Request) -> str:
+    """Who calls: the address, of IPv6 the /64 that one subscriber has; empty when it is none."""
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+async def read_body(request: Request, most: int, seconds: float) -> bytes | None:
+    """The request's body, or None when it is larger than ``most`` bytes; reading stops there.
+
+    What has not come after ``seconds`` does not come.
+    """
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and len(announced) < 16 and int(announced) > most:
         return None
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > most:
-                return None
-            chunks.append(chunk)
-    except ClientDisconnect:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most:
+                    return None
+                chunks.append(chunk)
+    except (ClientDisconnect, TimeoutError):
         return b""
     return b"".join(chunks)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from eventflow_pipeline.capture import CaptureRules
@@ -14,30 +15,54 @@ from eventflow_pipeline.warehouse.capture.store import AWAY, CaptureStore
 _FRESH_SECONDS = 60.0
 _WAIT_SECONDS = 1.0
 _MOST = 10_000
+_T = TypeVar("_T")
+_Remembered: TypeAlias = dict[tuple[str, str | None], tuple[float, _T]]
 
 
 class Links:
-    """Targets of short links. While the database is away, what was known still leads where it led."""
+    """Targets of short links. While the database is away, what was known still leads where it led.
+
+    Links and keys that are none are remembered apart, so that made-up keys cannot push the links out.
+    """
 
     def __init__(self, store: CaptureStore) -> None:
         self._store = store
-        self._known: dict[tuple[str, str | None], tuple[float, dict[str, Any] | None]] = {}
+        self._links: _Remembered[dict[str, Any]] = {}
+        self._misses: _Remembered[None] = {}
 
-    async def target(self, key: str, client_id: str | None) -> tuple[dict[str, Any] | None, str]:
-        """The link, and how it is known: ``found``, ``unknown``, ``remembered`` or ``database away``."""
-        asked = (key, client_id)
-        at, link = self._known.get(asked, (0.0, None))
-        now = time.monotonic()
-        if asked in self._known and now - at < _FRESH_SECONDS:
-            return link, "found" if link else "unknown"
+    async def target(
+        self, key: str, client_id: str | None, may_ask: Callable[[], bool]
+    ) -> tuple[dict[str, Any] | None, str]:
+        """The link, and how it is known: found, unknown, remembered, database away, asked too often.
+
+        ``may_ask`` is asked before the database is.
+        """
+        asked, now = (key, client_id), time.monotonic()
+        at, link = self._links.get(asked, (0.0, None))
+        if link and now - at < _FRESH_SECONDS:
+            return link, "found"
+        if asked in self._misses and now - self._misses[asked][0] < _FRESH_SECONDS:
+            return None, "unknown"
+        if not may_ask():
+            return link, "remembered" if link else "asked too often"
         try:
             link = await asyncio.wait_for(self._store.link_target(key, client_id), _WAIT_SECONDS)
         except AWAY:
             return link, "remembered" if link else "database away"
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[asked] = (now, link)
-        return link, "found" if link else "unknown"
+        if link:
+            _remember(self._links, asked, (now, link))
+            return link, "found"
+        self._links.pop(asked, None)
+        _remember(self._misses, asked, (now, None))
+        return None, "unknown"
+
+
+def _remember(known: "_Remembered[_T]", asked: tuple[str, str | None], what: tuple[float, _T]) -> None:
+    """Beside the others, in the place of the one that was asked for longest ago."""
+    known.pop(asked, None)
+    if len(known) >= _MOST:
+        del known[next(iter(known))]
+    known[asked] = what
 
 
 def destination(

@@ -28,7 +28,8 @@ def serve(
 
     Needs EVENTFLOW_CAPTURE_KEYS, which sign the cookies, and a migrated database; comes up, and keeps taking
     events in memory, while the database is away. A stop (SIGTERM) first stores what is queued. Set
-    EVENTFLOW_CAPTURE_ORIGINS to the sites whose pages may call. /openapi.json describes every call.
+    EVENTFLOW_CAPTURE_ORIGINS to the sites whose pages may call, EVENTFLOW_CAPTURE_PROXIES to the proxies before it
+    (else all callers are one address). /openapi.json describes every call.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.settings import load_settings
@@ -45,6 +46,7 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
     import uvicorn
 
     from eventflow_pipeline.capture_app.app import create_app
+    from eventflow_pipeline.capture_app.server import server_config
     from eventflow_pipeline.logs import logger
     from eventflow_pipeline.warehouse.capture.store import examine_login
 
@@ -57,12 +59,4 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
         logger(component="capture").warning("unverified_server", reason=reason)
     # Its own retries are no news: the queue says when the database goes and comes back.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
-    uvicorn.run(
-        create_app(settings, pages=demo_pages),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    uvicorn.Server(server_config(create_app(settings, pages=demo_pages), settings.capture, host, port)).run()

@@ -11,6 +11,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from eventflow_pipeline.capture_app.app import create_app
+from eventflow_pipeline.capture_app.server import server_config
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.settings import Settings
 
@@ -43,9 +44,8 @@ class Serving:
     def __enter__(self) -> "Serving":
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        config = uvicorn.Config(
-            create_app(self.settings, pages=self.pages), host="127.0.0.1", port=port, log_level="warning"
-        )
+        app = create_app(self.settings, pages=self.pages)
+        config = server_config(app, self.settings.capture, "127.0.0.1", port)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
         self._thread.start()

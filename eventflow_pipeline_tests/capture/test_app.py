@@ -1,14 +1,16 @@
 """The application over HTTP, with a real server and a real database."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,20 +144,146 @@ def test_only_listed_origins_may_call(database: Database) -> None:
         assert call(origin="https://evil.example").status_code == 403
         assert call(origin="null").status_code == 403
         assert call(**{"sec-fetch-site": "cross-site"}).status_code == 403
+        assert call(origin="http://site.example").status_code == 403, "another scheme is another site"
+        assert call(origin="http://evil.example", host="evil.example").status_code == 403, "whatever it calls us"
         assert call().status_code == 202
-        assert call(origin=app.url).status_code == 202
         listed = call(origin="https://site.example")
         assert listed.status_code == 202
         assert listed.headers["access-control-allow-origin"] == "https://site.example"
         assert listed.headers["access-control-allow-credentials"] == "true"
 
 
+def test_without_settings_pages_on_loopback_may_call_and_no_other(app: Serving) -> None:
+    with app.client() as browser:
+
+        def call(**headers: str) -> int:
+            return browser.post("/visit", json={}, headers=headers).status_code
+
+        assert call(origin=app.url) == 202
+        assert call(origin="http://127.0.0.1:1") == 403
+        assert call(origin="http://evil.example:18600", host="evil.example:18600") == 403, "a name that leads here"
+        assert call(origin=app.url.replace("http", "ftp")) == 403
+
+
+def test_the_site_of_short_links_may_call(database: Database) -> None:
+    settings = capture_settings(database.settings, site_url="https://site.example/events")
+    with Serving(settings) as app, app.client() as browser:
+        assert browser.post("/visit", json={}, headers={"origin": "https://site.example"}).status_code == 202
+
+
+def _anonymous(browser: httpx.Client, event: dict[str, Any], **headers: str) -> httpx.Response:
+    """A visit of somebody without cookies."""
+    browser.cookies.clear()
+    return browser.post("/visit", json=event, headers=headers)
+
+
 def test_one_address_cannot_flood(database: Database) -> None:
     with Serving(capture_settings(database.settings, rate="3/minute")) as app, app.client() as browser:
-        answers = [browser.post("/visit", json={}) for _ in range(4)]
+        answers = [_anonymous(browser, {}) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
-    assert answers[3].json() == {"accepted": False, "reason": "too many calls from this address"}
+    assert answers[3].json() == {"accepted": False, "reason": "too many calls"}
     assert answers[3].headers["retry-after"]
+
+
+def test_a_hall_of_visitors_behind_one_address_is_not_locked_out(database: Database) -> None:
+    settings = capture_settings(database.settings, rate="3/minute", session_rate="2/minute", address_rate="14/minute")
+    with Serving(settings) as app:
+
+        def visitor() -> list[int]:
+            with app.client() as browser:
+                browser.get("/welcome")
+                return [browser.post("/visit", json={"campaign_id": C}).status_code for _ in range(3)]
+
+        assert [visitor() for _ in range(4)] == [[200, 200, 429]] * 4, "each counts for itself"
+        assert visitor() == [200, 200, 429]
+        with app.client() as browser:
+            event = {"campaign_id": C}
+            anonymous = [_anonymous(browser, event, cookie="ef_session=x.y").status_code for _ in range(4)]
+        assert anonymous == [200, 200, 200, 429], "a cookie that is not ours is nobody's session"
+
+
+def test_who_calls_is_who_the_named_proxy_says(database: Database) -> None:
+    def statuses(proxies: str, *claimed: str) -> list[int]:
+        settings = capture_settings(database.settings, rate="1/minute", proxies=proxies)
+        with Serving(settings) as app, app.client() as browser:
+            return [
+                _anonymous(browser, {"campaign_id": C}, **{"x-forwarded-for": name}).status_code for name in claimed
+            ]
+
+    assert statuses("", "192.0.2.1", "192.0.2.2") == [200, 429], "anybody can write the header"
+    assert statuses("127.0.0.1", "192.0.2.1", "192.0.2.2", "192.0.2.1") == [200, 200, 429]
+    assert statuses("127.0.0.1", "evil", "2001:db8::1", "evil2", "2001:db8::ffff", "2001:db8:0:1::1") == [
+        200, 200, 429, 429, 200,
+    ], "what is no address is one caller, a /64 is another"  # fmt: skip
+
+
+def _connected(app: Serving) -> socket.socket:
+    host, port = app.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+def _closed(connection: socket.socket) -> bool:
+    """Waits for the server to end it."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /visit HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST /visit HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+    ],
+    ids=["nothing", "half its headers", "half its body"],
+)
+def test_a_request_that_does_not_come_is_not_waited_for(database: Database, sent: bytes) -> None:
+    settings = capture_settings(database.settings, request_seconds=0.5)
+    with Serving(settings) as app, _connected(app) as connection:
+        connection.sendall(sent)
+        assert _closed(connection)
+
+
+def test_headers_without_end_are_not_read(app: Serving) -> None:
+    with _connected(app) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1000):
+                connection.sendall(b"X-Long: " + b"x" * 8_000 + b"\r\n")
+        assert _closed(connection)
+    with app.client() as browser:
+        assert browser.get("/health").status_code == 200
+
+
+def test_an_address_holds_so_many_connections_and_no_more(database: Database) -> None:
+    settings = capture_settings(database.settings, connections=20, request_seconds=60)
+    with Serving(settings) as app, contextlib.ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(_connected(app))
+        with _connected(app) as one_more:
+            assert _closed(one_more)
+        held.close()
+        with app.client() as browser:  # they are counted out again
+            assert _await(lambda: _answers(browser))
+
+
+def _answers(browser: httpx.Client) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return browser.get("/health").status_code == 200
+    return False
+
+
+def _await(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 60
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def test_cookies_are_set_on_redirects_and_by_arrivals_alone(app: Serving) -> None:
@@ -166,6 +294,20 @@ def test_cookies_are_set_on_redirects_and_by_arrivals_alone(app: Serving) -> Non
         cookie = browser.get("/welcome").headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
+
+
+def test_made_up_links_push_no_link_out_and_ask_the_database_so_often_only(database: Database) -> None:
+    _fill(database)
+    add = "insert into campaign_link_meta (id, client_id, name, cid, target_type, target_campaign_id, status) "
+    database.execute(f"{add} values (gen_random_uuid(), :k, 'n', 'AB12CD34', 'campaign', :c, 'active')", k=K, c=C)
+    database.execute(f"{add} values (gen_random_uuid(), :k, 'n', 'EF56GH78', 'campaign', :c, 'active')", k=K, c=C)
+    settings = capture_settings(database.settings, rate="5/minute")
+    with Serving(settings) as app, app.client() as browser:
+        leads = [browser.get(f"/l/{key}").headers["location"] for key in ("AB12CD34", "NO1", "NO2", "NO3", "NO4")]
+        assert leads[0].startswith("/spring?")
+        assert browser.get("/l/AB12CD34").headers["location"] == leads[0], "known links still lead where they led"
+        assert browser.get("/l/NO1").headers["location"] == leads[1]
+        assert browser.get("/l/EF56GH78").headers["location"] == "/?cid=EF56GH78", "asked too often: the cid is kept"
 
 
 def test_no_cache_keeps_a_response_that_sets_a_cookie() -> None:

@@ -67,8 +67,8 @@ def pooled(
         database.close()
 
 
-def _events() -> list[dict[str, Any]]:
-    return [{"fact": "visit", "event": {"campaign_id": str(CAMPAIGN), "session_id": "s"}}]
+def _events() -> list[tuple[str, str]]:
+    return [("visit", json.dumps({"campaign_id": str(CAMPAIGN), "session_id": "s"}))]
 
 
 async def _store(settings: Settings) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
 """Asynchronous access of the capture application to the database, as the role eventflow_capture."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eventflow_pipeline.settings import Settings
@@ -24,7 +24,13 @@ class CaptureStore:
     """Stores events, resolves short links, passes presence pings on. Every method raises one of ``AWAY`` at worst."""
 
     def __init__(self, settings: Settings) -> None:
-        self._pool = AsyncConnectionPool(
+        # The writer's own: what is slow to answer must not hold up the facts.
+        self._writer = self._connections(settings, 1)
+        self._readers = self._connections(settings, 3)
+
+    @staticmethod
+    def _connections(settings: Settings, most: int) -> "AsyncConnectionPool[psycopg.AsyncConnection[Any]]":
+        return AsyncConnectionPool(
             _address(settings),
             kwargs={
                 "autocommit": True,
@@ -33,9 +39,8 @@ class CaptureStore:
                 "prepare_threshold": None,
             },
             configure=_become_capture,
-            # One for the writer, one for links and pings: what is slow to answer must not hold up the facts.
             min_size=1,
-            max_size=4,
+            max_size=most,
             timeout=_CONNECTION_SECONDS,
             # Give up soon: the next caller starts over, instead of all waiting out a growing pause.
             reconnect_timeout=1,
@@ -44,15 +49,18 @@ class CaptureStore:
 
     async def open(self) -> None:
         """Start connecting, without waiting: the application comes up while the database is away."""
-        await self._pool.open(wait=False)
+        await self._writer.open(wait=False)
+        await self._readers.open(wait=False)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.close(timeout=2)
+        await self._writer.close(timeout=2)
+        await self._readers.close(timeout=2)
 
-    async def store(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Answers to ``{"fact", "event"}``, in their order; all committed, or none when it raises."""
-        row = await self._one("select stats.capture_events(%s)", [Jsonb(list(events))])
+    async def store(self, events: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Answers to facts and their events (JSON), in their order; all committed, or none when it raises."""
+        listed = ",".join(f'{{"fact":{json.dumps(fact)},"event":{event}}}' for fact, event in events)
+        row = await self._one("select stats.capture_events(%s::jsonb)", [f"[{listed}]"], self._writer)
         answers: list[dict[str, Any]] = row
         return answers
 
@@ -69,9 +77,14 @@ class CaptureStore:
             return False
         return True
 
-    async def _one(self, query: str, parameters: Sequence[Any]) -> Any:
+    async def _one(
+        self,
+        query: str,
+        parameters: Sequence[Any],
+        pool: "AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None" = None,
+    ) -> Any:
         async def ask() -> Any:
-            async with self._pool.connection() as connection:
+            async with (pool or self._readers).connection() as connection:
                 row = await (await connection.execute(query.encode(), parameters)).fetchone()
                 return row[0] if row else None
 
