@@ -51,6 +51,8 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
     from eventflow_pipeline.warehouse.capture.store import examine_login
 
     login = examine_login(settings)
+    if settings.owner.url is not None:
+        logger(component="capture").warning("owner_login", reason="EVENTFLOW_OWNER_URL is set, and not needed here")
     if login and login.may_become_owner:
         reason = f"the login {login.name} could become the owner of what is in stats"
         logger(component="capture").warning("owner_login", reason=reason)

@@ -148,7 +148,15 @@ def _engine(settings: Settings, address: SecretStr | None = None, variable: str 
         },
     )
     event.listen(engine, "handle_error", _without_values)
-    event.listen(engine, "connect", lambda raw, _: require_session(raw, variable))
+    sessions: list[bool] = []
+
+    @event.listens_for(engine, "connect")
+    def _be_a_session(raw: psycopg.Connection, _record: object) -> None:
+        # Once: behind a pooler it takes a second connection, of which there may be few.
+        if not sessions:
+            require_session(raw, variable)
+            sessions.append(True)
+
     return engine
 
 

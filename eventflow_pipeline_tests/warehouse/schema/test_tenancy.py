@@ -18,6 +18,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.answers.settlement import settle_client
+from eventflow_pipeline.warehouse.days.computed import busiest_campaigns
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
@@ -414,6 +417,16 @@ def test_merged_ranges_leak_no_more_than_those_from_session_days(two_agencies: D
             assert rows
             assert not isinstance(rows, str)
             assert not _foreign(rows, caller)
+
+
+def test_a_report_names_nobody_elses_campaign(two_agencies: Database) -> None:
+    """The platform reads all; whom it settles with does not. c1 and c3 meet in a campaign by a drifted entry."""
+    settlement = settle_client(two_agencies.pipeline, "name-of-c1", DayRange(FIRST, LAST))
+    titles = {row["title"] for row in (*settlement.campaigns, *settlement.links)}
+    assert titles == {"name-of-c1", None}
+    busiest = busiest_campaigns(two_agencies.pipeline, DayRange(FIRST, LAST), 50)
+    named = {(row["client"], row["campaign"]) for row in busiest if row["client"] == "name-of-c1"}
+    assert {campaign for _, campaign in named} == {"name-of-c1", "campaign 00000000 (no such row of this client)"}
 
 
 def test_a_new_table_without_a_policy_is_noticed(database: Database) -> None:
