@@ -59,7 +59,8 @@ class HealReport:
 
     ``found`` are the days it was to compute again, ``held`` those the guard keeps after it (an accepted heal holds
     none). Without runs (``--dry-run``, or nothing to do) ``done`` is empty. ``measured``: days that were computed and
-    whose indicators and checks were still of an earlier computation.
+    whose indicators and checks were still of an earlier computation; ``recorded``: computed days that Dagster did not
+    know of.
     """
 
     detection: Detection
@@ -69,6 +70,7 @@ class HealReport:
     failed: tuple[date, ...]
     runs: tuple[str, ...]
     measured: tuple[date, ...] = ()
+    recorded: tuple[date, ...] = ()
     failed_steps: tuple[FailedStep, ...] = ()
 
 
@@ -110,6 +112,7 @@ def run_heal(
         found = tuple(sorted({*detection.changed, *held}, key=lambda stale: stale.day))
         if dry_run:
             return HealReport(detection, found, () if accept else detection.held, (), (), ())
+        recorded = _record_computed_days(engine)
         underived = underived_days(engine)
         done: list[BackfillReport] = []
         for days, trigger in (([s.day for s in detection.changed], HEAL), ([s.day for s in held], ACCEPTED)):
@@ -128,6 +131,7 @@ def run_heal(
         failed=tuple(sorted(day for report in done for day in report.failed if day not in still_held)),
         runs=tuple(run for report in done for run in report.runs),
         measured=tuple(measured),
+        recorded=tuple(recorded),
         failed_steps=tuple(
             step
             for report in done
@@ -135,6 +139,19 @@ def run_heal(
             if not step.days or not step.days.keys() <= {day.isoformat() for day in still_held}
         ),
     )
+
+
+def _record_computed_days(engine: Engine) -> Sequence[date]:
+    """Have Dagster know the days that are computed, also where the process that computed them was killed."""
+    from eventflow_pipeline.defs.finish import unrecorded_days
+    from eventflow_pipeline.defs.runs import report_dead_runs
+
+    with dg.DagsterInstance.get() as instance:
+        report_dead_runs(instance, engine)
+        unrecorded = unrecorded_days(instance, engine, None)
+        for event in unrecorded.events:
+            instance.report_runless_asset_event(event)
+    return unrecorded.days
 
 
 def materialize(

@@ -73,6 +73,7 @@ def _data(report: "HealReport") -> dict[str, Any]:
         "failed": report.failed,
         "runs": report.runs,
         "measured": report.measured,
+        "recorded": report.recorded,
         "failed_steps": [asdict(step) for step in report.failed_steps],
         "out_of_range": {"hits": beyond.hits, "conversions": beyond.conversions} if beyond else None,
     }
@@ -88,6 +89,8 @@ def _text(report: "HealReport", dry_run: bool) -> str:
     if report.measured:
         lines.append(f"{len(report.measured)} computed days were to be measured and checked again: ")
         lines[-1] += f"{', '.join(map(str, contiguous(report.measured)))}."
+    if report.recorded:
+        lines.append(f"{len(report.recorded)} computed days that Dagster did not know of are recorded there.")
     lines += map(str, report.failed_steps)
     if report.held:
         lines.append(f"{len(report.held)} days are HELD and keep their old buckets:")

@@ -19,11 +19,13 @@ from eventflow_pipeline.defs.catalog import (
 from eventflow_pipeline.defs.indicators import measured_days
 from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
-from eventflow_pipeline.defs.recording import FinishedDay, log_days, record_days
+from eventflow_pipeline.defs.recording import FinishedDay, log_days, record_days, resumed_runs
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
+from eventflow_pipeline.warehouse.days.computed import stored_totals
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
@@ -100,7 +102,8 @@ def _day_metadata(totals: DayTotals) -> dict[str, Any]:
     return numbers
 
 
-def _asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
+def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
+    """What each asset of the step shows of a replaced day."""
     shared = _day_metadata(totals)
     rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
     rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
@@ -125,16 +128,21 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
 
 
 def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:
-    days = [date.fromisoformat(key) for key in context.partition_keys]
-    for outcome in replace_days(warehouse.engine, days, warehouse.settings, request_of(context.run)):
+    engine = warehouse.engine
+    days = {date.fromisoformat(key) for key in context.partition_keys}
+    resumed = days_replaced_by(engine, resumed_runs(context.instance, context.run), days).values()
+    for totals in stored_totals(engine, frozenset().union(*resumed)):
+        days.discard(totals.day)
+        yield FinishedDay(totals.day, "as the run before computed it", asset_metadata(totals))
+    for outcome in replace_days(engine, days, warehouse.settings, request_of(context.run)):
         if isinstance(outcome, FailedDay):
             yield outcome
             continue
         summary = f"{outcome.visits} visits, {outcome.conversions} conversions"
-        yield FinishedDay(outcome.day, summary, _asset_metadata(outcome))
-    merged = merge_pending(warehouse.engine)
+        yield FinishedDay(outcome.day, summary, asset_metadata(outcome))
+    merged = merge_pending(engine)
     context.log.info(f"return histograms merged for {len(merged)} days")
-    if pruned := prune_session_days(warehouse.engine, warehouse.settings):
+    if pruned := prune_session_days(engine, warehouse.settings):
         context.log.info(f"{pruned} rows of session-days pruned (EVENTFLOW_RANGES_LONGEST_DAYS)")
 
 

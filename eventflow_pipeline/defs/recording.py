@@ -10,6 +10,9 @@ import dagster as dg
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay
 from eventflow_pipeline.warehouse.db.engine import reason
 
+#: Tags of a run that goes on where its parent failed.
+_RESUMES = frozenset({"dagster/is_resume_retry", "dagster/is_asset_resume_retry", "dagster/retry_number"})
+
 
 @dataclass(frozen=True, slots=True)
 class FinishedDay:
@@ -18,6 +21,18 @@ class FinishedDay:
     day: date
     summary: str
     metadata: Mapping[dg.AssetKey, Mapping[str, Any]]
+
+
+def resumed_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """Ids of the runs that ``run`` goes on with: a retry after a crash, or *Re-execute from failure*, and what that one
+    went on with. None for *Re-execute all*: that is to compute everything again.
+    """
+    found: list[str] = []
+    at: dg.DagsterRun | None = run
+    while at and at.parent_run_id and _RESUMES & at.tags.keys():
+        found.append(at.parent_run_id)
+        at = instance.get_run_by_id(at.parent_run_id)
+    return found
 
 
 def record_days(

@@ -1,4 +1,6 @@
-"""A server as a child process: started in a session of its own, logged to a file, waited for, stopped for sure."""
+"""A server as a child process: started in a session of its own, logged to a file, waited for, stopped for sure: also
+when this process is killed.
+"""
 
 import os
 import signal
@@ -12,11 +14,13 @@ from typing import Self
 
 from tenacity import RetryError, Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
+from eventflow_pipeline.dev.after_death import end_group
 from eventflow_pipeline.errors import UserError
 
 
 class ChildProcess:
-    """One of this installation's commands, running within the block; leaving it stops the command and its children.
+    """One of this installation's commands, running within the block; leaving it stops the command and its children,
+    and so does the death of this process.
 
     ``log`` takes what the command prints, from the start anew. ``environment`` is added to this process's own.
     """
@@ -51,6 +55,7 @@ class ChildProcess:
                 # Dagster copies an ignored SIGINT to SIGTERM, and could then not be stopped.
                 preexec_fn=_default_signals,  # noqa: PLW1509
             )
+        self._after_death = end_group(self._process.pid, self._stop_seconds)
 
     @property
     def pid(self) -> int:
@@ -86,6 +91,7 @@ class ChildProcess:
     def restart(self) -> None:
         """Start it again after it has ended, adding to its log; what it had started is killed first."""
         self._signal(signal.SIGKILL)
+        self._after_death.call_off()
         self._start("ab")
 
     def ask_to_stop(self) -> None:
@@ -99,6 +105,7 @@ class ChildProcess:
             self._process.wait(self._stop_seconds)
         self._signal(signal.SIGKILL)
         self._process.wait()
+        self._after_death.call_off()
 
     def _signal(self, which: signal.Signals) -> None:
         with suppress(ProcessLookupError):

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
 
+from eventflow_pipeline.dev.after_death import stop_server
 from eventflow_pipeline.dev.capture_process import capture_server
 from eventflow_pipeline.dev.dagster_process import (
     UNANSWERED,
@@ -73,7 +74,7 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
         if fresh:
             drop_databases(home)
         console.print("[bold]1/4[/] Postgres, migrations and sample data …")
-        with environment(dagster=True) as found:
+        with stop_server(home, sys.executable), environment(dagster=True) as found:
             settings = _prepare(found)
             os.environ[_MARK] = str(home)
             console.print("[bold]2/4[/] Dagster's code server, webserver and daemon …")

@@ -7,15 +7,21 @@ from uuid import UUID
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.storage.tags import RESUME_RETRY_TAG, RETRY_NUMBER_TAG
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import tagged_days
+from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.locks import run_alive
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import buckets_alone, run_days
 
 CLIENT = UUID(int=1)
+RUN = str(UUID(int=0xF))
 DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 3))
 FIRST, BROKEN, LAST = DAYS
 QUALITY = dg.AssetKey(["stats", "quality_daily"])
@@ -200,3 +206,74 @@ def test_nothing_is_asked_for_while_a_run_will_measure_or_a_day_is_stale(
     assert tick().run_requests
     world.execute("update stats.partition_state set stale_since = now(), stale_cause = 'facts_added'")
     assert _skipped(tick()), "they are measured when they are computed"
+
+
+def test_computed_days_that_nobody_recorded_are_recorded(
+    database: Database, tick: Tick, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """A worker is killed: its days are in Postgres, and it has told Dagster of none."""
+    session_days = dg.AssetKey(["stats", "session_days"])
+
+    def report() -> set[str]:
+        events = tick().asset_events
+        for event in events:
+            instance.report_runless_asset_event(event)
+        return {str(event.partition) for event in events if isinstance(event, dg.AssetMaterialization)}
+
+    _visit_every_day(database)
+    for day in DAYS:
+        replace_day(database.pipeline, day, database.settings, Request(run_id=RUN))
+    with run_alive(database.pipeline, RUN):
+        assert report() == set(), "it will record them itself"
+    assert report() == {str(day) for day in DAYS}
+    assert instance.get_materialized_partitions(session_days) == {str(day) for day in DAYS}
+    (newest,) = instance.fetch_materializations(dg.AssetKey(["stats", "campaign_daily"]), limit=1).records
+    assert newest.asset_materialization
+    shown = newest.asset_materialization.metadata
+    assert (shown["visits"].value, shown["dagster/partition_row_count"].value) == (1, 1)
+    assert report() == set()
+    assert run_days(buckets_alone(defs), instance, DAYS).success
+    assert report() == set(), "recorded by the run itself"
+    replace_day(database.pipeline, BROKEN, database.settings)
+    assert report() == {str(BROKEN)}
+
+
+def test_a_run_that_goes_on_replaces_only_what_is_left(
+    database: Database, run: Run, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """*Re-execute from failure* and a retry after a crash; days of the runs before are recorded as they are."""
+    _visit_every_day(database)
+    database.execute(f"alter table stats.partition_state add constraint no check (bucket_date <> '{BROKEN}')")
+    first = run(DAYS)
+    assert not first.success
+
+    def again(parent: str, *tags: str) -> tuple[dg.DagsterRun, set[date]]:
+        job = defs.resolve_job_def("daily_buckets_job")
+        days = {tags_key: value for tags_key, value in first.dagster_run.tags.items() if "partition_range" in tags_key}
+        created = instance.create_run_for_job(
+            job, parent_run_id=parent, root_run_id=first.run_id, tags={**days, **dict.fromkeys(tags, "true")}
+        )
+        execute_run(InMemoryJob(job), created, instance)
+        ledger = "select bucket_date from stats.day_ledger where run_id = :run_id and grain = 'platform'"
+        replaced = {row["bucket_date"] for row in database.rows(ledger, run_id=created.run_id)}
+        return instance.get_run_by_id(created.run_id) or created, replaced
+
+    second, replaced = again(first.run_id, RESUME_RETRY_TAG)
+    assert (second.status, replaced) == (dg.DagsterRunStatus.FAILURE, set()), "only the day that fails was left"
+    database.execute("alter table stats.partition_state drop constraint no")
+    # Of a day that is known to have changed meanwhile, what was computed before does not stand.
+    database.execute(
+        "update stats.partition_state set stale_since = now(), stale_cause = 'facts_added' where bucket_date = :day",
+        day=LAST,
+    )
+    third, replaced = again(second.run_id, RETRY_NUMBER_TAG)
+    assert (third.status, replaced) == (dg.DagsterRunStatus.SUCCESS, {BROKEN, LAST})
+    campaign_daily = dg.AssetKey(["stats", "campaign_daily"])
+    shown = {
+        record.partition_key: record.asset_materialization.metadata["visits"].value
+        for record in instance.fetch_materializations(campaign_daily, limit=100).records
+        if record.run_id == third.run_id and record.asset_materialization
+    }
+    assert shown == {str(day): 1 for day in DAYS}
+    _, replaced = again(third.run_id)
+    assert replaced == set(DAYS), "Re-execute all is to compute all"

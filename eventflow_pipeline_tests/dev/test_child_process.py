@@ -1,6 +1,8 @@
 """A server as a child process: waited for, and stopped with everything it has started."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,3 +87,24 @@ def test_started_again_it_has_the_same_environment_and_adds_to_its_log(tmp_path:
             assert log.read_text() == "value\n" * lines
             if lines == 1:
                 child.restart()
+
+
+def test_it_ends_with_its_children_when_its_starter_is_killed(tmp_path: Path) -> None:
+    """Nobody is left to stop it: a demo killed hard, a machine short of memory."""
+    starter = (
+        "import sys, time; from pathlib import Path; from eventflow_pipeline.dev.child_process import ChildProcess\n"
+        "with ChildProcess(('python', '-c', sys.argv[1]), Path(sys.argv[2]), stop_seconds=0) as child:\n"
+        "    print(child.pid, flush=True)\n"
+        "    time.sleep(600)"
+    )
+    log = tmp_path / "server.log"
+    command = [sys.executable, "-c", starter, _STUBBORN, str(log)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    pids = [int(process.stdout.readline())]
+    _await(lambda: bool(log.read_text().strip()))
+    pids.append(int(log.read_text()))
+    process.kill()
+    process.wait()
+    psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
+    assert all(map(_is_gone, pids))

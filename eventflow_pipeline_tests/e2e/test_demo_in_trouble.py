@@ -1,4 +1,4 @@
-"""A demo whose backfill fails, or that is killed: it says why, leaves nothing running, and the next one takes over."""
+"""A demo whose backfill fails, or that is killed: it says why, leaves nothing running, and the next one goes on."""
 
 import os
 import re
@@ -128,11 +128,9 @@ def test_a_failing_demo_says_why_and_a_killed_one_is_taken_over(home: Path, serv
         left = answer["data"]["launchPartitionBackfill"]["backfillId"]
         demo.kill()
         demo.wait()
-        abandoned = _started(home)
-        assert abandoned, "a killed demo cannot end what it has started"
+        _await(lambda: _started(home) == set())  # it cannot end what it has started; that ends with it
 
         def repair_today() -> None:
-            assert not abandoned & _started(home), "the next one does"
             with connected("eventflow") as facts:
                 facts.execute("alter table stats.partition_state drop constraint no")
 

@@ -24,6 +24,17 @@ where c.execution_status = 'FAILED'
   ), c.materialization_event_storage_id, 0)
 order by c.asset_key, c.check_name, c.partition;
 
+-- name: select_last_recorded
+-- WHAT: by which run and when each of some partitions of an asset was last recorded as materialized.
+-- Grain: partition. Runs in Dagster's own database. Inputs: event_logs; :asset, :partitions.
+select m.partition, m.run_id, m.timestamp
+from event_logs m
+join (
+    select max(id) as id from event_logs
+    where asset_key = :asset and dagster_event_type = 'ASSET_MATERIALIZATION' and partition in :partitions
+    group by partition
+) newest on newest.id = m.id;
+
 -- name: select_superseded_runs
 -- WHAT: finished runs of schedules and sensors that nothing in Dagster's answers rests on any more: for every
 -- partition they materialized or meant to, a later run has a materialization, and every check they evaluated has been

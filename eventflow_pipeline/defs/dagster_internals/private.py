@@ -23,7 +23,7 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import deserialize_value
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -78,6 +78,18 @@ def latest_materializations(
     return instance.get_latest_storage_id_by_partition(
         asset, dg.DagsterEventType.ASSET_MATERIALIZATION, set(partitions)
     )
+
+
+def last_recorded(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Iterable[str]
+) -> dict[str, tuple[str, datetime]]:
+    """The run (empty: none) and the time (UTC) of each partition's latest materialization, where it has one."""
+    with _storage(instance) as connection:
+        rows = connection.execute(
+            statement("storage/dagster/select_last_recorded").bindparams(bindparam("partitions", expanding=True)),
+            {"asset": asset.to_string(), "partitions": list(partitions)},
+        )
+        return {row.partition: (row.run_id, row.timestamp.replace(tzinfo=UTC)) for row in rows}
 
 
 def newest_materializations(instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, int]:

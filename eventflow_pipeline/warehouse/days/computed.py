@@ -1,11 +1,13 @@
-"""Questions the command line and the demo ask of the buckets."""
+"""Questions the command line, the demo and Dagster's records ask of the stored days."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Engine, RowMapping
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.days.replacement import DayTotals
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -18,6 +20,29 @@ def computed_days(engine: Engine, days: DayRange) -> dict[date, datetime]:
             {"first_day": days.first, "last_day": days.last},
         )
         return {row.bucket_date: row.computed_at for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """When a day was computed (UTC), and by which Dagster run (None: by none)."""
+
+    day: date
+    computed_at: datetime
+    run_id: str | None
+
+
+def computations(engine: Engine, since: datetime | None = None) -> list[Computation]:
+    """The days as they are stored, those computed after ``since`` (None: all), in the order they were computed."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/days/select_computations"), {"since": since})
+        return [Computation(row.bucket_date, row.computed_at, row.run_id) for row in rows]
+
+
+def stored_totals(engine: Engine, days: Iterable[date]) -> list[DayTotals]:
+    """What the computed ones of ``days`` hold, but stale ones, as ``replace_day`` said it when it computed them."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/days/select_stored_totals"), {"days": list(days)}).mappings()
+        return [DayTotals(**row) for row in rows]
 
 
 def busiest_campaigns(engine: Engine, days: DayRange, most: int = 10) -> Sequence[RowMapping]:
