@@ -31,7 +31,7 @@ select m.partition, m.run_id, m.timestamp
 from event_logs m
 join (
     select max(id) as id from event_logs
-    where asset_key = :asset and dagster_event_type = 'ASSET_MATERIALIZATION' and partition in :partitions
+    where asset_key = :asset and dagster_event_type = 'ASSET_MATERIALIZATION' and partition = any (cast(:partitions as text[]))
     group by partition
 ) newest on newest.id = m.id;
 

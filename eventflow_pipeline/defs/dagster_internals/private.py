@@ -23,7 +23,7 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import deserialize_value
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection
 
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -86,7 +86,7 @@ def last_recorded(
     """The run (empty: none) and the time (UTC) of each partition's latest materialization, where it has one."""
     with _storage(instance) as connection:
         rows = connection.execute(
-            statement("storage/dagster/select_last_recorded").bindparams(bindparam("partitions", expanding=True)),
+            statement("storage/dagster/select_last_recorded"),
             {"asset": asset.to_string(), "partitions": list(partitions)},
         )
         return {row.partition: (row.run_id, row.timestamp.replace(tzinfo=UTC)) for row in rows}

@@ -34,14 +34,14 @@ class Computation:
 def computations(engine: Engine, since: datetime | None = None) -> list[Computation]:
     """The days as they are stored, those computed after ``since`` (None: all), in the order they were computed."""
     with connect(engine) as connection:
-        rows = connection.execute(statement("storage/days/select_computations"), {"since": since})
+        rows = connection.execute(statement("storage/computed/select_computations"), {"since": since})
         return [Computation(row.bucket_date, row.computed_at, row.run_id) for row in rows]
 
 
 def stored_totals(engine: Engine, days: Iterable[date]) -> list[DayTotals]:
     """What the computed ones of ``days`` hold, but stale ones, as ``replace_day`` said it when it computed them."""
     with connect(engine) as connection:
-        rows = connection.execute(statement("storage/days/select_stored_totals"), {"days": list(days)}).mappings()
+        rows = connection.execute(statement("storage/computed/select_stored_totals"), {"days": list(days)}).mappings()
         return [DayTotals(**row) for row in rows]
 
 
