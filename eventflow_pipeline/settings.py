@@ -245,6 +245,11 @@ class CaptureSettings(Section):
     other_encoding: str = Field(
         "cp949", description="What a query is read in that is not UTF-8 (N1). Empty: it keeps its percent form."
     )
+    country_code: str = Field(
+        "82",
+        pattern=r"^[1-9][0-9]{0,2}$",
+        description="Calling code of the country whose phone numbers are stored as dialled there (82: 01012345678).",
+    )
     origins: str = Field(
         "",
         description="Origins whose pages may call, besides that of EVENTFLOW_CAPTURE_SITE_URL, comma-separated "
@@ -383,6 +388,7 @@ class Settings(BaseSettings):
             secure=capture.secure_cookies,
             domain=capture.cookie_domain,
             other_encoding=capture.other_encoding or None,
+            country_code=capture.country_code,
         )
 
 

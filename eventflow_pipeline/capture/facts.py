@@ -1,6 +1,8 @@
 """The two calls that make facts: a visit (S4) and a registration (S5)."""
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,6 +38,7 @@ REGISTRATION_FIELDS = (
     "completed_at",
 )
 #: Form values that must not reappear as UTM.
+_NUMBER = re.compile(r"[\d\s+\uff0b().\-\u2013/]+")
 _IDENTIFYING = ("name", "phone", "phone_norm", "email")
 
 
@@ -131,7 +134,7 @@ def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
         **_common(request, payload, session, attribution, page, known.first),
         "client_id": uuid_text(payload.get("client_id")),
         "agency_id": uuid_text(payload.get("agency_id")),
-        "phone_norm": _phone(payload),
+        "phone_norm": _phone(payload, rules.country_code),
         "utm_referrer": referrer,
         "utm_first_visit_at": known.first.at if known.first else None,
     }
@@ -147,14 +150,17 @@ def entry(rules: CaptureRules, request: CaptureRequest, payload: Mapping[str, An
     )
 
 
-def event_id(value: object, fresh: str) -> str:
-    """The fact's id: a UUID as it is, other text by its MD5, so that a repeat is the same; ``fresh`` for nothing."""
+def event_id(value: object, fresh: str, target: str | None) -> str:
+    """The fact's id: a UUID as it is, other text by its MD5 within ``target``, so that a repeat is the same.
+
+    ``target`` is the campaign or webinar: one tenant's "order-1001" is not another's. ``fresh`` for nothing.
+    """
     if (identifier := uuid_text(value)) is not None:
         return identifier
     text = session_text(value)
     if text is None:
         return fresh
-    return uuid_text(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()) or fresh
+    return uuid_text(hashlib.md5(f"{target or ''}:{text}".encode(), usedforsecurity=False).hexdigest()) or fresh
 
 
 def _seen(
@@ -226,9 +232,12 @@ def _common(
     page: str | None,
     first: Touch | None,
 ) -> dict[str, Any]:
+    campaign = uuid_text(payload.get("campaign_id"))
     return {
-        "event_id": event_id(payload.get("event_id"), request.new_event_id),
-        "campaign_id": uuid_text(payload.get("campaign_id")),
+        "event_id": event_id(
+            payload.get("event_id"), request.new_event_id, campaign or uuid_text(payload.get("webinar_id"))
+        ),
+        "campaign_id": campaign,
         "session_id": session.id,
         **attribution.supplied(),
         "occurred_at": round(request.now, 6),
@@ -252,11 +261,21 @@ def _form_values(payload: Mapping[str, Any], form: object) -> list[str]:
     return [text for text in found if len(text) > 1]
 
 
-def _phone(payload: Mapping[str, Any]) -> str | None:
-    """``phone_norm`` as the application normalized it, else the digits of ``phone``."""
-    if (given := clean(payload.get("phone_norm"))) is not None:
+def _phone(payload: Mapping[str, Any], country_code: str) -> str | None:
+    """One person's number in one spelling: the digits of ``phone_norm``, else of ``phone``, as dialled in the country.
+
+    A ``phone_norm`` that is written like no number is kept as it is.
+    """
+    given = clean(payload.get("phone_norm"))
+    if given and not _NUMBER.fullmatch(given):
         return given
-    return "".join(ch for ch in clean(payload.get("phone")) or "" if ch.isdigit()) or None
+    given = given or clean(payload.get("phone")) or ""
+    digits = "".join(str(unicodedata.digit(ch)) for ch in given if ch.isdecimal())
+    bare = digits.removeprefix("00")
+    abroad = given[:1] in ("+", "\uff0b") or bare != digits or (len(digits) >= 11 and not digits.startswith("0"))
+    if abroad and bare.startswith(country_code):
+        return "0" + bare.removeprefix(country_code).lstrip("0")
+    return digits or None
 
 
 def _log(

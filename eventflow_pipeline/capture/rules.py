@@ -14,7 +14,8 @@ class CaptureRules:
     ``keys`` sign the cookies, newest first: the first signs, all verify. ``trust_seconds`` is how old a last touch may
     be and still attribute a fact; a cookie's lifetime says nothing about that. ``scope_segments`` path segments name
     the tenant (0: one tenant a host): touches of one tenant are kept apart from another's by the cookie's name.
-    ``other_encoding`` is what a query is read in that is not UTF-8.
+    ``other_encoding`` is what a query is read in that is not UTF-8; ``country_code`` is that of phone numbers which
+    are stored with their national prefix.
     """
 
     keys: tuple[str, ...]
@@ -31,6 +32,7 @@ class CaptureRules:
     secure: bool = True
     domain: str | None = None
     other_encoding: str | None = "cp949"
+    country_code: str = "82"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,7 @@ class Answer(BaseModel):
         description="stored, duplicate, dead_letter: committed. queued: in memory until the database takes it. "
         "provisional: the page was fetched ahead; it is a visit once its first call shows that somebody sees it.",
     )
-    duplicate_of: Literal["event", "person"] | None = Field(
-        None, description="The same event again, or the same person in the same campaign."
-    )
+    duplicate_of: Literal["event"] | None = Field(None, description="The same event again.")
     event_id: str | None = Field(None, description="Id of the event; a repeat with it is absorbed.")
     session_id: str | None = Field(None, description="The visit flow's session, for callers without cookies.")
     ignored: list[str] | None = Field(

@@ -30,7 +30,7 @@ _VISIT_FIELDS = (
     "utm_content", "cid", "link_id", "referrer", "surface",
 )  # fmt: skip
 _ENTRY_FIELDS = (
-    *(name for name in _VISIT_FIELDS if name != "webinar_id"), "client_id", "agency_id", "name", "company", "phone",
+    *(name for name in _VISIT_FIELDS if name != "webinar_id"), "name", "company", "phone",
     "phone_norm", "code6", "survey_no", "consent_data", "registration_data", "completed_at",
 )  # fmt: skip
 

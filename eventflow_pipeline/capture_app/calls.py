@@ -27,6 +27,10 @@ _RULES: dict[Fact, Callable[[CaptureRules, CaptureRequest, Mapping[str, Any]], O
 _PRESENCE_SECONDS = 2.0
 
 
+#: Whose a registration is, its campaign says; in a call anybody can make, nobody else does (E2).
+_NOT_FROM_OUTSIDE = ("client_id", "agency_id")
+
+
 class Calls:
     """The public calls of one application."""
 
@@ -65,7 +69,8 @@ class Calls:
 
     async def capture(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> tuple[Outcome, dict[str, Any]]:
         """Apply the rules to a payload, hand the event over and say what became of it. For pages rendered here, too."""
-        outcome = _RULES[fact](self.rules, capture_request(request.scope, self.rules), payload)
+        asked = capture_request(request.scope, self.rules)
+        outcome = _RULES[fact](self.rules, asked, {k: v for k, v in payload.items() if k not in _NOT_FROM_OUTSIDE})
         if outcome.log.get("cookie_problems") or outcome.log.get("rejected"):
             self._log.write("info", "capture", **outcome.log)
         if outcome.earlier is not None:
@@ -77,7 +82,11 @@ class Calls:
             return outcome, {"accepted": False, "event_id": identifier, "reason": "queue full"}
         await asyncio.wait([waiting], timeout=self._wait[fact])
         if waiting.done():
-            return outcome, dict(waiting.result())
+            result = dict(waiting.result())
+            if result.get("duplicate_of") == "person":
+                # Who is registered is not for everybody to ask.
+                result = {"accepted": True, "status": "stored", "event_id": identifier}
+            return outcome, result
         return outcome, {"accepted": True, "status": "queued", "event_id": identifier}
 
     def _offer(self, fact: Fact, event: Mapping[str, Any], outcome: Outcome) -> asyncio.Future[dict[str, Any]] | None:

@@ -62,7 +62,8 @@ def test_arrival_visit_and_registration_become_one_linked_attributed_pair(app: S
         entry = browser.post("/entry", json={"event_id": "e", "campaign_id": C, "phone_norm": "0101"}).json()
         assert (entry["status"], entry["session_id"]) == ("stored", visit["session_id"])
         again = browser.post("/entry", json={"event_id": "e2", "campaign_id": C, "phone_norm": "0101"}).json()
-        assert (again["accepted"], again["status"], again["duplicate_of"]) == (True, "duplicate", "person")
+        assert set(again) == {"accepted", "status", "event_id", "session_id"}, "who is registered is not told"
+        assert (again["accepted"], again["status"]) == (True, "stored")
         assert "fact_id" not in again
     assert link_entries(database.pipeline).entries == 1
     assert _rows(
@@ -71,6 +72,27 @@ def test_arrival_visit_and_registration_become_one_linked_attributed_pair(app: S
     assert _rows(database, "select session_id, utm_source, registration_data from event_survey_entries") == [
         (visit["session_id"], "naver", {"cid": "AB12CD34"})
     ]
+
+
+def test_whose_a_registration_is_its_campaign_says(app: Serving, database: Database) -> None:
+    """In a call that anybody can make nobody else does, and one client's text ids are not another's."""
+    other, foreign = str(uuid.uuid4()), str(uuid.uuid4())
+    with app.client() as browser:
+        for campaign in (str(uuid.uuid4()), C):
+            event = {"event_id": "order-1001", "campaign_id": campaign, "client_id": foreign, "agency_id": other}
+            answer = browser.post("/entry", json={**event, "phone": "1"}).json()
+            known = "stored" if campaign == C else "dead_letter"
+            assert (answer["status"], answer.get("duplicate_of")) == (known, None)
+    assert _rows(database, "select client_id::text, agency_id from event_survey_entries") == [(K, None)]
+    ((letter,),) = _rows(database, "select payload from stats.dead_letter")
+    assert not {"client_id", "agency_id"} & set(letter), "it waits for its campaign"
+
+
+def test_one_person_however_the_number_is_spelled(app: Serving, database: Database) -> None:
+    with app.client() as browser:
+        for spelled in ("010-1234-5678", "+82 10-1234-5678", "0082 10 1234 5678"):
+            assert browser.post("/entry", json={"campaign_id": C, "phone": spelled}).json()["status"] == "stored"
+    assert _rows(database, "select phone_norm from event_survey_entries") == [("01012345678",)]
 
 
 def test_a_form_without_javascript_is_taken(app: Serving, database: Database) -> None:

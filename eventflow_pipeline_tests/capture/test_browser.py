@@ -107,7 +107,8 @@ def test_client_rendered_reload_and_a_second_visit_with_other_utm(
     assert {fact["first_touch"]["utm_source"] for fact in visits + entries} == {"naver"}, "the first never changes"
     assert len({fact["session_id"] for fact in visits + entries}) == 1
     page.goto(f"/demo/{C}/app/register")
-    assert _fill(page, "01012345678") == "duplicate"
+    assert _fill(page, "01012345678") == "stored", "who is registered is not told"
+    assert len(_facts(database)[1]) == 1
 
 
 def test_client_rendered_with_javascript_blocked_leads_to_the_server_rendered_pages(

@@ -117,10 +117,11 @@ return case when btrim(p_value #>> '{}') ~* '^\{?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}
             then translate(btrim(p_value #>> '{}'), '-{}', '')::uuid end;
 comment on function stats.capture_uuid(jsonb) is 'A UUID of a payload; NULL when it is none.';
 
-create or replace function stats.capture_event_id(p_value jsonb) returns uuid
+create or replace function stats.capture_event_id(p_value jsonb, p_target uuid) returns uuid
 language sql volatile
-return coalesce(stats.capture_uuid(p_value), md5(stats.capture_text(p_value))::uuid, gen_random_uuid());
-comment on function stats.capture_event_id(jsonb) is 'The event''s id: a UUID as it is, other text by its MD5, a fresh one for nothing.';
+return coalesce(stats.capture_uuid(p_value), md5(coalesce(p_target::text, '') || ':' || stats.capture_text(p_value))::uuid, gen_random_uuid());
+comment on function stats.capture_event_id(jsonb, uuid) is
+    'The event''s id: a UUID as it is, other text by its MD5 within its campaign or webinar, a fresh one for nothing.';
 
 create or replace function stats.capture_instant(p_value jsonb) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -333,7 +334,8 @@ language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     event jsonb := case when jsonb_typeof(p_event) = 'object' then p_event else '{}' end;
-    identifier uuid := stats.capture_event_id(event -> 'event_id');
+    identifier uuid := stats.capture_event_id(
+        event -> 'event_id', coalesce(stats.capture_uuid(event -> 'campaign_id'), stats.capture_uuid(event -> 'webinar_id')));
     fact_row jsonb;
     told jsonb := '{}';
     existing uuid;
@@ -556,7 +558,7 @@ begin
     foreach owned in array array[
         'unquoted(text)', 'personal_kind(text)', 'capture_raw(jsonb)', 'capture_text(jsonb)', 'capture_utm(jsonb)',
         'capture_cid(jsonb)', 'capture_uuid(jsonb)',
-        'capture_event_id(jsonb)',
+        'capture_event_id(jsonb, uuid)',
         'capture_instant(jsonb)', 'capture_time(jsonb, timestamptz)', 'capture_ignored(text, jsonb, timestamptz)',
         'capture_origin(jsonb)', 'capture_plain(jsonb)', 'capture_session(jsonb)',
         'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
