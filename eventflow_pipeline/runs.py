@@ -19,11 +19,13 @@ from rich.progress import (
 )
 from sqlalchemy import Engine
 
+from eventflow_pipeline.domain.changes import Cause
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
+from eventflow_pipeline.warehouse.changes.erasure import Person, Traces, erase_traces, explained_days
 from eventflow_pipeline.warehouse.days.computed import computed_days
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
@@ -152,6 +154,49 @@ def _record_computed_days(engine: Engine) -> Sequence[date]:
         for event in unrecorded.events:
             instance.report_runless_asset_event(event)
     return unrecorded.days
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureReport:
+    """What named the person, the days computed again without them, those that failed and those the guard holds."""
+
+    traces: Traces
+    done: tuple[date, ...] = ()
+    failed: tuple[date, ...] = ()
+    held: tuple[date, ...] = ()
+
+
+def run_erase(
+    settings: Settings, person: Person, *, reason: str, author: str, dry_run: bool = False, show_progress: bool = True
+) -> ErasureReport:
+    """Erase a person whose facts were deleted, then compute the days that lost them; see ``erase_traces``."""
+    from eventflow_pipeline.defs.run_tags import ACCEPTED, AUTHOR_TAG, HEAL, REASON_TAG, TRIGGER_TAG
+
+    with pipeline(settings) as engine:
+        with connect(engine) as connection:
+            require_build_settings(connection, settings)
+        traces = erase_traces(engine, settings, person, dry_run=dry_run)
+        if dry_run:
+            return ErasureReport(traces)
+        detection = detect_changes(engine, settings, Scope.ALL)
+        # An entry is no session-day: how many of a day were the person's is not kept, one is.
+        own = {day: traces.hits.get(day, 0) + 1 for day in traces.hits}
+        held = {stale.day for stale in detection.held}
+        passing = explained_days(engine, settings, own) & held
+        changed = [stale.day for stale in detection.changed if stale.day in own or stale.cause is Cause.FACTS_DELETED]
+        done, failed = set(), set()
+        for days, trigger in ((changed, HEAL), (sorted(passing), ACCEPTED)):
+            tags = {TRIGGER_TAG: trigger, AUTHOR_TAG: author, REASON_TAG: f"erasure: {reason}"}
+            report = materialize(engine, settings, contiguous(days), tags, show_progress=show_progress)
+            done |= set(report.done)
+            failed |= set(report.failed)
+        still_held = {stale.day for stale in stale_days(engine) if stale.held_since}
+    return ErasureReport(
+        traces,
+        tuple(sorted(done)),
+        tuple(sorted(failed - still_held)),
+        tuple(sorted(still_held & (own.keys() | set(changed)))),
+    )
 
 
 def materialize(

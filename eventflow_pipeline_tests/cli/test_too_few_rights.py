@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "exclude list": (),
     "definitions show": (),
     "definitions set": ("linkage_days_before", "31", "--reason", "a test", "--yes"),
+    "erase": ("--session", "5e55", "--reason", "a test", "--dry-run"),
     "webinar sample": (),
     "replay": (),
     "rebuild": ("--yes",),

@@ -211,6 +211,8 @@ _PARAMETERS: dict[str, Any] = {
 _OTHERWISE = {"numbers/out_of_range": {"window_start": _FIRST, "window_end": _LAST}}
 #: Parts of other statements, which say for what time.
 _PARTS = {"numbers/visits"}
+#: A session has no index of its own in EventFlow's tables; asked by hand, when a person is erased.
+_WHOLE = {"storage/erasure/select_facts_left"}
 
 
 @pytest.mark.slow
@@ -222,7 +224,9 @@ def test_no_file_that_reads_facts_scans_one_whole(million: Database) -> None:
     reading = [
         name
         for name in names
-        if name not in _PARTS and re.match(query, statement(name).text) and re.search(facts, statement(name).text)
+        if name not in _PARTS | _WHOLE
+        and re.match(query, statement(name).text)
+        and re.search(facts, statement(name).text)
     ]
     assert len(reading) > 3
     engine = pipeline_engine(million.settings)

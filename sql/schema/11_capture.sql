@@ -548,6 +548,41 @@ $$;
 comment on function stats.link_target(text, uuid) is
     'Link of any status by its id or cid, and where it leads; NULL when there is none or the cid is several clients''. For eventflow_capture.';
 
+-- One person's traces in what capture keeps. The facts are gone by then: of a visit that is no more only its row here is
+-- left, found by the time it was captured.
+create or replace function stats.erase_captured(p_session text, p_entry uuid, p_first timestamptz, p_last timestamptz)
+returns table (letters bigint, surfaces bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+    session constant text := stats.normalize_session(p_session);
+begin
+    with gone as (
+        delete from stats.dead_letter d
+        where d.event_id = p_entry
+           or exists (
+               select from jsonb_path_query(d.payload, 'strict $.**') as part (value)
+               where jsonb_typeof(part.value) = 'string'
+                 and (stats.normalize_session(part.value #>> '{}') = session or lower(part.value #>> '{}') = p_entry::text)
+           )
+        returning 1
+    )
+    select count(*) into letters from gone;
+    with gone as (
+        delete from stats.fact_surface s
+        where stats.normalize_session(s.session_id) = session
+           or s.fact_id = p_entry
+           or (s.fact = 'visit' and s.captured_at >= p_first and s.captured_at < p_last
+               and not exists (select from public.event_access_logs v where v.id = s.fact_id))
+        returning 1
+    )
+    select count(*) into surfaces from gone;
+    return next;
+end
+$$;
+comment on function stats.erase_captured(text, uuid, timestamptz, timestamptz) is
+    'Deletes what capture keeps of a session or an entry (NULL: none): dead letters that name it, pages and first touches, also of visits captured from p_first to before p_last whose fact is gone. Returns how many of each.';
+
 -- The functions belong to the role they run as; to take them over it needs CREATE for a moment.
 grant create on schema stats to eventflow_capture_owner;
 
@@ -567,7 +602,8 @@ begin
         'capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text)',
         'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',
         'capture_events(jsonb)', 'link_entries(integer)',
-        'replay_dead_letters(integer, interval, interval)', 'link_target(text, uuid)'
+        'replay_dead_letters(integer, interval, interval)', 'link_target(text, uuid)',
+        'erase_captured(text, uuid, timestamptz, timestamptz)'
     ] loop
         execute format('revoke execute on function stats.%s from public', owned);
         execute format('alter function stats.%s owner to eventflow_capture_owner', owned);
@@ -577,6 +613,7 @@ $$;
 revoke create on schema stats from eventflow_capture_owner;
 revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
 grant execute on function stats.capture_events(jsonb), stats.link_target(text, uuid) to eventflow_capture;
-grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval) to eventflow_pipeline;
+grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval),
+    stats.erase_captured(text, uuid, timestamptz, timestamptz) to eventflow_pipeline;
 grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_utm(text),
     stats.normalize_cid(text) to eventflow_capture_owner;

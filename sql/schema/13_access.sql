@@ -73,6 +73,6 @@ drop policy if exists capture_all on stats.fact_surface;
 drop policy if exists capture_all on stats.dead_letter;
 create policy capture_all on stats.fact_surface to eventflow_capture_owner using (true) with check (true);
 create policy capture_all on stats.dead_letter to eventflow_capture_owner using (true) with check (true);
-grant select, insert, update on stats.fact_surface, stats.dead_letter to eventflow_capture_owner;
+grant select, insert, update, delete on stats.fact_surface, stats.dead_letter to eventflow_capture_owner;
 
 select stats.grant_readers();
