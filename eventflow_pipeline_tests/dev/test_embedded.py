@@ -10,6 +10,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 
 from eventflow_pipeline.dev.embedded import VERIFIED_WITH
@@ -65,3 +66,26 @@ def test_it_starts_from_a_folder_that_its_user_cannot_enter(tmp_path: Path) -> N
         assert (beside / package.name).is_dir(), "the binaries were copied to where the server's user can go"
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def test_it_ends_with_the_process_that_was_killed() -> None:
+    """As a demo's does, that is killed hard and cannot stop it; unless somebody else holds it."""
+    home = Path(tempfile.mkdtemp(prefix="eventflow-killed-", dir="/var/tmp"))
+    home.chmod(0o755)
+    holder = (
+        "import sys, time; from pathlib import Path\n"
+        "from eventflow_pipeline.dev.after_death import stop_server\n"
+        "from eventflow_pipeline.dev.embedded import start_embedded\n"
+        "home = Path(sys.argv[1])\n"
+        "with stop_server(home, sys.executable):\n"
+        "    print(start_embedded(home).pid, flush=True)\n"
+        "    time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", holder, str(home)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    server = psutil.Process(int(process.stdout.readline()))
+    process.kill()
+    process.wait()
+    gone, _ = psutil.wait_procs([server], timeout=120)
+    assert gone == [server]
+    shutil.rmtree(home, ignore_errors=True)
