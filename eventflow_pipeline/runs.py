@@ -1,7 +1,7 @@
 """Dagster runs in the calling process: a backfill of a range, a heal of just the days that changed; progress by day."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -47,12 +47,16 @@ class FailedStep:
 
 @dataclass(frozen=True, slots=True)
 class BackfillReport:
-    """Days materialized, days that failed, the ids of the Dagster runs and every step of theirs that failed."""
+    """Days materialized, days that failed, the ids of the Dagster runs and every step of theirs that failed.
+
+    ``held``: days asked for that the guard holds now.
+    """
 
     done: tuple[date, ...]
     failed: tuple[date, ...]
     runs: tuple[str, ...]
     failed_steps: tuple[FailedStep, ...] = ()
+    held: tuple[StaleDay, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,34 +81,68 @@ class HealReport:
 
 
 def run_backfill(
-    settings: Settings, days: DayRange, *, ticket: str | None = None, show_progress: bool = True
+    settings: Settings,
+    days: DayRange,
+    *,
+    ticket: str | None = None,
+    author: str = "eventflow_pipeline",
+    show_progress: bool = True,
 ) -> BackfillReport:
     """Materialize the daily assets of ``days``, one Dagster run per EVENTFLOW_RUNS_MAX_DAYS days, newest first.
 
-    ``ticket`` becomes the tag ``ticket`` of the runs and the reason in the ledger.
+    ``ticket`` becomes the tag ``ticket`` of the runs and the reason in the ledger, where ``author`` is named.
     """
-    from eventflow_pipeline.defs.run_tags import ticket_tags
+    from eventflow_pipeline.defs.run_tags import AUTHOR_TAG, ticket_tags
 
     with pipeline(settings) as engine:
         with connect(engine) as connection:
             require_build_settings(connection, settings)
-        return materialize(engine, settings, [days], ticket_tags(ticket), show_progress=show_progress)
+        tags = {**ticket_tags(ticket), AUTHOR_TAG: author}
+        return materialize(engine, settings, [days], tags, show_progress=show_progress)
+
+
+def run_accept(
+    settings: Settings,
+    choose: Callable[[Sequence[StaleDay]], Sequence[StaleDay]],
+    *,
+    reason: str,
+    author: str,
+    show_progress: bool = True,
+) -> BackfillReport:
+    """Compute the held days again that ``choose`` picks, whatever they lose; ``reason`` and ``author`` are recorded.
+
+    A pass over the held days comes first: those whose rows are back are held no longer.
+    """
+    with pipeline(settings) as engine:
+        with connect(engine) as connection:
+            require_build_settings(connection, settings)
+        marked = [stale.day for stale in stale_days(engine) if stale.held_since]
+        held = detect_changes(engine, settings, Scope.NAMED, marked).held
+        days = contiguous(stale.day for stale in choose(held))
+        return materialize(engine, settings, days, accepted_tags(reason, author), show_progress=show_progress)
+
+
+def accepted_tags(reason: str, author: str) -> dict[str, str]:
+    """Tags of runs that apply what the guard holds."""
+    from eventflow_pipeline.defs.run_tags import ACCEPTED, AUTHOR_TAG, REASON_TAG, TRIGGER_TAG
+
+    return {TRIGGER_TAG: ACCEPTED, REASON_TAG: reason, AUTHOR_TAG: author}
 
 
 def run_heal(
     settings: Settings,
     *,
-    accept: bool = False,
-    reason: str | None = None,
+    accept: str | None = None,
     author: str = "eventflow_pipeline",
     dry_run: bool = False,
     show_progress: bool = True,
 ) -> HealReport:
     """One full pass over all days, then Dagster runs for the contiguous ranges of changed days.
 
-    ``accept`` also applies what the guard against mass loss holds; ``reason`` and ``author`` go into the ledger.
+    With ``accept``, the reason, it also applies what the guard against mass loss holds; it goes into the ledger with
+    ``author``.
     """
-    from eventflow_pipeline.defs.run_tags import ACCEPTED, AUTHOR_TAG, HEAL, MEASURE, REASON_TAG, TRIGGER_TAG
+    from eventflow_pipeline.defs.run_tags import AUTHOR_TAG, HEAL, MEASURE, TRIGGER_TAG
 
     with pipeline(settings) as engine:
         with connect(engine) as connection:
@@ -117,29 +155,24 @@ def run_heal(
         recorded = _record_computed_days(engine)
         underived = underived_days(engine)
         done: list[BackfillReport] = []
-        for days, trigger in (([s.day for s in detection.changed], HEAL), ([s.day for s in held], ACCEPTED)):
-            tags = {TRIGGER_TAG: trigger, AUTHOR_TAG: author} | ({REASON_TAG: reason} if reason else {})
-            done.append(materialize(engine, settings, contiguous(days), tags, show_progress=show_progress))
+        healing = {TRIGGER_TAG: HEAL, AUTHOR_TAG: author}
+        for some, tags in ((detection.changed, healing), (held, accepted_tags(accept or "", author))):
+            days = contiguous(stale.day for stale in some)
+            done.append(materialize(engine, settings, days, tags, show_progress=show_progress))
         recomputed = {day for report in done for day in (*report.done, *report.failed)}
         measured = [due.day for due in underived if due.day not in recomputed]
         done.append(measure_again(settings, contiguous(measured), {TRIGGER_TAG: MEASURE, AUTHOR_TAG: author}))
         after = tuple(stale for stale in stale_days(engine) if stale.held_since)
-    still_held = {stale.day for stale in after}
     return HealReport(
         detection=detection,
         found=found,
         held=after,
         done=tuple(sorted(day for report in done for day in report.done)),
-        failed=tuple(sorted(day for report in done for day in report.failed if day not in still_held)),
+        failed=tuple(sorted(day for report in done for day in report.failed)),
         runs=tuple(run for report in done for run in report.runs),
         measured=tuple(measured),
         recorded=tuple(recorded),
-        failed_steps=tuple(
-            step
-            for report in done
-            for step in report.failed_steps
-            if not step.days or not step.days.keys() <= {day.isoformat() for day in still_held}
-        ),
+        failed_steps=tuple(step for report in done for step in report.failed_steps),
     )
 
 
@@ -209,6 +242,7 @@ def materialize(
 ) -> BackfillReport:
     """Materialize the daily assets of every range in this process, as Dagster runs with ``tags``; newest first."""
     from eventflow_pipeline.definitions import defs
+    from eventflow_pipeline.defs.run_tags import ACCEPTED, TRIGGER_TAG
 
     with connect(engine) as connection:
         started = server_time(connection)
@@ -224,9 +258,10 @@ def materialize(
         results = [_run(job, instance, part, tags) for part in _parts(ranges, settings)]
     computed = computed_days(engine, span)
     done = {day for day in days if day in computed and computed[day] >= started}
-    return BackfillReport(
-        tuple(sorted(done)), tuple(day for day in sorted(days) if day not in done), *_runs_and_failures(results)
-    )
+    held = tuple(stale for stale in stale_days(engine) if stale.held_since and stale.day in set(days))
+    # What was to be accepted and still is held has failed.
+    kept = done | ({stale.day for stale in held} if tags.get(TRIGGER_TAG) != ACCEPTED else set())
+    return BackfillReport(tuple(sorted(done)), tuple(sorted(set(days) - kept)), *_runs_and_failures(results), held=held)
 
 
 def measure_again(settings: Settings, ranges: Sequence[DayRange], tags: Mapping[str, str]) -> BackfillReport:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.days.replacement import DayTotals, replace_day
+from eventflow_pipeline.warehouse.days.replacement import DayTotals, Request, replace_day
 from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, pipeline_engine
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
@@ -108,8 +108,8 @@ class Database:
             return [dict(row) for row in connection.execute(text(query), parameters).mappings()]
 
     def replace(self, *days: date) -> list[DayTotals]:
-        """Replace the days one after the other; their return histograms stay pending."""
-        return [replace_day(self.pipeline, day, self.settings) for day in days]
+        """Replace the days one after the other, whatever they lose; their return histograms stay pending."""
+        return [replace_day(self.pipeline, day, self.settings, Request(accepted=True)) for day in days]
 
     def merge_pending(self) -> list[date]:
         """Merge the return histograms of every pending day."""

@@ -7,6 +7,7 @@ import sys
 import warnings
 
 from eventflow_pipeline.cli import (
+    accept,
     backfill,
     capture,
     definitions,
@@ -41,6 +42,7 @@ COMMANDS = (
     views,
     backfill,
     heal,
+    accept,
     verify,
     report,
     explain,

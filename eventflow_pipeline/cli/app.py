@@ -3,6 +3,7 @@
 import getpass
 import json
 import sys
+from collections.abc import Collection
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     cls=_InOrder,
     help="Daily campaign and link buckets from EventFlow's facts: exact, explainable, self-healing.",
     epilog="With EVENTFLOW_DATABASE_URL unset, commands use a Postgres of their own under EVENTFLOW_HOME. "
-    "Exit status: 0 done, 1 something failed, 2 wrong input or set-up.",
+    "Exit status: 0 done, 1 something failed, 2 wrong input or set-up, 3 held by the guard against mass loss.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -109,6 +110,12 @@ def asked_range(settings: "Settings", first: str, last: str | None) -> DayRange:
 def answer(as_json: bool, data: dict[str, Any], text: str) -> None:
     """Print a command's answer on stdout: ``data`` as one JSON object, or ``text``."""
     typer.echo(json.dumps(data, default=str) if as_json else "\n".join(map(plain, text.split("\n"))))
+
+
+def exit_status(*, failed: Collection[Any], held: Collection[Any]) -> None:
+    """End the command with 1 when something failed, else with 3 when something is held."""
+    if failed or held:
+        raise typer.Exit(1 if failed else 3)
 
 
 def login_name(author: str | None) -> str:

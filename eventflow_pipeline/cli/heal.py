@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
+from eventflow_pipeline.cli.accept import held_data, held_lines
+from eventflow_pipeline.cli.app import Author, Json, answer, app, exit_status, login_name
 from eventflow_pipeline.domain.days import contiguous
 from eventflow_pipeline.errors import UserError
 
@@ -34,29 +35,29 @@ def heal(
 
     A change that would lower a client's day by more than EVENTFLOW_GUARD_LOSS_SHARE, or touch more than
     EVENTFLOW_GUARD_OLD_DAYS old days, because facts were deleted or dimension rows vanished, is held: the
-    old buckets stay until the rows are back or `--accept` applies it.
+    old buckets stay until the rows are back or `--accept` applies it (or, for some days, `eventflow accept held`).
 
     Indicators and checks of days whose run did not get to them are made good, too. The exit status is 1 when a day, or
-    any step of a run, failed.
+    any step of a run, failed, 3 when days are held.
     """
     from eventflow_pipeline.dev.environment import environment
 
     if reason and not accept:
         raise UserError("--reason says why a held change is accepted: give it together with --accept.")
+    if accept and not (reason or "").strip():
+        raise UserError("--accept needs --reason: say why, it is kept in the ledger.")
     with environment(dagster=True) as settings:
         from eventflow_pipeline.runs import run_heal
 
         report = run_heal(
             settings,
-            accept=accept,
-            reason=(reason or "no reason given") if accept else None,
+            accept=reason.strip() if reason else None,
             author=login_name(author),
             dry_run=dry_run,
             show_progress=not as_json,
         )
     answer(as_json, _data(report), _text(report, dry_run))
-    if report.failed or report.failed_steps:
-        raise typer.Exit(1)
+    exit_status(failed=[*report.failed, *report.failed_steps], held=report.held)
 
 
 def _data(report: "HealReport") -> dict[str, Any]:
@@ -65,9 +66,7 @@ def _data(report: "HealReport") -> dict[str, Any]:
         "checked": report.detection.checked,
         "days": [stale.day for stale in report.found],
         "causes": {str(stale.day): stale.cause.value for stale in report.found},
-        "held": [
-            {"day": s.day, "cause": s.cause.value, "since": s.held_since, "reason": s.held_reason} for s in report.held
-        ],
+        "held": held_data(report.held),
         "in_work": report.detection.in_work,
         "done": report.done,
         "failed": report.failed,
@@ -92,10 +91,7 @@ def _text(report: "HealReport", dry_run: bool) -> str:
     if report.recorded:
         lines.append(f"{len(report.recorded)} computed days that Dagster did not know of are recorded there.")
     lines += map(str, report.failed_steps)
-    if report.held:
-        lines.append(f"{len(report.held)} days are HELD and keep their old buckets:")
-        lines += [f"  {stale.day}  {stale.held_reason}" for stale in report.held]
-        lines.append('Restore the rows, or apply it: eventflow heal --accept --reason "..."')
+    lines += held_lines(report.held)
     if report.detection.in_work:
         lines.append(f"Being replaced by others, run it again later: {', '.join(map(str, report.detection.in_work))}.")
     beyond = report.detection.out_of_range

@@ -18,13 +18,14 @@ from eventflow_pipeline.defs.catalog import (
 )
 from eventflow_pipeline.defs.indicators import measured_days
 from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
-from eventflow_pipeline.defs.quality import QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
+from eventflow_pipeline.defs.quality import HELD_KEY, QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
 from eventflow_pipeline.defs.recording import FinishedDay, log_days, record_days, resumed_runs
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import request_of
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
+from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.computed import stored_totals
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
@@ -122,7 +123,7 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     def measure_and_check(done: Sequence[date]) -> None:
         """What the steps behind this one would have done for the days that did not fail: they are not started now."""
         log_days(context, measured_days(warehouse, done))
-        evaluate(context, warehouse, done, RAW_KEYS | QUALITY_KEYS)
+        evaluate(context, warehouse, done, RAW_KEYS | QUALITY_KEYS | {HELD_KEY})
 
     yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse), "buckets", measure_and_check)
 
@@ -135,6 +136,12 @@ def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
         days.discard(totals.day)
         yield FinishedDay(totals.day, "as the run before computed it", asset_metadata(totals))
     for outcome in replace_days(engine, days, warehouse.settings, request_of(context.run)):
+        if isinstance(outcome, FailedDay) and isinstance(outcome.problem, DayHeld):
+            # No failure: trying again would change nothing. The check ``held`` fails until somebody decides.
+            metadata = {"held": outcome.problem.hold.reason}
+            summary = f"HELD, keeps its old buckets: {outcome.problem.hold.reason}"
+            yield FinishedDay(outcome.day, summary, dict.fromkeys(ASSET_KEYS, metadata))
+            continue
         if isinstance(outcome, FailedDay):
             yield outcome
             continue

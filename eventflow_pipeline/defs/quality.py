@@ -20,11 +20,13 @@ from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.differences import Comparison, Difference
-from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.domain.grains import BY_NAME, GRAINS
 from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.changes.detection import stale_days
+from eventflow_pipeline.warehouse.changes.guard import accept_command
 from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity.rebuild import repair
@@ -93,6 +95,13 @@ _RANGE_SPECS = [
     )
     for grain in GRAINS
 ]
+_HELD_SPEC = _spec(
+    "held",
+    bucket_key(BY_NAME["client"]),
+    "The guard against mass loss keeps the day's old buckets for clients that would lose much of it; somebody must "
+    "restore the rows or accept the loss.",
+)
+HELD_KEY = _HELD_SPEC.key
 _QUALITY_SPECS = [
     _spec(name, stats_key(table), _DESCRIPTIONS[name], [QUALITY]) for name, table in QUALITY_CHECKS.items()
 ]
@@ -128,6 +137,24 @@ def parity(
                 note_checked(
                     engine, {day: as_compared[day] for day in found.checked if day in as_compared}, Checks.PARITY
                 )
+    if HELD_KEY in checks:
+        yield {HELD_KEY: _held(engine, days)}
+
+
+def _held(engine: Engine, days: Sequence[date]) -> dict[date, DayResult]:
+    """Of each day the clients it is held for, why, and the command that accepts the loss."""
+    held = {stale.day: stale for stale in stale_days(engine) if stale.held_since}
+    return {
+        day: DayResult(
+            [
+                {"client": name, "reason": held[day].held_reason, "command": accept_command(day, day)}
+                for name in held[day].held_names.values() or ["(cannot be told)"]
+            ]
+            if day in held
+            else []
+        )
+        for day in days
+    }
 
 
 def quality(
@@ -154,7 +181,7 @@ def quality(
         note_checked(warehouse.engine, as_judged, Checks.QUALITY)
 
 
-@dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS], can_subset=True)
+@dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS, _HELD_SPEC], can_subset=True)
 def parity_checks(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterator[dg.Output[None]]:
     """See ``parity``; one step, so that the facts are read once."""
     days = run_days(context, warehouse.settings)
@@ -231,5 +258,5 @@ def _log_fields(difference: Difference) -> dict[str, object]:
 
 CHECKS = [parity_checks, quality_checks]
 RAW_KEYS = frozenset(spec.key for spec in _RAW_SPECS)
-PARITY_KEYS = RAW_KEYS | {spec.key for spec in _RANGE_SPECS}
+PARITY_KEYS = RAW_KEYS | {spec.key for spec in _RANGE_SPECS} | {HELD_KEY}
 QUALITY_KEYS = frozenset(spec.key for spec in _QUALITY_SPECS)

@@ -4,8 +4,9 @@ import dagster as dg
 
 from eventflow_pipeline.warehouse.days.replacement import Request
 
-#: ``heal`` or ``schedule``: started by itself, so the guard against mass loss watches. ``measure``: replaces no day,
-#: measures and checks. Unset: somebody's own backfill.
+#: ``heal`` or ``schedule``: started by itself. ``measure``: replaces no day, measures and checks. ``accepted``, with a
+#: reason: apply also what the guard against mass loss holds. Unset: somebody's own backfill. People may set these tags
+#: in the user interface, too.
 TRIGGER_TAG = "eventflow/trigger"
 #: Why, in a few words: a ticket, what was accepted.
 REASON_TAG = "eventflow/reason"
@@ -16,18 +17,17 @@ AUTHOR_TAG = "eventflow/author"
 TICKET_TAG = "ticket"
 
 HEAL, SCHEDULE, ACCEPTED, MEASURE = "heal", "schedule", "accepted", "measure"
-_GUARDED = frozenset({HEAL, SCHEDULE})
 
 
 def request_of(run: dg.DagsterRun) -> Request:
-    """What the run's tags say: trigger and reason, author, guarded or not."""
+    """What the run's tags say: trigger and reason, author, accepted or not. Nothing is accepted without a reason."""
     trigger = run.tags.get(TRIGGER_TAG, "backfill")
     reason = run.tags.get(REASON_TAG) or run.tags.get(TICKET_TAG)
     return Request(
         run_id=run.run_id,
         reason=f"{trigger}: {reason}" if reason else trigger,
         author=run.tags.get(AUTHOR_TAG) or run.tags.get("user") or "eventflow_pipeline",
-        guarded=trigger in _GUARDED,
+        accepted=trigger == ACCEPTED and bool(reason),
     )
 
 

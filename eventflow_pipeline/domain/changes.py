@@ -77,6 +77,7 @@ class ClientLoss:
     after: int
     lost: Decimal
     vanished: Decimal
+    client_name: str | None = None
 
     @property
     def fall(self) -> int:
@@ -101,21 +102,34 @@ class GuardLimits:
     old_days: int
 
 
-def reason_to_hold(losses: Iterable[ClientLoss], limits: GuardLimits) -> str | None:
-    """Why a day with these losses is held, in one sentence, or None when it is not.
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a day keeps its old buckets, in one sentence, and which clients (None: the unknown one) would lose.
+
+    No clients: which of them cannot be told (links vanished).
+    """
+
+    reason: str
+    clients: frozenset[UUID | None] = frozenset()
+
+
+def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits) -> Hold | None:
+    """The hold of a day with these losses, its reason that of the worst; None when it is not held.
 
     Held: a client's hits or conversions would fall by more than the limit because facts were deleted or dimension rows
     vanished. Deletions are judged from the minimum volume on, since a few rows of a small client come and go; a
     vanished dimension row at any volume, since no client's numbers may go by that.
     """
-    worst = max(
-        (loss for loss in losses if _is_mass_loss(loss, limits)), key=lambda loss: loss.fall / loss.before, default=None
-    )
-    if worst is None:
+    held = [loss for loss in losses if _is_mass_loss(loss, limits)]
+    if not held:
         return None
+    worst = max(held, key=lambda loss: loss.fall / loss.before)
     because = "dimension rows vanished" if worst.vanished * 2 >= worst.lost else "facts were deleted"
-    whose = f"client {worst.client_id}" if worst.client_id else "the unknown client"
-    return f"{worst.measure} of {whose} would fall from {worst.before} to {worst.after} because {because}"
+    whose = f"client {worst.client_name or worst.client_id}" if worst.client_id else "the unknown client"
+    return Hold(
+        f"{worst.measure} of {whose} would fall from {worst.before} to {worst.after} because {because}",
+        frozenset(loss.client_id for loss in held),
+    )
 
 
 def _is_mass_loss(loss: ClientLoss, limits: GuardLimits) -> bool:
@@ -125,11 +139,11 @@ def _is_mass_loss(loss: ClientLoss, limits: GuardLimits) -> bool:
     return loss.before >= limits.minimum_volume or min(Decimal(loss.fall), loss.vanished) > allowed
 
 
-def reason_to_hold_old_days(days: int, limits: GuardLimits) -> str | None:
-    """Why all of ``days`` days before the look-back that lost something are held; None when they are few enough."""
+def hold_old_days(days: int, limits: GuardLimits) -> Hold | None:
+    """The hold of all of ``days`` days before the look-back that lost something; None when they are few enough."""
     if days <= limits.old_days:
         return None
-    return f"{days} old days would change because facts were deleted or dimension rows vanished"
+    return Hold(f"{days} old days would change because facts were deleted or dimension rows vanished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +151,21 @@ class Verdict:
     """Why a day must be computed again (None: it stands), and why the guard holds it (None: it does not)."""
 
     cause: Cause | None
-    hold: str | None = None
+    hold: Hold | None = None
 
 
 def judge_day(
-    stored: DayInput | None, now: DayInput, losses: DayLosses, limits: GuardLimits, held: str | None
+    stored: DayInput | None, now: DayInput, losses: DayLosses, limits: GuardLimits, held: Hold | None
 ) -> Verdict:
     """Does a day computed from ``stored`` (None: never) stand for ``now``; if not, why, and may it be replaced?
 
-    ``losses``: what replacing it would take away. ``held``: why it is held already, which stays the reason until
-    somebody accepts the loss or the rows are back.
+    ``losses``: what replacing it would take away. ``held``: how it is held already, which stays the reason until
+    somebody accepts the loss or the rows are back; clients that lose later join it.
     """
     cause = cause_of_change(stored, now, losses.unlinked_facts)
     if cause is None or stored is None:
         return Verdict(cause)
+    hold = hold_for(losses.clients, limits)
     if held and (cause in LOSSES or losses.clients):
-        return Verdict(cause, held)
-    return Verdict(cause, reason_to_hold(losses.clients, limits))
+        return Verdict(cause, Hold(held.reason, held.clients | hold.clients) if hold and held.clients else held)
+    return Verdict(cause, hold)

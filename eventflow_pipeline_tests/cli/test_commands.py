@@ -36,6 +36,7 @@ def test_help_teaches(eventflow: Eventflow) -> None:
         "sample",
         "backfill",
         "heal",
+        "accept",
         "exclude",
         "rebuild",
         "webinar",

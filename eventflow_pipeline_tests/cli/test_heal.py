@@ -6,7 +6,7 @@ from datetime import date, datetime
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.command_line import Eventflow, refused
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.worlds.site import ALPHA, SPRING, TEST_CLONE, Site
+from eventflow_pipeline_tests.worlds.site import ALPHA, BETA, BETA_ONLY, SPRING, TEST_CLONE, Site
 
 
 def test_heal_finds_does_and_then_finds_nothing(eventflow: Eventflow, database: Database) -> None:
@@ -29,19 +29,58 @@ def test_heal_finds_does_and_then_finds_nothing(eventflow: Eventflow, database: 
     # Held, seen as held, accepted with a reason.
     database.execute("delete from event_access_logs where accessed_at < :at", at=site.at(site.day(8)))
     held = eventflow("heal", **first)
-    assert held.returncode == 0
-    assert "1 days are HELD and keep their old buckets" in held.stdout
-    assert f"hits of client {ALPHA} would fall from 12 to 0 because facts were deleted" in held.stdout
+    assert held.returncode == 3
+    assert "1 day is HELD and kept as before:" in held.stdout
+    assert f"eventflow accept held --from {site.day(9)} --to {site.day(9)}" in held.stdout
+    assert "hits of client alpha would fall from 12 to 0 because facts were deleted" in held.stdout
     assert site.client_hits(site.day(9)) == {ALPHA: 12}
     seen = eventflow("heal", "--dry-run", "--json", **first)
     assert json.loads(seen.stdout)["days"] == []
     assert [h["day"] for h in json.loads(seen.stdout)["held"]] == [str(site.day(9))]
     refused(eventflow("heal", "--reason", "because", **first), "--accept")
+    refused(eventflow("heal", "--accept", **first), "--accept needs --reason")
     accepted = eventflow("heal", "--accept", "--reason", "asked to be forgotten", "--author", "ann", "--json", **first)
     assert json.loads(accepted.stdout)["done"] == [str(site.day(9))]
     assert site.client_hits(site.day(9)) == {}
     ledger = database.rows("select cause, reason, author from stats.day_ledger order by entry_no desc limit 1")
     assert ledger == [{"cause": "facts_deleted", "reason": "accepted: asked to be forgotten", "author": "ann"}]
+
+
+def test_a_backfill_is_no_way_round_the_guard(eventflow: Eventflow, database: Database) -> None:
+    site = Site(database)
+    first = {"EVENTFLOW_START_DATE": str(database.settings.start_date)}
+    for back in (1, 2, 9):
+        site.visits(site.day(back), 12)
+        site.visits(site.day(back), 12, BETA_ONLY)
+    site.heal()
+    database.execute("delete from event_survey_campaigns where client_id = :alpha", alpha=ALPHA)
+    database.execute("delete from event_access_logs where accessed_at < :at", at=site.at(site.day(8)))
+    days = ("--from", str(site.day(9)), "--to", str(site.day(1)))
+    done = eventflow("backfill", *days, "--json", **first)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["done"], report["failed"]) == (3, 6, [])
+    assert [(h["day"], [c["name"] for c in h["clients"]]) for h in report["held"]] == [
+        (str(site.day(9)), ["alpha", "beta"]), (str(site.day(2)), ["alpha"]), (str(site.day(1)), ["alpha"]),
+    ]  # fmt: skip
+    assert site.client_hits(site.day(9)) == site.client_hits(site.day(2)) == {ALPHA: 12, BETA: 12}
+    said = eventflow("backfill", *days, **first)
+    assert "3 days are HELD" in said.stdout
+    assert f"  {site.day(2)}  hits of client alpha would fall from 12 to 0" in said.stdout
+    # One verb passes it, with a reason, for the days asked for.
+    assert eventflow("accept", "held", **first).returncode == 2, "a reason"
+    refused(eventflow("accept", "held", "--reason", " ", **first), "--reason is empty")
+    both = eventflow("accept", "held", "--client", "alpha", "--reason", "they left", **first)
+    refused(both, f"{site.day(9)} is held for alpha, beta", "leave out --client")
+    some = ("accept", "held", "--from", str(site.day(2)), "--reason", "they left")
+    none = eventflow(*some, "--client", "beta", **first)
+    assert (none.returncode, none.stdout) == (0, "Nothing is held there.\n")
+    accepted = eventflow(*some, "--to", str(site.day(2)), "--client", "alpha", "--author", "ann", **first)
+    assert (accepted.returncode, accepted.stdout) == (0, "1 of 1 held days accepted.\n")
+    assert site.client_hits(site.day(2)) == {BETA: 12, None: 12}
+    assert site.client_hits(site.day(1)) == {ALPHA: 12, BETA: 12}
+    assert database.rows("select distinct author, reason from stats.day_ledger where author = 'ann'") == [
+        {"author": "ann", "reason": "accepted: they left"}
+    ]
 
 
 def test_exclude(eventflow: Eventflow, database: Database) -> None:

@@ -12,11 +12,12 @@ from eventflow_pipeline.domain.changes import (
     DayInput,
     DayLosses,
     GuardLimits,
+    Hold,
     Verdict,
     cause_of_change,
+    hold_for,
+    hold_old_days,
     judge_day,
-    reason_to_hold,
-    reason_to_hold_old_days,
 )
 
 CLIENT = UUID(int=1)
@@ -74,17 +75,26 @@ def test_a_day_never_computed_is_due_once_it_has_facts() -> None:
     ],
 )
 def test_limits(loss: ClientLoss, held: bool) -> None:
-    assert (reason_to_hold([loss], LIMITS) is not None) == held
+    assert (hold_for([loss], LIMITS) is not None) == held
 
 
 def test_a_reason_names_the_client_and_the_cause() -> None:
-    why = reason_to_hold([_loss(100, 70), _loss(100, 0, vanished=100)], LIMITS)
-    assert why == f"hits of client {CLIENT} would fall from 100 to 0 because dimension rows vanished"
-    assert reason_to_hold_old_days(30, LIMITS) is None
-    assert reason_to_hold_old_days(31, LIMITS)
+    hold = hold_for([_loss(100, 70), _loss(100, 0, vanished=100)], LIMITS)
+    assert hold
+    assert hold.reason == f"hits of client {CLIENT} would fall from 100 to 0 because dimension rows vanished"
+    named = hold_for([replace(_loss(100, 70), client_name="alpha"), replace(_loss(20, 0), client_id=None)], LIMITS)
+    assert named == Hold("hits of the unknown client would fall from 20 to 0 because facts were deleted",
+                         frozenset({CLIENT, None}))  # fmt: skip
+    assert hold_for([replace(_loss(100, 70), client_name="alpha")], LIMITS) == Hold(
+        "hits of client alpha would fall from 100 to 70 because facts were deleted", frozenset({CLIENT})
+    )
+    assert hold_old_days(30, LIMITS) is None
+    assert hold_old_days(31, LIMITS)
 
 
-LOST = f"hits of client {CLIENT} would fall from 90 to 50 because facts were deleted"
+LOST = Hold(f"hits of client {CLIENT} would fall from 90 to 50 because facts were deleted", frozenset({CLIENT}))
+BEFORE = Hold("as before", frozenset({None}))
+ANYBODY = Hold("it cannot be told whose")
 SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
 
 
@@ -92,21 +102,23 @@ SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
     ("stored", "now", "losses", "held", "verdict"),
     [
         (STORED, STORED, DayLosses(), None, Verdict(None)),
-        (STORED, STORED, DayLosses(), "as before", Verdict(None)),  # the rows are back
+        (STORED, STORED, DayLosses(), BEFORE, Verdict(None)),  # the rows are back
         (None, STORED, DayLosses(), None, Verdict(Cause.NEVER_COMPUTED)),
-        (None, STORED, LARGE, "as before", Verdict(Cause.NEVER_COMPUTED)),  # what was never stored loses nothing
+        (None, STORED, LARGE, BEFORE, Verdict(Cause.NEVER_COMPUTED)),  # what was never stored loses nothing
         (STORED, MORE, DayLosses(), None, Verdict(Cause.FACTS_ADDED)),
         (STORED, GONE, SMALL, None, Verdict(Cause.FACTS_DELETED)),
         (STORED, GONE, LARGE, None, Verdict(Cause.FACTS_DELETED, LOST)),
         (STORED, MORE, LARGE, None, Verdict(Cause.FACTS_ADDED, LOST)),  # new facts of others hide no loss
-        (STORED, GONE, LARGE, "as before", Verdict(Cause.FACTS_DELETED, "as before")),
-        (STORED, GONE, DayLosses(), "as before", Verdict(Cause.FACTS_DELETED, "as before")),
-        (STORED, MORE, SMALL, "as before", Verdict(Cause.FACTS_ADDED, "as before")),  # still without its rows
-        (STORED, MORE, DayLosses(), "as before", Verdict(Cause.FACTS_ADDED)),  # nothing is lost any more
-        (STORED, MORE, DayLosses((), 1), "as before", Verdict(Cause.DIMENSIONS_VANISHED, "as before")),
+        (STORED, GONE, LARGE, ANYBODY, Verdict(Cause.FACTS_DELETED, ANYBODY)),
+        # A client that loses later joins it.
+        (STORED, GONE, LARGE, BEFORE, Verdict(Cause.FACTS_DELETED, replace(BEFORE, clients=frozenset({CLIENT, None})))),
+        (STORED, GONE, DayLosses(), BEFORE, Verdict(Cause.FACTS_DELETED, BEFORE)),
+        (STORED, MORE, SMALL, BEFORE, Verdict(Cause.FACTS_ADDED, BEFORE)),  # still without its rows
+        (STORED, MORE, DayLosses(), BEFORE, Verdict(Cause.FACTS_ADDED)),  # nothing is lost any more
+        (STORED, MORE, DayLosses((), 1), BEFORE, Verdict(Cause.DIMENSIONS_VANISHED, BEFORE)),
     ],
 )
 def test_judging_a_day(
-    stored: DayInput | None, now: DayInput, losses: DayLosses, held: str | None, verdict: Verdict
+    stored: DayInput | None, now: DayInput, losses: DayLosses, held: Hold | None, verdict: Verdict
 ) -> None:
     assert judge_day(stored, now, losses, LIMITS, held) == verdict

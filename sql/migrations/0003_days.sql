@@ -90,6 +90,7 @@ create table if not exists stats.partition_state (
     stale_cause text,
     held_since timestamptz,
     held_reason text,
+    held_clients uuid[],
     histogram_pending boolean not null default true,
     histogram_included boolean not null default false,
     constraint partition_state_stale_check check (

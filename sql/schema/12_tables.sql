@@ -40,7 +40,7 @@ comment on column stats.partition_state.stale_since is
     'When change detection first found that the facts, dimensions or definition differ from what the day was computed from; NULL: they do not.';
 comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, dimensions_vanished, dimensions_changed, exclusions_changed or definition_changed.';
 comment on column stats.partition_state.held_since is
-    'Since when the guard against mass loss keeps the old buckets; held_reason says why. `eventflow heal --accept` applies the change.';
+    'Since when the guard against mass loss keeps the old buckets; held_reason says why, held_clients which clients would lose (NULL in it: the unknown one; empty: cannot be told). `eventflow accept held` applies the change.';
 comment on column stats.partition_state.histogram_pending is
     'The day was replaced and its histograms are not merged yet: ranges containing it are answered from session-days.';
 comment on column stats.partition_state.histogram_included is

@@ -52,7 +52,7 @@ group by client_id, entity_type, entity_id, excluded;
 -- Grain: one business day. Inputs: day_counts, stats.partition_state, :dates, :definition. was_*: NULL when never
 -- computed; counts of facts include excluded ones.
 select
-    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.held_since, s.held_reason,
+    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.held_since, s.held_reason, s.held_clients,
     n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
     s.facts as was_facts, s.owned_facts as was_owned_facts, 
     s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.fingerprint as was_fingerprint,
@@ -115,7 +115,8 @@ loss as (
            fallen * least(greatest(entity_fallen - moved, 0), orphaned) / nullif(entity_fallen, 0) as vanished
     from entity
 )
-select bucket_date, client_id, measure, sum(before) as before, sum(after) as after,
+select bucket_date, client_id, (select c.name from stats.clients c where c.id = loss.client_id) as client_name,
+       measure, sum(before) as before, sum(after) as after,
        coalesce(sum(lost), 0) as lost, coalesce(sum(vanished), 0) as vanished
 from loss
 group by bucket_date, client_id, measure
@@ -163,27 +164,35 @@ where v.created_at >= :since and v.accessed_at >= :window_start and v.accessed_a
 -- name: select_marked_days
 -- WHAT: the days that wait to be computed again, and those that the guard against mass loss holds.
 -- Grain: one business day. Inputs: stats.partition_state.
-select bucket_date, computed_at, stale_since, stale_cause, held_since, held_reason
+select bucket_date, computed_at, stale_since, stale_cause, held_since, held_reason, held_clients
 from stats.partition_state
 where stale_since is not null
 order by bucket_date;
 
+-- name: select_names
+-- WHAT: names of clients. Grain: one client. Inputs: stats.clients; :clients (ids).
+select id, name from stats.clients where id = any (cast(:clients as uuid[])) and name is not null;
+
 -- name: upsert_mark
 -- HOW: marks a day as stale or held, or takes the marks away, unless it was replaced since it was looked at.
 -- Grain: one business day. Inputs: :bucket_date, its bounds, :computed_at as seen, :stale_cause, :held_reason (NULL:
--- not so). Times of marks that are there already stay. Run under the day's lock.
+-- not so), :held_clients. Times of marks that are there already stay. Run under the day's lock.
 insert into stats.partition_state as p (
-    bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause
+    bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause, held_since,
+    held_reason, held_clients
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version, false,
-    case when cast(:stale_cause as text) is not null then cast(:found_at as timestamptz) end, cast(:stale_cause as text)
+    case when cast(:stale_cause as text) is not null then cast(:found_at as timestamptz) end, cast(:stale_cause as text),
+    case when cast(:held_reason as text) is not null then cast(:found_at as timestamptz) end, cast(:held_reason as text),
+    cast(:held_clients as uuid[])
 )
 on conflict (bucket_date) do update set
     stale_since = case when excluded.stale_cause is not null then coalesce(p.stale_since, excluded.stale_since) end,
     stale_cause = excluded.stale_cause,
-    held_since = case when cast(:held_reason as text) is not null then coalesce(p.held_since, excluded.stale_since) end,
-    held_reason = cast(:held_reason as text)
+    held_since = case when excluded.held_reason is not null then coalesce(p.held_since, excluded.held_since) end,
+    held_reason = excluded.held_reason,
+    held_clients = excluded.held_clients
 where p.computed_at is not distinct from cast(:computed_at as timestamptz);
 
 -- name: delete_mark

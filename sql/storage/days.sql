@@ -101,9 +101,10 @@ select
 from stage_session_days n;
 
 -- name: select_stored_input
--- WHAT: what a day's stored buckets were computed from, and why the guard holds them, if it does; no row when it was never computed. Input: :bucket_date.
+-- WHAT: what a day's stored buckets were computed from, and why the guard holds them, if it does; no row when it was
+-- never computed. Input: :bucket_date.
 select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, fingerprint,
-       attribution_fingerprint, definition, held_reason
+       attribution_fingerprint, definition, held_reason, held_clients
 from stats.partition_state
 where bucket_date = :bucket_date and computed_at is not null;
 
@@ -388,6 +389,7 @@ on conflict (bucket_date) do update set
     stale_cause = null,
     held_since = null,
     held_reason = null,
+    held_clients = null,
     -- A day whose sessions did not change needs no histogram step.
     histogram_pending = not p.histogram_included or exists (
         select from stats.session_day_change c where c.bucket_date = excluded.bucket_date

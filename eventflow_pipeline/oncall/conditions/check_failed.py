@@ -36,6 +36,8 @@ _FIXES = {
     "recomputed, what a missing row hides is recomputed once it is back.",
 }
 _CLIENT = re.compile(r"client_id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+#: A condition of its own (``heal_held``) notifies of what this check shows.
+_NOTIFIED_ELSEWHERE = "held"
 #: Checks of today that conditions of their own notify of within the minute.
 _LIVE = frozenset({"deficit", "silence"})
 
@@ -45,8 +47,9 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
     today = now.astimezone(settings.zone).date().isoformat()
     by_check: dict[str, list[FailedCheck]] = defaultdict(list)
     for failure in failing(engine):
-        if not (failure.check_name in _LIVE and failure.partition == today):
-            by_check[failure.check_name].append(failure)
+        if failure.check_name == _NOTIFIED_ELSEWHERE or (failure.check_name in _LIVE and failure.partition == today):
+            continue
+        by_check[failure.check_name].append(failure)
     return [_failing_check(check, failures) for check, failures in by_check.items()]
 
 

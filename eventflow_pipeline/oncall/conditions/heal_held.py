@@ -1,33 +1,47 @@
-"""Days whose old buckets the guard against mass loss keeps."""
+"""Clients whose days keep their old buckets because the guard against mass loss holds them."""
 
+from collections import defaultdict
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.detection import stale_days
+from eventflow_pipeline.warehouse.changes.detection import StaleDay, stale_days
+
+#: Subject of days of which it cannot be told who would lose.
+_CANNOT_BE_TOLD = ""
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:  # noqa: ARG001
-    """``heal_held``: the one condition that is raised while days are held, or none."""
-    held = [(stale, stale.held_since) for stale in stale_days(engine) if stale.held_since]
-    if not held:
-        return []
-    first, last = held[0][0], held[-1][0]
-    return [
-        Condition(
-            name="heal_held",
-            subject="",
-            severity=Severity.ERROR,
-            since=min(since for _, since in held),
-            summary=f"{len(held)} days keep their old buckets because of a mass loss; for {last.day}: "
-            f"{last.held_reason}.",
-            runbook="heal-held",
-            command='eventflow heal --dry-run, then restore the rows or eventflow heal --accept --reason "..."',
-            fix="Compare the loss with what was deleted in the source; accept it or restore the rows.",
-            days=DayRange(first.day, last.day),
-            numbers={"days": len(held)},
-        )
-    ]
+    """``heal_held`` per client for which days are held (subject: its id), and one for days where that is not known."""
+    held: dict[tuple[str, UUID | None, str], list[StaleDay]] = defaultdict(list)
+    for stale in stale_days(engine):
+        for client, name in stale.held_names.items():
+            held[str(client or "unknown"), client, name].append(stale)
+        if stale.held_since and not stale.held_names:
+            held[_CANNOT_BE_TOLD, None, ""].append(stale)
+    return [_condition(*who, days) for who, days in held.items()]
+
+
+def _condition(subject: str, client: UUID | None, name: str, held: list[StaleDay]) -> Condition:
+    days = DayRange(held[0].day, held[-1].day)
+    count = "1 day keeps its" if len(held) == 1 else f"{len(held)} days keep their"
+    only = f" --client {subject}" if subject else ""
+    return Condition(
+        name="heal_held",
+        subject=subject,
+        client_id=client,
+        severity=Severity.ERROR,
+        since=min(stale.held_since for stale in held if stale.held_since),
+        summary=(f"client {name}: " if name else "")
+        + f"{count} old buckets because of a mass loss; for {days.last}: {held[-1].held_reason}.",
+        runbook="heal-held",
+        command="eventflow heal --dry-run, then restore the rows or "
+        f'eventflow accept held --from {days.first} --to {days.last}{only} --reason "..."',
+        fix="Compare the loss with what was deleted in the source; accept it or restore the rows.",
+        days=days,
+        numbers={"days": len(held)},
+    )

@@ -1,11 +1,12 @@
 """Change detection: compares what days were computed from with what is there now, and marks the days that differ."""
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, Row, text
 
@@ -14,9 +15,10 @@ from eventflow_pipeline.domain.changes import (
     Cause,
     DayInput,
     DayLosses,
+    Hold,
     Verdict,
+    hold_old_days,
     judge_day,
-    reason_to_hold_old_days,
 )
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.settings import Settings
@@ -54,6 +56,8 @@ class StaleDay:
     stale_since: datetime
     held_since: datetime | None = None
     held_reason: str | None = None
+    #: The clients that would lose, with their names; none where that cannot be told.
+    held_names: Mapping[UUID | None, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +108,46 @@ def stale_days(engine: Engine) -> list[StaleDay]:
 
 
 def _marked_days(connection: Connection) -> list[StaleDay]:
-    rows = connection.execute(statement("storage/changes/select_marked_days"))
+    rows = connection.execute(statement("storage/changes/select_marked_days")).all()
+    names = _client_names(connection, (client for row in rows for client in row.held_clients or ()))
     return [
-        StaleDay(row.bucket_date, Cause(row.stale_cause), row.stale_since, row.held_since, row.held_reason)
+        StaleDay(
+            day=row.bucket_date,
+            cause=Cause(row.stale_cause),
+            stale_since=row.stale_since,
+            held_since=row.held_since,
+            held_reason=row.held_reason,
+            held_names={client: names[client] for client in row.held_clients or ()},
+        )
         for row in rows
     ]
 
 
-def _would_be_marked(marked: list[StaleDay], judged: list[_ComparedDay], found_at: datetime) -> list[StaleDay]:
+def _client_names(connection: Connection, clients: Iterable[UUID | None]) -> dict[UUID | None, str]:
+    """Names of clients (None: the unknown one); the id of one without a row."""
+    wanted = set(clients)
+    known = {client: str(client) if client else "unknown" for client in wanted}
+    if ids := [client for client in wanted if client]:
+        known |= {
+            row.id: row.name for row in connection.execute(statement("storage/changes/select_names"), {"clients": ids})
+        }
+    return known
+
+
+def _would_be_marked(connection: Connection, judged: list[_ComparedDay], found_at: datetime) -> list[StaleDay]:
     """The marks there would be once the days were marked as judged; times of those that stay are kept."""
-    days = {stale.day: stale for stale in marked}
+    days = {stale.day: stale for stale in _marked_days(connection)}
+    names = _client_names(connection, (c for day in judged if day.verdict.hold for c in day.verdict.hold.clients))
     for compared in judged:
         verdict, was = compared.verdict, days.pop(compared.day, None)
         if verdict.cause is not None:
-            held_since = ((was and was.held_since) or found_at) if verdict.hold else None
             days[compared.day] = StaleDay(
-                compared.day, verdict.cause, was.stale_since if was else found_at, held_since, verdict.hold
+                day=compared.day,
+                cause=verdict.cause,
+                stale_since=was.stale_since if was else found_at,
+                held_since=((was and was.held_since) or found_at) if verdict.hold else None,
+                held_reason=verdict.hold.reason if verdict.hold else None,
+                held_names={c: names[c] for c in sorted(verdict.hold.clients, key=str)} if verdict.hold else {},
             )
     return [days[day] for day in sorted(days)]
 
@@ -153,10 +181,9 @@ def detect_changes(
         compared = _compare(connection, settings, days)
         old_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
         judged = _hold_old_days(connection, settings, compared, old_before, checked=set(days))
-        before = _marked_days(connection)
         in_work = () if dry_run else _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
-        marked = _would_be_marked(before, judged, started_at) if dry_run else _marked_days(connection)
+        marked = _would_be_marked(connection, judged, started_at) if dry_run else _marked_days(connection)
         seen = {day.day for day in compared}
         found = Detection(
             scope=scope,
@@ -301,12 +328,17 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
             row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_fingerprint,
             row.was_attribution_fingerprint, row.was_definition,
         )  # fmt: skip
-    verdict = judge_day(stored, now, losses, limits(settings), row.held_reason)
+    verdict = judge_day(stored, now, losses, limits(settings), stored_hold(row))
     return _ComparedDay(row.bucket_date, row.computed_at, _mark_of(row), verdict)
 
 
 def _mark_of(row: Row[Any]) -> Verdict:
-    return Verdict(Cause(row.stale_cause) if row.stale_cause else None, row.held_reason)
+    return Verdict(Cause(row.stale_cause) if row.stale_cause else None, stored_hold(row))
+
+
+def stored_hold(row: Any) -> Hold | None:
+    """The hold in a row with ``held_reason`` and ``held_clients``."""
+    return Hold(row.held_reason, frozenset(row.held_clients or ())) if row.held_reason else None
 
 
 def _hold_old_days(
@@ -325,11 +357,11 @@ def _hold_old_days(
     ]
     everything = [*compared, *earlier]
     lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and d.day < old_before}
-    why = reason_to_hold_old_days(len(lost), limits(settings))
-    if why is None:
+    hold = hold_old_days(len(lost), limits(settings))
+    if hold is None:
         return compared
     return [
-        replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or why)) if d.day in lost else d for d in everything
+        replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or hold)) if d.day in lost else d for d in everything
     ]
 
 
@@ -364,7 +396,8 @@ def _mark_day(connection: Connection, settings: Settings, compared: _ComparedDay
                     "computed_at": compared.computed_at,
                     "found_at": found_at,
                     "stale_cause": verdict.cause,
-                    "held_reason": verdict.hold,
+                    "held_reason": verdict.hold.reason if verdict.hold else None,
+                    "held_clients": sorted(verdict.hold.clients, key=str) if verdict.hold else None,
                 },
             )
         return free
@@ -376,5 +409,5 @@ def hold_day(engine: Engine, settings: Settings, held: DayHeld) -> None:
         row = connection.execute(
             statement("storage/days/select_computed_days"), {"first_day": held.day, "last_day": held.day}
         ).one()
-        day = _ComparedDay(held.day, row.computed_at, Verdict(None), Verdict(held.cause, held.why))
+        day = _ComparedDay(held.day, row.computed_at, Verdict(None), Verdict(held.cause, held.hold))
         _mark(connection, settings, [day], server_time(connection))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from eventflow_pipeline.domain.changes import DayInput, DayLosses, Verdict, judge_day
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.detection import hold_day
+from eventflow_pipeline.warehouse.changes.detection import hold_day, stored_hold
 from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, limits
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
@@ -47,7 +47,7 @@ class DayTotals:
 class Request:
     """On whose behalf days are replaced, for the ledger, and whether the guard against mass loss watches.
 
-    What people ask for by name (a backfill, an accepted heal) is not guarded; what starts by itself is.
+    ``accepted``: somebody named takes responsibility for what the guard against mass loss would hold.
     ``from_scratch`` writes every row anew instead of only what differs: for repair, where what is stored may be
     damaged in ways facts cannot cause, such as a row twice.
     """
@@ -55,7 +55,7 @@ class Request:
     run_id: str | None = None
     reason: str = "backfill"
     author: str = "eventflow_pipeline"
-    guarded: bool = False
+    accepted: bool = False
     from_scratch: bool = False
 
 
@@ -93,7 +93,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             grains = published_grains(connection)
             definition = current_definition(connection, settings)
             verdict = _judge(connection, day, totals, definition, settings)
-            if request.guarded and verdict.cause and verdict.hold:
+            if verdict.cause and verdict.hold and not request.accepted:
                 raise DayHeld(day, verdict.cause, verdict.hold)
             if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
@@ -137,13 +137,13 @@ def _judge(connection: Connection, day: date, totals: RowMapping, definition: st
         definition=definition,
         **{name: totals[name] for name in names if name in totals},
     )
-    row = connection.execute(statement("storage/days/select_stored_input"), {"bucket_date": day}).mappings().first()
-    stored = DayInput(**{name: row[name] for name in names}) if row else None
+    row = connection.execute(statement("storage/days/select_stored_input"), {"bucket_date": day}).first()
+    stored = DayInput(**{name: getattr(row, name) for name in names}) if row else None
     losses = DayLosses()
     if stored and stored != now:
         connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
         losses = day_losses(connection, [day])[day]
-    return judge_day(stored, now, losses, limits(settings), row["held_reason"] if row else None)
+    return judge_day(stored, now, losses, limits(settings), stored_hold(row) if row else None)
 
 
 def _replace(connection: Connection, table: str, day: date, *, from_scratch: bool) -> None:

@@ -39,7 +39,7 @@ def repair(
     A failing window rebuilds all its days. Nothing is compared again here: the caller does, and reports the failure
     either way. The ledger notes each day, with ``author``.
     """
-    request = Request(run_id=run_id, reason="repair: parity", author=author, guarded=True, from_scratch=True)
+    request = Request(run_id=run_id, reason="repair: parity", author=author, from_scratch=True)
     kept: dict[date, str] = {}
     ranges = days_to_rebuild(found)
     for days in ranges:

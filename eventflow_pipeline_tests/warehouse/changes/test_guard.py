@@ -40,22 +40,30 @@ def test_emptying_the_campaigns_zeroes_nobodys_screens(site: Site) -> None:
     assert [s.day for s in found.held] == [site.day(20), site.day(1), site.day(0)]
     assert "because dimension rows vanished" in (found.held[0].held_reason or "")
     assert site.client_hits(site.today) == before
-    # One condition for all of it.
-    condition, *others = heal_held.conditions(site.database.pipeline, site.database.settings, datetime.now(UTC))
-    assert (others, condition.severity, condition.numbers) == ([], Severity.ERROR, {"days": 3})
+    # One condition for all days of a client.
+    conditions = heal_held.conditions(site.database.pipeline, site.database.settings, datetime.now(UTC))
+    assert {c.subject: c.summary.partition(":")[0] for c in conditions} == {
+        str(ALPHA): "client alpha", str(BETA): "client beta",
+    }  # fmt: skip
+    condition = conditions[0]
+    assert (condition.client_id, condition.severity, condition.numbers) == (ALPHA, Severity.ERROR, {"days": 3})
+    assert f"--client {ALPHA} --reason" in condition.command
     assert condition.days
     assert (condition.days.first, condition.days.last) == (site.day(20), site.today)
     assert condition.since < datetime.now(UTC)
-    # A run that nobody asked for leaves the days alone; one that somebody asked for does not.
-    with pytest.raises(DayHeld, match="heal --accept"):
-        replace_day(site.database.pipeline, site.today, site.database.settings, Request(guarded=True))
+    # A run leaves the days alone, whoever asked for it, unless somebody accepts the loss.
+    with pytest.raises(DayHeld, match="eventflow accept held --from"):
+        replace_day(site.database.pipeline, site.today, site.database.settings, Request())
     assert site.client_hits(site.today) == before
     # Later passes of any scope keep the hold; new facts do not lift it.
     site.visits(site.today)
     assert site.detect(Scope.LOOKBACK).days == ()
     assert len(_held(site)) == 3
     replace_day(
-        site.database.pipeline, site.today, site.database.settings, Request(reason="accepted: they left", author="ann")
+        site.database.pipeline,
+        site.today,
+        site.database.settings,
+        Request(reason="accepted: they left", author="ann", accepted=True),
     )
     assert site.client_hits(site.today) == {ALPHA: 0, None: 66}, "its entries have a client of their own"
     ledger = site.database.rows(
@@ -80,14 +88,14 @@ def test_deleted_facts_are_held_for_the_client_that_loses_them(site: Site) -> No
     site.visits(site.today, 40, BETA_ONLY)
     found = site.detect()
     assert [(s.day, s.held_reason) for s in found.held] == [
-        (site.today, f"hits of client {ALPHA} would fall from 48 to 30 because facts were deleted")
+        (site.today, "hits of client alpha would fall from 48 to 30 because facts were deleted")
     ]
 
 
 def test_deleted_entries_alone_are_enough(site: Site) -> None:
     site.database.execute("delete from event_survey_entries where created_at = :at", at=site.at(site.day(1)))
     assert [s.held_reason for s in site.detect().held] == [
-        f"conversions of client {ALPHA} would fall from 12 to 0 because facts were deleted"
+        "conversions of client alpha would fall from 12 to 0 because facts were deleted"
     ]
 
 
@@ -112,7 +120,7 @@ def test_a_loss_between_detection_and_the_run_is_met_in_the_run(site: Site) -> N
     assert site.detect().days == (site.day(1),)
     site.database.execute("delete from event_access_logs")
     with pytest.raises(DayHeld, match="because facts were deleted"):
-        replace_day(site.database.pipeline, site.day(1), site.database.settings, Request(guarded=True))
+        replace_day(site.database.pipeline, site.day(1), site.database.settings, Request())
     assert site.client_hits(site.day(1)) == {ALPHA: 60, BETA: 5}
     assert list(_held(site)) == [site.day(1)]
 
@@ -132,10 +140,10 @@ def test_too_many_old_days_are_held_together(database: Database) -> None:
     found = site.detect(guard={"old_days": 31})
     assert (found.days, len(found.held)) == ((), 32)
     assert "32 old days would change" in (found.held[0].held_reason or "")
-    # A pass that sees a few of them only does not lift the hold, nor does a run that nobody asked for.
+    # A pass that sees a few of them only does not lift the hold, nor does a run.
     assert site.detect(Scope.SWEEP, changes={"sweep_days": 6}).days == ()
     with pytest.raises(DayHeld):
-        replace_day(database.pipeline, site.day(10), database.settings, Request(guarded=True))
+        replace_day(database.pipeline, site.day(10), database.settings, Request())
     database.replace(site.day(10), site.day(11))
     assert len(site.detect().held) == 30, "accepting some days is not accepting all"
     site.database.execute("insert into campaign_link_meta select * from kept")

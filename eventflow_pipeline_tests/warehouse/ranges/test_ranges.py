@@ -121,7 +121,7 @@ class Engineer:
         compare(self._reader, DAYS, self.computed)
 
     def replace(self, day: date) -> None:
-        replace_day(self.database.pipeline, day, self.database.settings)
+        replace_day(self.database.pipeline, day, self.database.settings, Request(accepted=True))
         self.computed[day] = self.facts().get(day, ())
         self.check()
 
@@ -136,7 +136,7 @@ class Engineer:
             if day is None:
                 merge_pending(engine)
             else:
-                replace_day(engine, day, self.database.settings, Request(run_id=run_id))
+                replace_day(engine, day, self.database.settings, Request(run_id=run_id, accepted=True))
         if day and self._committed(day, run_id):
             self.computed[day] = self.facts().get(day, ())
         self.check()
@@ -256,7 +256,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
     database, settings = engineer.database, engineer.database.settings
     old = engineer.facts()
     for day in DAYS:
-        replace_day(database.pipeline, day, settings, Request(run_id="old"))
+        replace_day(database.pipeline, day, settings, Request(run_id="old", accepted=True))
     if merged:
         merge_pending(database.pipeline)
     for nth in range(3):
@@ -269,7 +269,7 @@ def test_two_workers_at_once_and_a_reader_in_between(
         try:
             for step in steps:
                 if step:
-                    replace_day(database.pipeline, step, settings, Request(run_id="new"))
+                    replace_day(database.pipeline, step, settings, Request(run_id="new", accepted=True))
                 else:
                     merge_pending(database.pipeline)
         except BaseException as problem:

@@ -1,0 +1,119 @@
+"""``eventflow accept``: apply what waits for somebody's word, with reason and author in the ledger."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eventflow_pipeline.cli.app import Author, Json, Last, answer, app, asked_day, exit_status, login_name
+from eventflow_pipeline.domain.foreign_text import plain
+from eventflow_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from eventflow_pipeline.warehouse.changes.detection import StaleDay
+
+accept = typer.Typer(
+    help="Apply what waits for somebody's word. Who and why go into the ledger (stats.day_ledger).",
+    no_args_is_help=True,
+)
+app.add_typer(accept, name="accept")
+
+
+@accept.command("held")
+def accept_held(
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the ledger.")],
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="First day, a local date. Default: the first partition."),
+    ] = None,
+    last: Last = None,
+    client: Annotated[
+        str | None,
+        typer.Option(metavar="CLIENT", help="Only days held for this client (id or name, or unknown) and no other."),
+    ] = None,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Compute days again that the guard against mass loss holds: the loss becomes the customers' numbers.
+
+    Look first with `eventflow heal --dry-run`. Days whose rows are back are held no longer and are not touched. The
+    exit status is 1 when a day failed, 3 when days are still held.
+    """
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.domain.days import today
+
+    if not reason.strip():
+        raise UserError("--reason is empty: say why, it is kept in the ledger.")
+    with environment(dagster=True) as settings:
+        from eventflow_pipeline.runs import run_accept
+        from eventflow_pipeline.warehouse.answers.explain import find_client
+        from eventflow_pipeline.warehouse.db.engine import connect, pipeline
+
+        begin = asked_day(settings, "--from", first) if first else settings.start_date
+        end = asked_day(settings, "--to", last) if last else today(settings.zone)
+        if begin > end:
+            raise UserError(f"The range {begin}..{end} is reversed: give the earlier date to --from.")
+        who: list[UUID | None] = []
+        if client:
+            with pipeline(settings) as engine, connect(engine) as connection:
+                who = [find_client(connection, client)["id"]]
+
+        def choose(held: Sequence["StaleDay"]) -> Sequence["StaleDay"]:
+            chosen = [stale for stale in held if begin <= stale.day <= end]
+            return _of_client(chosen, who[0]) if who else chosen
+
+        report = run_accept(
+            settings, choose, reason=reason.strip(), author=login_name(author), show_progress=not as_json
+        )
+    days = len(report.done) + len(report.failed) + len(report.held)
+    data = {"done": report.done, "failed": report.failed, "held": held_data(report.held), "runs": report.runs}
+    lines = [f"{len(report.done)} of {days} held days accepted." if days else "Nothing is held there."]
+    if report.failed:
+        lines.append(f"Failed: {', '.join(map(str, report.failed))}.")
+    lines += map(str, report.failed_steps)
+    answer(as_json, data, "\n".join([*lines, *held_lines(report.held)]))
+    exit_status(failed=[*report.failed, *report.failed_steps], held=report.held)
+
+
+def _of_client(held: Sequence["StaleDay"], client: "UUID | None") -> Sequence["StaleDay"]:
+    """The days held for the client. Raises UserError when one of them is held for others as well: it is one day."""
+    chosen = [stale for stale in held if client in stale.held_names]
+    for stale in chosen:
+        if len(stale.held_names) > 1:
+            raise UserError(
+                f"{stale.day} is held for {', '.join(stale.held_names.values())}, and is accepted whole: leave out "
+                "--client."
+            )
+    return chosen
+
+
+def held_data(held: Sequence["StaleDay"]) -> list[dict[str, Any]]:
+    """Held days for ``--json``."""
+    return [
+        {
+            "day": stale.day,
+            "cause": stale.cause.value,
+            "since": stale.held_since,
+            "reason": stale.held_reason,
+            "clients": [{"id": client, "name": name} for client, name in stale.held_names.items()],
+        }
+        for stale in held
+    ]
+
+
+def held_lines(held: Sequence["StaleDay"]) -> list[str]:
+    """Held days for people: each with its clients, and what to do about them; no line where none is."""
+    if not held:
+        return []
+    count = "1 day is" if len(held) == 1 else f"{len(held)} days are"
+    return [
+        f"{count} HELD and kept as before:",
+        *(
+            plain(f"  {stale.day}  {stale.held_reason}")
+            + (plain(f" (held for {', '.join(stale.held_names.values())})") if len(stale.held_names) > 1 else "")
+            for stale in held
+        ),
+        f'Restore the rows, or apply it: eventflow accept held --from {held[0].day} --to {held[-1].day} --reason "..."',
+    ]
