@@ -21,14 +21,16 @@ from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import HELD_KEY, QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
 from eventflow_pipeline.defs.recording import FinishedDay, log_days, record_days, resumed_runs
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.defs.run_tags import request_of
+from eventflow_pipeline.defs.run_tags import ACCEPTED, HEAL, SCHEDULE, TRIGGER_TAG, request_of
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.warehouse.changes.detection import compare_first
 from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
 from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.computed import stored_totals
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
+from eventflow_pipeline.warehouse.db.engine import reason
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
@@ -135,6 +137,11 @@ def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
     for totals in stored_totals(engine, frozenset().union(*resumed)):
         days.discard(totals.day)
         yield FinishedDay(totals.day, "as the run before computed it", asset_metadata(totals))
+    if context.run.tags.get(TRIGGER_TAG) not in (HEAL, SCHEDULE, ACCEPTED):
+        try:
+            compare_first(engine, warehouse.settings, days)
+        except Exception as problem:  # costs no day: each is judged once more in its own transaction
+            context.log.error(f"The days could not be compared first: {reason(problem)}")
     for outcome in replace_days(engine, days, warehouse.settings, request_of(context.run)):
         if isinstance(outcome, FailedDay) and isinstance(outcome.problem, DayHeld):
             # No failure: trying again would change nothing. The check ``held`` fails until somebody decides.

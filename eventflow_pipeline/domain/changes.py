@@ -3,7 +3,7 @@
 ``judge_day`` is the one judgement: change detection asks it of every day it compares, a replacement of its own day.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -17,14 +17,26 @@ class Cause(StrEnum):
     FACTS_ADDED = "facts_added"
     FACTS_DELETED = "facts_deleted"
     FACTS_CHANGED = "facts_changed"
+    #: They went to another client within the day.
+    FACTS_MOVED = "facts_moved"
+    #: They went to another day.
+    FACTS_REDATED = "facts_redated"
+    #: They came from another day, which is held.
+    FACTS_REDATED_HERE = "facts_redated_here"
     DIMENSIONS_VANISHED = "dimensions_vanished"
+    #: The day was counted while dimension rows of its facts are missing that other days are held for.
+    DIMENSIONS_MISSING = "dimensions_missing"
     DIMENSIONS_CHANGED = "dimensions_changed"
     EXCLUSIONS_CHANGED = "exclusions_changed"
     DEFINITION_CHANGED = "definition_changed"
 
 
 #: Causes that the guard against mass loss judges: something the numbers came from is gone.
-LOSSES = frozenset({Cause.FACTS_DELETED, Cause.DIMENSIONS_VANISHED})
+LOSSES = frozenset({Cause.FACTS_DELETED, Cause.FACTS_REDATED, Cause.DIMENSIONS_VANISHED})
+_BECAUSE: Mapping[Cause | None, str] = {
+    Cause.FACTS_MOVED: "facts were moved to another client",
+    Cause.FACTS_REDATED: "facts were re-dated to another day",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +55,26 @@ class DayInput:
     definition: str
 
 
-def cause_of_change(stored: DayInput | None, now: DayInput, unlinked_facts: int = 0) -> Cause | None:
+def cause_of_change(stored: DayInput | None, now: DayInput, losses: "DayLosses | None" = None) -> Cause | None:
     """Why a day computed from ``stored`` (None: never) is not what ``now`` would give; None when it is.
 
-    ``unlinked_facts``: how many would lose the link they were resolved to. Several things may have changed at once:
-    what is gone is named first, because the guard must see it.
+    Several things may have changed at once: what is gone is named first, because the guard must see it.
     """
     if stored is None:
         return Cause.NEVER_COMPUTED if now.facts else None
+    losses = losses or DayLosses()
+    gone = Cause.FACTS_REDATED if losses.redated else Cause.FACTS_DELETED
     if now.facts < stored.facts:
-        return Cause.FACTS_DELETED
-    if now.owned_facts < stored.owned_facts or unlinked_facts:
+        return gone
+    if now.owned_facts < stored.owned_facts or losses.unlinked_facts:
         return Cause.DIMENSIONS_VANISHED
+    if losses.facts_gone and losses.old_facts:
+        # As many as before or more, and yet a client has lost some: new facts of others hide it.
+        return Cause.FACTS_MOVED if losses.old_facts.are_the_same else gone
+    return _other_change(stored, now)
+
+
+def _other_change(stored: DayInput, now: DayInput) -> Cause | None:
     if now.fingerprint != stored.fingerprint:
         return Cause.FACTS_ADDED if now.facts > stored.facts else Cause.FACTS_CHANGED
     if now.attribution_fingerprint != stored.attribution_fingerprint:
@@ -86,11 +106,39 @@ class ClientLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class OldFacts:
+    """Of the facts that were there when a day was computed: how many are dated on it now, how many then.
+
+    ``are_the_same``: by their ids. Of a day never computed: those that were there when the others were computed.
+    """
+
+    now: int
+    then: int
+    are_the_same: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DayLosses:
-    """What computing a day again would take away: from which clients, and how many facts would lose their link."""
+    """What computing a day again would take away: from which clients, and how many facts would lose their link.
+
+    ``old_facts`` is None where nothing is lost; ``redated``: what is gone turned up on other days.
+    """
 
     clients: Sequence[ClientLoss] = ()
     unlinked_facts: int = 0
+    old_facts: OldFacts | None = None
+    redated: bool = False
+
+    @property
+    def facts_gone(self) -> bool:
+        """Whether clients lose more than vanished dimension rows explain."""
+        return any(loss.lost > loss.vanished for loss in self.clients)
+
+
+def were_redated(gone: Iterable[OldFacts], others: Iterable[OldFacts]) -> bool:
+    """Whether most facts gone from some days turned up on ``others``."""
+    missing = sum(max(0, day.then - day.now) for day in gone)
+    return missing > 0 and 2 * sum(max(0, day.now - day.then) for day in others) >= missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +161,7 @@ class Hold:
     clients: frozenset[UUID | None] = frozenset()
 
 
-def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits) -> Hold | None:
+def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits, cause: Cause | None = None) -> Hold | None:
     """The hold of a day with these losses, its reason that of the worst; None when it is not held.
 
     Held: a client's hits or conversions would fall by more than the limit because facts were deleted or dimension rows
@@ -124,7 +172,8 @@ def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits) -> Hold | None:
     if not held:
         return None
     worst = max(held, key=lambda loss: loss.fall / loss.before)
-    because = "dimension rows vanished" if worst.vanished * 2 >= worst.lost else "facts were deleted"
+    vanished = worst.vanished * 2 >= worst.lost
+    because = "dimension rows vanished" if vanished else _BECAUSE.get(cause, "facts were deleted")
     whose = f"client {worst.client_name or worst.client_id}" if worst.client_id else "the unknown client"
     return Hold(
         f"{worst.measure} of {whose} would fall from {worst.before} to {worst.after} because {because}",
@@ -154,18 +203,43 @@ class Verdict:
     hold: Hold | None = None
 
 
+UNMARKED = Verdict(None)
+
+
 def judge_day(
-    stored: DayInput | None, now: DayInput, losses: DayLosses, limits: GuardLimits, held: Hold | None
+    stored: DayInput | None, now: DayInput, losses: DayLosses, limits: GuardLimits, mark: Verdict = UNMARKED
 ) -> Verdict:
     """Does a day computed from ``stored`` (None: never) stand for ``now``; if not, why, and may it be replaced?
 
-    ``losses``: what replacing it would take away. ``held``: how it is held already, which stays the reason until
-    somebody accepts the loss or the rows are back; clients that lose later join it.
+    ``losses``: what replacing it would take away. ``mark``: the verdict it is marked with. A hold stays the reason
+    until somebody accepts the loss or the rows are back; clients that lose later join it. What has to do with other
+    days stays until ``released``.
     """
-    cause = cause_of_change(stored, now, losses.unlinked_facts)
+    cause = cause_of_change(stored, now, losses)
+    if mark.cause is Cause.DIMENSIONS_MISSING:
+        if cause is None:
+            return mark
+        mark = UNMARKED  # it is no hold of what is stored
+    if cause and mark.hold and mark.cause is Cause.FACTS_REDATED_HERE:
+        return mark
     if cause is None or stored is None:
         return Verdict(cause)
-    hold = hold_for(losses.clients, limits)
+    hold, held = hold_for(losses.clients, limits, cause), mark.hold
+    if held and mark.cause is Cause.FACTS_REDATED and cause is Cause.FACTS_DELETED:
+        cause = mark.cause  # who found this out saw the days they have gone to
     if held and (cause in LOSSES or losses.clients):
         return Verdict(cause, Hold(held.reason, held.clients | hold.clients) if hold and held.clients else held)
     return Verdict(cause, hold)
+
+
+def released(verdict: Verdict, holds: Iterable[Cause | None]) -> Verdict:
+    """The verdict without a mark that has to do with other days, once these are not held any more.
+
+    ``holds``: the causes of all days that are held.
+    """
+    others = set(holds)
+    if verdict.cause is Cause.DIMENSIONS_MISSING and not others - {Cause.DIMENSIONS_MISSING}:
+        return UNMARKED
+    if verdict.cause is Cause.FACTS_REDATED_HERE and Cause.FACTS_REDATED not in others:
+        return Verdict(Cause.FACTS_ADDED)
+    return verdict

@@ -13,11 +13,14 @@ from eventflow_pipeline.domain.changes import (
     DayLosses,
     GuardLimits,
     Hold,
+    OldFacts,
     Verdict,
     cause_of_change,
     hold_for,
     hold_old_days,
     judge_day,
+    released,
+    were_redated,
 )
 
 CLIENT = UUID(int=1)
@@ -55,7 +58,7 @@ def _loss(before: int, after: int, lost: int | None = None, vanished: int = 0) -
     ],
 )
 def test_why_a_day_changed(changed: dict[str, int], unlinked: int, cause: Cause | None) -> None:
-    assert cause_of_change(STORED, replace(STORED, **changed), unlinked) is cause
+    assert cause_of_change(STORED, replace(STORED, **changed), DayLosses((), unlinked)) is cause
 
 
 def test_a_day_never_computed_is_due_once_it_has_facts() -> None:
@@ -96,6 +99,53 @@ LOST = Hold(f"hits of client {CLIENT} would fall from 90 to 50 because facts wer
 BEFORE = Hold("as before", frozenset({None}))
 ANYBODY = Hold("it cannot be told whose")
 SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
+SAME, FEWER = OldFacts(100, 100, are_the_same=True), OldFacts(60, 100, are_the_same=False)
+MORE_ELSEWHERE = OldFacts(120, 100, are_the_same=False)
+
+
+@pytest.mark.parametrize(
+    ("now", "losses", "cause", "because"),
+    [
+        (GONE, DayLosses((_loss(90, 50),), 0, FEWER), Cause.FACTS_DELETED, "facts were deleted"),
+        (GONE, DayLosses((_loss(90, 50),), 0, FEWER, redated=True), Cause.FACTS_REDATED, "re-dated to another day"),
+        # As many facts as before: new ones of others hide what is gone, or they only moved.
+        (MORE, DayLosses((_loss(90, 50),), 0, FEWER), Cause.FACTS_DELETED, "facts were deleted"),
+        (MORE, DayLosses((_loss(90, 50),), 0, FEWER, redated=True), Cause.FACTS_REDATED, "re-dated to another day"),
+        (MORE, DayLosses((_loss(90, 50),), 0, SAME), Cause.FACTS_MOVED, "moved to another client"),
+        # What vanished rows explain is no loss of facts.
+        (MORE, DayLosses((_loss(90, 50, vanished=40),), 0, SAME), Cause.FACTS_ADDED, "dimension rows vanished"),
+    ],
+)
+def test_deleted_moved_and_re_dated_are_told_apart(
+    now: DayInput, losses: DayLosses, cause: Cause, because: str
+) -> None:
+    verdict = judge_day(STORED, now, losses, LIMITS)
+    assert verdict.cause is cause
+    assert verdict.hold
+    assert verdict.hold.reason.endswith(because)
+
+
+def test_facts_gone_are_re_dated_when_most_turned_up_on_other_days() -> None:
+    assert were_redated([FEWER], [SAME, MORE_ELSEWHERE])  # 20 of 40
+    assert not were_redated([FEWER, FEWER], [MORE_ELSEWHERE])
+    assert not were_redated([SAME], [MORE_ELSEWHERE])
+    assert not were_redated([FEWER], [])
+    # Who sees the day alone does not forget it.
+    seen = Verdict(Cause.FACTS_REDATED, ANYBODY)
+    assert judge_day(STORED, GONE, DayLosses((_loss(90, 50),), 0, FEWER), LIMITS, seen).cause is Cause.FACTS_REDATED
+
+
+def test_marks_that_have_to_do_with_other_days_end_with_their_holds() -> None:
+    missing, here = Verdict(Cause.DIMENSIONS_MISSING, ANYBODY), Verdict(Cause.FACTS_REDATED_HERE, ANYBODY)
+    assert judge_day(STORED, STORED, DayLosses(), LIMITS, missing) == missing
+    assert judge_day(STORED, MORE, SMALL, LIMITS, missing) == Verdict(Cause.FACTS_ADDED), "it was counted; go on"
+    assert judge_day(STORED, MORE, DayLosses(), LIMITS, here) == here
+    assert judge_day(None, MORE, DayLosses(), LIMITS, here) == here
+    assert judge_day(STORED, STORED, DayLosses(), LIMITS, here) == Verdict(None), "they were dated back"
+    for mark in (missing, here):
+        assert released(mark, [mark.cause, Cause.FACTS_REDATED]) == mark
+    assert released(missing, [Cause.DIMENSIONS_MISSING]) == Verdict(None)
+    assert released(here, [Cause.FACTS_REDATED_HERE, Cause.FACTS_DELETED]) == Verdict(Cause.FACTS_ADDED)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +171,4 @@ SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
 def test_judging_a_day(
     stored: DayInput | None, now: DayInput, losses: DayLosses, held: Hold | None, verdict: Verdict
 ) -> None:
-    assert judge_day(stored, now, losses, LIMITS, held) == verdict
+    assert judge_day(stored, now, losses, LIMITS, Verdict(Cause.FACTS_DELETED, held)) == verdict

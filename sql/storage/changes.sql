@@ -149,6 +149,53 @@ from (
 group by bucket_date
 having sum(greatest(linked_before - linked_after - greatest(before - after, 0), 0)) > 0;
 
+-- name: select_old_facts
+-- WHAT: of some days, how many of the facts that were there when a day was computed are dated on it now, how many were
+-- then, and whether they are the same by their ids. Of a day never computed: of those that were there when the first of
+-- :gone was computed.
+-- Grain: one business day. Inputs: stats.visit_facts, stats.entry_facts by time; stats.partition_state; :dates, :starts
+-- and :ends, the days and their bounds (T1). An entry has no ingest time; it was there when it is dated.
+select d.bucket_date, old.facts as now, coalesce(s.facts, 0) as before,
+       coalesce(old.ids = s.fact_ids, false) as are_the_same
+from unnest(cast(:dates as date[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]))
+    as d (bucket_date, window_start, window_end)
+left join stats.partition_state s on s.bucket_date = d.bucket_date and s.computed_at is not null
+cross join lateral (
+    select count(*) as facts, coalesce(sum(uuid_hash_extended(f.id, 0)), 0) as ids
+    from (
+        select v.id, v.created_at
+        from stats.visit_facts v
+        where v.accessed_at >= d.window_start and v.accessed_at < d.window_end
+        union all
+        select e.id, e.created_at
+        from stats.entry_facts e
+        where e.created_at >= d.window_start and e.created_at < d.window_end
+    ) f
+    where f.created_at <= coalesce(s.facts_at, (
+        select min(g.facts_at) from stats.partition_state g where g.bucket_date = any (cast(:gone as date[]))
+    ))
+) old;
+
+-- name: select_clients_of_missing_rows
+-- WHAT: the clients whose campaigns or webinars have staged facts without a dimension row, by what days say that are
+-- held: there these facts' entities are still published under their client.
+-- Grain: one client. Inputs: stage_session_days, stats.bucket_daily at the grain campaign, stats.partition_state;
+-- :bucket_date, the day that is staged.
+select distinct b.client_id
+from stats.bucket_daily b
+join (
+    select distinct n.entity_type, n.entity_id
+    from stage_session_days n
+    where n.client_id is null and n.entity_id is not null and not n.excluded
+) orphan on orphan.entity_id = b.entity_id and orphan.entity_type = b.entity_type::text
+where b.grain = 'campaign' and b.client_id is not null
+  and b.bucket_date in (
+      select s.bucket_date
+      from stats.partition_state s
+      where s.held_since is not null and s.stale_cause <> 'dimensions_missing' and s.bucket_date <> :bucket_date
+  )
+order by b.client_id;
+
 -- name: select_last_pass
 -- WHAT: when the latest pass that looked for late facts everywhere began; NULL before the first.
 select max(started_at) from stats.detection_pass where scope in ('lookback', 'all');
@@ -267,7 +314,7 @@ order by days.day;
 -- name: select_unfinished_days
 -- WHAT: days up to :today that no computation from after their end stands for: never computed, or computed before they
 -- were over. Today itself is listed when it was never computed. Looks back to :first_day, and further when no day
--- since the last computed one has been (nothing ran for a while).
+-- since the last computed one has been (nothing ran for a while). Days that are held are left out.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings; :first_day, :today.
 with computed as (
     select bucket_date, window_end, facts_at, computed_at, held_since
@@ -285,7 +332,9 @@ select days.day::date as bucket_date, s.computed_at
 from reach
 cross join generate_series(reach.first_day, cast(:today as date), interval '1 day') as days (day)
 left join computed s on s.bucket_date = days.day::date
-where s.bucket_date is null
+where (s.bucket_date is null and not exists (
+       select from stats.partition_state h where h.bucket_date = days.day::date and h.held_since is not null
+   ))
    or (s.held_since is null and s.bucket_date < :today and s.facts_at < s.window_end)
 order by days.day;
 

@@ -69,12 +69,12 @@ insert into stage_session_days (
 -- Rules: M1-M3, E2, E3, A2; facts, owned_facts and the fingerprints include what is excluded; raw_hits
 -- and raw_conversions count the facts without any join.
 with raw_visits as (
-    select count(*) as facts, max(v.created_at) as newest
+    select count(*) as facts, max(v.created_at) as newest, coalesce(sum(uuid_hash_extended(v.id, 0)), 0) as ids
     from stats.visit_facts v
     where v.accessed_at >= :window_start and v.accessed_at < :window_end
 ),
 raw_entries as (
-    select count(*) as facts, max(e.created_at) as newest
+    select count(*) as facts, max(e.created_at) as newest, coalesce(sum(uuid_hash_extended(e.id, 0)), 0) as ids
     from stats.entry_facts e
     where e.created_at >= :window_start and e.created_at < :window_end
 )
@@ -95,18 +95,19 @@ select
     coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null), 0) as owned_facts,
     coalesce(sum(n.fact_hash), 0) as fingerprint,
     coalesce(sum(n.attribution_hash), 0) as attribution_fingerprint,
+    (select raw.ids from raw_visits raw) + (select raw.ids from raw_entries raw) as fact_ids,
     (select raw.facts from raw_visits raw) as raw_hits,
     (select raw.facts from raw_entries raw) as raw_conversions,
     greatest((select raw.newest from raw_visits raw), (select raw.newest from raw_entries raw)) as watermark
 from stage_session_days n;
 
 -- name: select_stored_input
--- WHAT: what a day's stored buckets were computed from, and why the guard holds them, if it does; no row when it was
--- never computed. Input: :bucket_date.
+-- WHAT: what a day's stored buckets were computed from, when (NULL: never), and what it is marked with; no row when
+-- nothing is known of it. Input: :bucket_date.
 select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, fingerprint,
-       attribution_fingerprint, definition, held_reason, held_clients
+       attribution_fingerprint, definition, computed_at, stale_cause, held_reason, held_clients
 from stats.partition_state
-where bucket_date = :bucket_date and computed_at is not null;
+where bucket_date = :bucket_date;
 
 -- name: select_histogram_included
 -- WHAT: do the return histograms include the day? No row when the day was never computed.
@@ -347,19 +348,24 @@ from (
 
 -- name: upsert_partition_state
 -- HOW: records what is known of the day, in the transaction that replaced it.
--- Grain: one row per business day. Inputs: the day's totals as parameters.
+-- Grain: one row per business day. Inputs: the day's totals as parameters; :stale_cause, :held_reason and :held_clients,
+-- NULL unless rows are missing that other days are held for.
 insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, grains, session_days,
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
     excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
-    facts, owned_facts, fingerprint, attribution_fingerprint, definition, facts_at
+    facts, owned_facts, fact_ids, fingerprint, attribution_fingerprint, definition, facts_at,
+    stale_since, stale_cause, held_since, held_reason, held_clients
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version,
     (select array_agg(name order by position) from stats.grain), :session_days,
     :hits, :visits, :sessionless_hits, :conversions, :unknown_link_hits, :unresolved_link_hits, :unknown_client_hits,
     :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true,
-    :facts, :owned_facts, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp()
+    :facts, :owned_facts, :fact_ids, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp(),
+    case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:stale_cause as text),
+    case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:held_reason as text),
+    cast(:held_clients as uuid[])
 )
 on conflict (bucket_date) do update set
     window_start = excluded.window_start,
@@ -381,15 +387,16 @@ on conflict (bucket_date) do update set
     computed_at = excluded.computed_at,
     facts = excluded.facts,
     owned_facts = excluded.owned_facts,
+    fact_ids = excluded.fact_ids,
     fingerprint = excluded.fingerprint,
     attribution_fingerprint = excluded.attribution_fingerprint,
     definition = excluded.definition,
     facts_at = excluded.facts_at,
-    stale_since = null,
-    stale_cause = null,
-    held_since = null,
-    held_reason = null,
-    held_clients = null,
+    stale_since = excluded.stale_since,
+    stale_cause = excluded.stale_cause,
+    held_since = excluded.held_since,
+    held_reason = excluded.held_reason,
+    held_clients = excluded.held_clients,
     -- A day whose sessions did not change needs no histogram step.
     histogram_pending = not p.histogram_included or exists (
         select from stats.session_day_change c where c.bucket_date = excluded.bucket_date

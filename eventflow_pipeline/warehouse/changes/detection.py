@@ -19,10 +19,11 @@ from eventflow_pipeline.domain.changes import (
     Verdict,
     hold_old_days,
     judge_day,
+    released,
 )
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, limits
+from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, follow_lost_facts, limits
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import try_day
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -30,6 +31,7 @@ from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_de
 
 #: Days compared from one snapshot, so that no statement holds one for long.
 _CHUNK = 31
+_REDATED_HERE = "facts of a day that is held were re-dated to it"
 #: How long a pass waits in all for days that are being replaced while it wants to mark them.
 _PATIENCE_SECONDS = 20.0
 
@@ -99,6 +101,8 @@ class _ComparedDay:
     computed_at: datetime | None
     marked: Verdict
     verdict: Verdict
+    #: How many facts that were there when it was computed have come to it, less those that have gone; 0: not counted.
+    old_facts_come: int = 0
 
 
 def stale_days(engine: Engine) -> list[StaleDay]:
@@ -180,7 +184,7 @@ def detect_changes(
         days = _days_in_scope(connection, settings, scope, named)
         compared = _compare(connection, settings, days)
         old_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
-        judged = _hold_old_days(connection, settings, compared, old_before, checked=set(days))
+        judged = _hold_together(connection, settings, compared, old_before, checked=set(days))
         in_work = () if dry_run else _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
         marked = _would_be_marked(connection, judged, started_at) if dry_run else _marked_days(connection)
@@ -209,6 +213,24 @@ def detect_changes(
             },
         )
     return found
+
+
+def compare_first(engine: Engine, settings: Settings, days: Iterable[date]) -> None:
+    """Decide what is held before somebody's own backfill publishes the first of ``days``.
+
+    Compares those that are computed, and the look-back; those never computed as well where something is held: facts of
+    a held day may have come to them.
+    """
+    newest = today(settings.zone)
+    recent = DayRange(newest - timedelta(days=settings.changes.lookback_days), newest)
+    days = set(days)
+    everything = days | {*recent}
+    with connect(engine) as connection:
+        span = {"first_day": min(everything), "last_day": max(everything)}
+        stored = {row.bucket_date for row in connection.execute(statement("storage/days/select_computed_days"), span)}
+    near = everything & stored
+    if near and detect_changes(engine, settings, Scope.NAMED, near).held:
+        detect_changes(engine, settings, Scope.NAMED, days | near)
 
 
 def count_out_of_range(connection: Connection, settings: Settings) -> OutOfRange:
@@ -273,11 +295,14 @@ def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, nam
 def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_ComparedDay]:
     """The days that differ from what is stored, and those that are marked; each chunk from one snapshot.
 
+    All are compared before the first is judged: facts gone from one may have turned up on another.
+
     Of the others it is noted when they were found to agree (``as_of``), after the snapshot's transaction: two passes
     that note the same day in one of their own would fail each other.
     """
     connection.execute(statement("storage/changes/create_day_counts"))
-    compared = []
+    parts = []
+    losses: dict[date, DayLosses] = {}
     for part in (chunk for days_together in contiguous(days) for chunk in days_together.chunks(_CHUNK)):
         bounds = _bounds(part, settings)
         with repeatable_read(connection):
@@ -292,7 +317,12 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
                 statement("storage/changes/select_day_differences"),
                 {"dates": bounds["dates"], "definition": definition},
             ).all()
-            losses = day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
+            losses |= day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
+        parts.append((part, compared_at, computed_at, definition, differences))
+    differing = [row.bucket_date for *_, differences in parts for row in differences]
+    losses = follow_lost_facts(connection, settings, losses, differing)
+    compared = []
+    for part, compared_at, computed_at, definition, differences in parts:
         judged = [_judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences]
         agreed = sorted(set(part) - {day.day for day in judged if day.verdict.cause})
         connection.execute(
@@ -328,41 +358,51 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
             row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_fingerprint,
             row.was_attribution_fingerprint, row.was_definition,
         )  # fmt: skip
-    verdict = judge_day(stored, now, losses, limits(settings), stored_hold(row))
-    return _ComparedDay(row.bucket_date, row.computed_at, _mark_of(row), verdict)
+    mark = mark_of(row)
+    verdict = judge_day(stored, now, losses, limits(settings), mark)
+    old = losses.old_facts
+    return _ComparedDay(row.bucket_date, row.computed_at, mark, verdict, old.now - old.then if old else 0)
 
 
-def _mark_of(row: Row[Any]) -> Verdict:
-    return Verdict(Cause(row.stale_cause) if row.stale_cause else None, stored_hold(row))
+def mark_of(row: Any) -> Verdict:
+    """The verdict a day is marked with, of a row of ``stats.partition_state``."""
+    hold = Hold(row.held_reason, frozenset(row.held_clients or ())) if row.held_reason else None
+    return Verdict(Cause(row.stale_cause) if row.stale_cause else None, hold)
 
 
-def stored_hold(row: Any) -> Hold | None:
-    """The hold in a row with ``held_reason`` and ``held_clients``."""
-    return Hold(row.held_reason, frozenset(row.held_clients or ())) if row.held_reason else None
-
-
-def _hold_old_days(
+def _hold_together(
     connection: Connection,
     settings: Settings,
     compared: list[_ComparedDay],
     old_before: date,
     checked: set[date],
 ) -> list[_ComparedDay]:
-    """The days, all old ones that lost something held when they are too many, also those marked before."""
+    """The days, and those marked before, after what holds of some mean for others.
+
+    All old days that lost something are held when they are too many. Days to which facts were re-dated are held with
+    those they come from, so that none is published twice. A mark that has to do with other days ends with their holds.
+    """
     marked = connection.execute(statement("storage/changes/select_marked_days")).all()
     earlier = [
-        _ComparedDay(row.bucket_date, row.computed_at, _mark_of(row), _mark_of(row))
+        _ComparedDay(row.bucket_date, row.computed_at, mark_of(row), mark_of(row))
         for row in marked
         if row.bucket_date not in checked
     ]
     everything = [*compared, *earlier]
     lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and d.day < old_before}
-    hold = hold_old_days(len(lost), limits(settings))
-    if hold is None:
-        return compared
-    return [
-        replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or hold)) if d.day in lost else d for d in everything
-    ]
+    if hold := hold_old_days(len(lost), limits(settings)):
+        everything = [
+            replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or hold)) if d.day in lost else d
+            for d in everything
+        ]
+    origins = [d.verdict.hold.clients for d in everything if d.verdict.hold and d.verdict.cause is Cause.FACTS_REDATED]
+    if origins:
+        here = Verdict(Cause.FACTS_REDATED_HERE, Hold(_REDATED_HERE, frozenset().union(*origins)))
+        everything = [
+            replace(d, verdict=here) if d.old_facts_come > 0 and not d.verdict.hold else d for d in everything
+        ]
+    holds = [d.verdict.cause for d in everything if d.verdict.hold]
+    return [replace(d, verdict=released(d.verdict, holds)) for d in everything]
 
 
 def _mark(connection: Connection, settings: Settings, days: list[_ComparedDay], found_at: datetime) -> tuple[date, ...]:
@@ -408,6 +448,6 @@ def hold_day(engine: Engine, settings: Settings, held: DayHeld) -> None:
     with connect(engine) as connection:
         row = connection.execute(
             statement("storage/days/select_computed_days"), {"first_day": held.day, "last_day": held.day}
-        ).one()
-        day = _ComparedDay(held.day, row.computed_at, Verdict(None), Verdict(held.cause, held.hold))
+        ).first()
+        day = _ComparedDay(held.day, row.computed_at if row else None, Verdict(None), Verdict(held.cause, held.hold))
         _mark(connection, settings, [day], server_time(connection))

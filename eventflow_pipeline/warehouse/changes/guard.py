@@ -1,11 +1,21 @@
 """The guard against mass loss: dry comparison of days with what is stored, and what it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import Connection
 
-from eventflow_pipeline.domain.changes import Cause, ClientLoss, DayLosses, GuardLimits, Hold
+from eventflow_pipeline.domain.changes import (
+    Cause,
+    ClientLoss,
+    DayLosses,
+    GuardLimits,
+    Hold,
+    OldFacts,
+    were_redated,
+)
+from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -47,3 +57,47 @@ def day_losses(connection: Connection, days: Sequence[date]) -> dict[date, DayLo
     rows = connection.execute(statement("storage/changes/select_unlinked_facts"), dates)
     unlinked = {row.bucket_date: int(row.unlinked_facts) for row in rows}
     return {day: DayLosses(tuple(clients[day]), unlinked.get(day, 0)) for day in days}
+
+
+def follow_lost_facts(
+    connection: Connection, settings: Settings, losses: Mapping[date, DayLosses], days: Sequence[date]
+) -> dict[date, DayLosses]:
+    """The losses, and where clients lose facts, what became of these: moved within the day, re-dated, or deleted.
+
+    ``days``: all that differ, also those never computed. Facts are read by their time alone, and only if some are lost.
+    """
+    gone = [day for day in days if day in losses and losses[day].facts_gone]
+    if not gone:
+        return {**losses}
+    old = _old_facts(connection, settings, gone, days)
+    redated = were_redated([old[day] for day in gone], [facts for day, facts in old.items() if day not in gone])
+    return {
+        day: replace(losses.get(day, DayLosses()), old_facts=facts, redated=redated and day in gone)
+        for day, facts in old.items()
+    }
+
+
+def _old_facts(
+    connection: Connection, settings: Settings, gone: Sequence[date], days: Sequence[date]
+) -> dict[date, OldFacts]:
+    """Of each of ``days`` the facts that were there when it (never computed: the first of ``gone``) was computed."""
+    windows = [day_window(day, settings.zone) for day in days]
+    rows = connection.execute(
+        statement("storage/changes/select_old_facts"),
+        {
+            "dates": list(days),
+            "starts": [window.start for window in windows],
+            "ends": [window.end for window in windows],
+            "gone": list(gone),
+        },
+    )
+    return {row.bucket_date: OldFacts(row.now, row.before, row.are_the_same) for row in rows}
+
+
+def hold_of_missing_rows(connection: Connection, day: date) -> Hold | None:
+    """How a day is marked whose staged facts miss dimension rows that other days are held for; None: it has all."""
+    rows = connection.execute(statement("storage/changes/select_clients_of_missing_rows"), {"bucket_date": day})
+    clients = frozenset(rows.scalars())
+    if not clients:
+        return None
+    return Hold("visits are counted as unknown while dimension rows are missing that other days are held for", clients)

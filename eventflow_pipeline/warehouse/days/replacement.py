@@ -5,13 +5,19 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, Row, RowMapping
 
-from eventflow_pipeline.domain.changes import DayInput, DayLosses, Verdict, judge_day
+from eventflow_pipeline.domain.changes import UNMARKED, Cause, DayInput, DayLosses, Verdict, judge_day
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.detection import hold_day, stored_hold
-from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, limits
+from eventflow_pipeline.warehouse.changes.detection import hold_day, mark_of
+from eventflow_pipeline.warehouse.changes.guard import (
+    DayHeld,
+    day_losses,
+    follow_lost_facts,
+    hold_of_missing_rows,
+    limits,
+)
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -95,6 +101,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             verdict = _judge(connection, day, totals, definition, settings)
             if verdict.cause and verdict.hold and not request.accepted:
                 raise DayHeld(day, verdict.cause, verdict.hold)
+            missing = None if request.accepted else hold_of_missing_rows(connection, day)
             if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
@@ -122,6 +129,9 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
                     **the_day,
                     "definition_version": DEFINITION_VERSION,
                     "definition": definition,
+                    "stale_cause": Cause.DIMENSIONS_MISSING if missing else None,
+                    "held_reason": missing.reason if missing else None,
+                    "held_clients": sorted(missing.clients, key=str) if missing else None,
                     "run_id": request.run_id,
                 },
             )
@@ -138,12 +148,18 @@ def _judge(connection: Connection, day: date, totals: RowMapping, definition: st
         **{name: totals[name] for name in names if name in totals},
     )
     row = connection.execute(statement("storage/days/select_stored_input"), {"bucket_date": day}).first()
-    stored = DayInput(**{name: getattr(row, name) for name in names}) if row else None
+    stored = DayInput(**{name: getattr(row, name) for name in names}) if row and row.computed_at else None
     losses = DayLosses()
     if stored and stored != now:
         connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
-        losses = day_losses(connection, [day])[day]
-    return judge_day(stored, now, losses, limits(settings), stored_hold(row) if row else None)
+        losses = follow_lost_facts(connection, settings, day_losses(connection, [day]), [day])[day]
+    return judge_day(stored, now, losses, limits(settings), _hold_on(row))
+
+
+def _hold_on(row: Row[Any] | None) -> Verdict:
+    """The mark of the stored day where it keeps the day from being replaced."""
+    mark = mark_of(row) if row else UNMARKED
+    return UNMARKED if mark.cause is Cause.DIMENSIONS_MISSING else mark
 
 
 def _replace(connection: Connection, table: str, day: date, *, from_scratch: bool) -> None:

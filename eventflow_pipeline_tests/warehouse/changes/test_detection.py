@@ -367,9 +367,9 @@ def test_the_ledger_says_why_a_number_changed(healed: Site) -> None:
     )
     by_client = {(r["grain"], r["client_id"]): tuple(r.values())[2:] for r in rows[-4:-1]}
     assert by_client == {
-        ("platform", None): ("facts_added", "backfill", 14, 17, 5, 5, 2, 0),
-        ("client", ALPHA): ("facts_added", "backfill", 10, 10, 5, 5, 2, 0),
-        ("client", BETA): ("facts_added", "backfill", 4, 7, 4, 4, 0, 0),
+        ("platform", None): ("facts_deleted", "backfill", 14, 17, 5, 5, 2, 0),
+        ("client", ALPHA): ("facts_deleted", "backfill", 10, 10, 5, 5, 2, 0),
+        ("client", BETA): ("facts_deleted", "backfill", 4, 7, 4, 4, 0, 0),
     }
     assert tuple(rows[-1].values())[:4] == ("platform", None, "unchanged", "backfill")
 

@@ -1,13 +1,13 @@
 """The guard against mass loss: a disaster in the source does not quietly become the customers' numbers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.oncall.conditions import heal_held
-from eventflow_pipeline.warehouse.changes.detection import Scope, stale_days
+from eventflow_pipeline.warehouse.changes.detection import Scope, compare_first, stale_days
 from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline_tests.databases import Database
@@ -148,3 +148,109 @@ def test_too_many_old_days_are_held_together(database: Database) -> None:
     assert len(site.detect().held) == 30, "accepting some days is not accepting all"
     site.database.execute("insert into campaign_link_meta select * from kept")
     assert (site.detect().days, _held(site)) == ((site.day(11), site.day(10), site.day(5)), {})
+
+
+def test_facts_that_moved_to_another_client_are_held_as_moved(site: Site) -> None:
+    site.database.execute(
+        "update event_access_logs set campaign_id = :beta where campaign_id = :spring and accessed_at >= :at",
+        beta=BETA_ONLY, spring=SPRING, at=site.at(site.today, 0),
+    )  # fmt: skip
+    (held,) = site.detect().held
+    assert held.cause.value == "facts_moved"
+    assert (
+        held.held_reason == "hits of client alpha would fall from 60 to 30 because facts were moved to another client"
+    )
+
+
+def test_both_days_of_a_re_dating_are_held(site: Site) -> None:
+    """So that nothing is published twice: not on a day that was never computed, either, nor by a backfill."""
+    database, target, new = site.database, site.day(1), site.day(3)
+    redate = "update event_access_logs set accessed_at = accessed_at + make_interval(days => :by) where "
+    redate += "accessed_at < :at and campaign_id = "
+    database.execute(f"{redate} :spring", by=19, spring=SPRING, at=site.at(site.day(19)))
+    database.execute(f"{redate} :autumn", by=17, autumn=AUTUMN, at=site.at(site.day(19)))
+    before = {day: site.client_hits(day) for day in (site.day(20), target, new)}
+    assert before[new] == {}
+    held = site.detect().held
+    assert {s.day: s.cause.value for s in held} == {
+        site.day(20): "facts_redated", new: "facts_redated_here", target: "facts_redated_here",
+    }  # fmt: skip
+    assert (
+        held[0].held_reason == "hits of client alpha would fall from 60 to 0 because facts were re-dated to another day"
+    )
+    assert all(list(s.held_names.values()) == ["alpha"] for s in held)
+    for day in before:
+        with pytest.raises(DayHeld):
+            replace_day(database.pipeline, day, database.settings)
+    site.visits(target)
+    assert site.detect(Scope.LOOKBACK).days == (), "a pass that does not see where they came from"
+    assert {day: site.client_hits(day) for day in before} == before
+    # Where they came from is accepted: the others follow by themselves.
+    database.replace(site.day(20))
+    assert site.client_hits(site.day(20)) == {ALPHA: 0, BETA: 5}, "entries are left"
+    found = site.detect()
+    assert (found.days, found.held) == ((new, target), ())
+    for day in found.days:
+        replace_day(database.pipeline, day, database.settings)
+    assert (site.client_hits(new), site.client_hits(target)) == ({ALPHA: 30}, {ALPHA: 91, BETA: 5})
+
+
+def test_a_new_day_is_not_complete_while_dimension_rows_have_vanished(site: Site) -> None:
+    database, day = site.database, site.day(5)
+
+    def complete(day: date) -> bool:
+        return bool(database.rows("select complete from stats.range_state(:day, :day)", day=day)[0]["complete"])
+
+    database.execute("create table kept as select * from event_survey_campaigns")
+    database.execute("delete from event_survey_campaigns")
+    assert len(site.detect().held) == 3
+    # A day computed for the first time, as today is tomorrow; and one without facts of a campaign that vanished.
+    site.visits(day, 7)
+    site.visits(site.day(6), 7, UUID(int=0xDD))
+    for new in (day, site.day(6), site.day(7)):
+        replace_day(database.pipeline, new, database.settings)
+    assert (site.client_hits(day), complete(day)) == ({None: 7}, False)
+    assert complete(site.day(6))
+    assert complete(site.day(7))
+    assert site.state(day)["stale_cause"] == "dimensions_missing"
+    assert (
+        _held(site)[day]
+        == "visits are counted as unknown while dimension rows are missing that other days are held for"
+    )
+    # It goes on counting, and stays marked.
+    assert day not in site.detect().days
+    site.visits(day)
+    assert site.detect().days == (day,)
+    replace_day(database.pipeline, day, database.settings)
+    assert (site.client_hits(day), complete(day)) == ({None: 8}, False)
+    assert site.detect().days == ()
+    assert not complete(day)
+    # The rows come back: it is computed again by itself.
+    database.execute("insert into event_survey_campaigns select * from kept")
+    assert site.detect().days == (day,)
+    replace_day(database.pipeline, day, database.settings)
+    assert (site.client_hits(day), complete(day), _held(site)) == ({ALPHA: 8}, True, {})
+
+
+def test_a_new_day_is_complete_once_the_vanished_rows_are_accepted(site: Site) -> None:
+    site.database.execute("delete from event_survey_campaigns")
+    site.detect()
+    site.visits(site.day(5), 7)
+    replace_day(site.database.pipeline, site.day(5), site.database.settings)
+    assert len(site.detect().held) == 4
+    site.database.replace(site.day(20), site.day(1), site.today)
+    assert (site.detect().days, _held(site)) == ((), {})
+
+
+def test_what_a_backfill_would_publish_twice_is_held_first(site: Site) -> None:
+    """Facts of yesterday were re-dated to a day that was never computed; somebody asks for that day alone."""
+    database, new = site.database, site.day(7)
+    database.execute(
+        "update event_access_logs set accessed_at = accessed_at - interval '6 days' "
+        "where accessed_at between :a and :b",
+        a=site.at(site.day(1), 0), b=site.at(site.today, -1),
+    )  # fmt: skip
+    compare_first(database.pipeline, database.settings, [new])
+    assert sorted(_held(site)) == [new, site.day(1)]
+    with pytest.raises(DayHeld):
+        replace_day(database.pipeline, new, database.settings)
