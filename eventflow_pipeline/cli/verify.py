@@ -73,7 +73,10 @@ def _print_differences(data: dict[str, Any], what_to_do: str) -> None:
     console = Console(highlight=False, markup=False, width=width)
     console.print(f"{data['checked']} days compared with their facts, {len(rows)} differences.")
     if stale:
-        console.print(f"Stale, not compared: {', '.join(map(str, stale))}. `eventflow heal` computes them again.")
+        console.print(
+            f"Stale, compared for clients whose facts did not move: {', '.join(map(str, stale))}. `eventflow heal` "
+            "computes them again, or says that they are held."
+        )
     if missing:
         console.print(f"{len(missing)} days were never computed, the first {missing[0]}.")
     if not rows:

@@ -62,8 +62,8 @@ class Comparison:
     """Outcome of comparing days: each day is in exactly one of ``checked``, ``stale`` and ``missing``.
 
     ``stale`` days have facts that moved since they were computed: they are late, not wrong, and change detection
-    replaces them. ``missing`` days were never computed. Neither has differences. For windows a day stands for those
-    that end on it.
+    replaces them; there only clients whose facts did not move have differences. ``missing`` days were never computed
+    and have none. For windows a day stands for those that end on it.
     """
 
     checked: tuple[date, ...] = ()

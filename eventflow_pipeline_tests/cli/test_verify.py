@@ -81,7 +81,7 @@ def test_verify_names_what_differs_and_says_so_by_its_exit_status(eventflow: Eve
     )
     late = eventflow("verify", *span)
     assert late.returncode == 0
-    assert "Stale, not compared: 2024-03-02" in late.stdout
+    assert "Stale, compared for clients whose facts did not move: 2024-03-02" in late.stdout
     nobody = eventflow("verify", *span, "--client", "nobody")
     assert nobody.returncode == 2
     assert "There is no client nobody" in nobody.stderr

@@ -1,8 +1,8 @@
 -- `eventflow report`: the figures of a client and range.
 
 -- name: select_state
--- WHAT: how current a range is. Grain: one row. Inputs: stats.range_state; :first_day, :last_day.
-select as_of, complete from stats.range_state(:first_day, :last_day);
+-- WHAT: how current a range is. Grain: one row. Inputs: stats.range_state; :client_id, :first_day, :last_day.
+select as_of, complete from stats.range_state(:first_day, :last_day, :client_id);
 
 -- name: select_totals
 -- WHAT: a client's measures over a range. Grain: one row, or none without facts.
@@ -16,7 +16,8 @@ from stats.range_summary('client', :first_day, :last_day, :client_id);
 -- Inputs: stats.daily_series, stats.quality_daily, stats.partition_state; :client_id, :first_day, :last_day. Rules: M1-M4, Q2-Q4.
 select d.day::date as date, coalesce(b.hits, 0) as hits, coalesce(b.visits, 0) as visits,
        coalesce(b.sessionless_hits, 0) as sessionless_hits, coalesce(b.conversions, 0) as conversions, b.cvr,
-       s.computed_at, s.stale_since,
+       s.computed_at, 
+       case when s.stale_clients is null or :client_id = any (s.stale_clients) then s.stale_since end as stale_since,
        q.linked_entries::numeric / nullif(q.entries, 0) as linkage,
        q.utm_hits::numeric / nullif(q.hits, 0) as utm_fill,
        q.unresolved_link_hits::numeric / nullif(q.hits, 0) as unresolved_link,

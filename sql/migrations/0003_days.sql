@@ -89,6 +89,7 @@ create table if not exists stats.partition_state (
     ) stored,
     stale_since timestamptz,
     stale_cause text,
+    stale_clients uuid[],
     held_since timestamptz,
     held_reason text,
     held_clients uuid[],
@@ -100,6 +101,16 @@ create table if not exists stats.partition_state (
     )
 );
 alter table stats.partition_state enable row level security;
+
+-- What each client's part of a day was computed from; client_id NULL is the unknown client.
+create table if not exists stats.client_day (
+    bucket_date date not null,
+    client_id uuid,
+    fingerprint numeric not null,
+    attribution_fingerprint numeric not null
+);
+create unique index if not exists client_day_key on stats.client_day (bucket_date, client_id) nulls not distinct;
+alter table stats.client_day enable row level security;
 
 -- Hours start on UTC hours; the local date is part of the key, since a zone at :30 splits an hour over two days (T2).
 create table if not exists stats.campaign_hourly (

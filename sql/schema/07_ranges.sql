@@ -329,7 +329,7 @@ $$;
 comment on function stats.campaign_hours(date, date, uuid) is
     'Hour buckets (B1) of the inclusive local dates p_from..p_to: one row per campaign or webinar of a listed client or campaign, business day and UTC hour (T2); hours without anything have no row. visits are of the single hour: do not add them up. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST002 to ST005, ST008, ST009 (see require_range), ST010 (none are kept for the client). [readers]';
 
-create or replace function stats.range_state(p_from date, p_to date)
+create or replace function stats.range_state(p_from date, p_to date, p_client_id uuid default null)
 returns table (as_of timestamptz, complete boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -340,13 +340,18 @@ as $$
         from stats.build_settings c
     ),
     day as (
-        select s.stale_since is not null or s.computed_at is null as is_stale,
+        select s.computed_at is null or stale.is_so as is_stale,
                -- What a comparison said of an earlier computation it does not say of this one, whose snapshot may be
                -- the older.
-               case when s.stale_since is null and c.computed_at is not distinct from s.computed_at
+               case when not stale.is_so and c.computed_at is not distinct from s.computed_at
                     then greatest(c.compared_at, s.facts_at) else s.facts_at end as as_of
         from bound b
         join stats.partition_state s on s.bucket_date between b.first_day and b.last_day
+        cross join lateral (
+            select s.stale_since is not null
+               and (p_client_id is null or s.stale_clients is null or coalesce(p_client_id = any (s.stale_clients), false))
+                   as is_so
+        ) stale
         left join stats.day_comparison c on c.bucket_date = s.bucket_date
     )
     select min(d.as_of),
@@ -357,8 +362,8 @@ as $$
            )
     from day d
 $$;
-comment on function stats.range_state(date, date) is
-    'complete: no day of the range up to today is missing or stale, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it was computed. NULL: no day of it is computed.';
+comment on function stats.range_state(date, date, uuid) is
+    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale or held for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it was computed. NULL: no day of it is computed.';
 
 do $$
 declare
@@ -370,11 +375,11 @@ begin
         'require_range(text, date, date)',
         'require_grain_reader(text, uuid, uuid[])', 'range_summary(text, date, date, uuid)',
         'daily_series(text, date, date, uuid)', 'require_hours(uuid)', 'campaign_hours(date, date, uuid)',
-        'range_state(date, date)'
+        'range_state(date, date, uuid)'
     ] loop
         execute format('revoke execute on function stats.%s from public', checked);
     end loop;
 end
 $$;
 grant execute on function stats.range_summary(text, date, date, uuid), stats.daily_series(text, date, date, uuid),
-    stats.campaign_hours(date, date, uuid), stats.range_state(date, date) to eventflow_pipeline;
+    stats.campaign_hours(date, date, uuid), stats.range_state(date, date, uuid) to eventflow_pipeline;

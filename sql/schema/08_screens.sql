@@ -17,7 +17,7 @@ begin
             hint = 'Give p_client_id.';
     end if;
     perform stats.require_dates(p_from_date, p_to_date);
-    select s.as_of, s.complete into as_of, complete from stats.range_state(p_from_date, p_to_date) s;
+    select s.as_of, s.complete into as_of, complete from stats.range_state(p_from_date, p_to_date, p_client_id) s;
     -- What there can be numbers of: a screen asks for "this month" or for all there is.
     select d.first_day, d.last_day into first_day, last_day
     from (
@@ -190,7 +190,7 @@ language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object(
         'from', p_from_date, 'to', p_to_date,
-        'complete', (select coalesce(s.complete, false) from stats.range_state(p_from_date, p_to_date) s),
+        'complete', (select coalesce(s.complete, false) from stats.range_state(p_from_date, p_to_date, p_client_id) s),
         'hits', coalesce(sum(t.hits), 0), 'visits', coalesce(sum(t.visits), 0),
         'sessionless_hits', coalesce(sum(t.sessionless_hits), 0), 'conversions', coalesce(sum(t.conversions), 0),
         'cvr', stats.share(sum(t.conversions), sum(t.visits))

@@ -140,10 +140,12 @@ begin
             hint = 'Use 5m, 15m or 1h.';
     end if;
     -- Days still to come are not missing.
-    select least(min(s.computed_at), (select r.as_of from stats.range_state(p_from, p_to) r)) as as_of,
+    select least(min(s.computed_at), (select r.as_of from stats.range_state(p_from, p_to, webinar.client_id) r)) as as_of,
            -- Traffic counted from session-days that have been replaced since is as old as they are.
            count(s.bucket_date) filter (where s.derived_from = p.day_fingerprint) = count(days.day)
-               and count(p.stale_since) = 0
+               and count(p.stale_since) filter (
+                   where webinar.client_id is null or p.stale_clients is null or webinar.client_id = any (p.stale_clients)
+               ) = 0
                and p_from >= (select c.first_partition from stats.build_settings c) as complete
     into state
     from generate_series(

@@ -39,6 +39,10 @@ comment on column stats.partition_state.day_fingerprint is
 comment on column stats.partition_state.stale_since is
     'When change detection first found that the facts, dimensions or definition differ from what the day was computed from; NULL: they do not.';
 comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, facts_moved (to another client), facts_redated (to another day), facts_redated_here (from a day that is held), dimensions_vanished, dimensions_missing (counted while rows are missing that other days are held for), dimensions_changed, exclusions_changed or definition_changed.';
+comment on column stats.partition_state.stale_clients is
+    'The clients (NULL in it: the unknown one) whose part of the day is not what it was computed from; NULL: all.';
+comment on table stats.client_day is
+    'What each client''s part of a business day was computed from: the sums of the hashes of its facts, and of what dimensions and exclusions made of them. client_id NULL: the unknown client. By it change detection tells whose numbers are stale.';
 comment on column stats.partition_state.held_since is
     'Since when the guard against mass loss keeps the old buckets; held_reason says why, held_clients which clients would lose (NULL in it: the unknown one; empty: cannot be told). `eventflow accept held` applies the change.';
 comment on column stats.partition_state.histogram_pending is

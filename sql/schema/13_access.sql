@@ -18,6 +18,7 @@ begin
             ('bucket_daily', 'select, insert, update, delete', 'tenant_read'),
             ('campaign_hourly', 'select, insert, update, delete', 'tenant_read'),
             ('partition_state', 'select, insert, update, delete', 'all_read'),
+            ('client_day', 'select, insert, update, delete', 'all_read'),
             ('return_histogram', 'select, insert, update, delete', 'tenant_read'),
             ('session_day_change', 'select, insert, update, delete', 'all_read'),
             ('detection_pass', 'select, insert, delete', 'all_read'),

@@ -49,14 +49,30 @@ group by client_id, entity_type, entity_id, excluded;
 -- name: select_day_differences
 -- WHAT: the days whose facts, dimensions or definition differ from what was stored with them, and the days that are
 -- marked stale already (they may have come back to what they were).
--- Grain: one business day. Inputs: day_counts, stats.partition_state, :dates, :definition. was_*: NULL when never
--- computed; counts of facts include excluded ones.
+-- Grain: one business day. Inputs: day_counts, stats.partition_state, stats.client_day, :dates, :definition. was_*: NULL
+-- when never computed; counts of facts include excluded ones. differing_clients: whose part differs; NULL: all.
 select
-    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.held_since, s.held_reason, s.held_clients,
-    n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
+    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.held_since, s.held_reason,
+    s.held_clients, n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
     s.facts as was_facts, s.owned_facts as was_owned_facts, 
     s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.fingerprint as was_fingerprint,
-    s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition
+    s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition,
+    case when s.computed_at is not null and s.definition = cast(:definition as text) then array(
+        select distinct differing.client_id
+        from (
+            (select c.client_id, sum(c.fact_hash), sum(c.attribution_hash) from day_counts c
+             where c.bucket_date = d.bucket_date group by c.client_id
+             except
+             select p.client_id, p.fingerprint, p.attribution_fingerprint from stats.client_day p
+             where p.bucket_date = d.bucket_date)
+            union all
+            (select p.client_id, p.fingerprint, p.attribution_fingerprint from stats.client_day p
+             where p.bucket_date = d.bucket_date
+             except
+             select c.client_id, sum(c.fact_hash), sum(c.attribution_hash) from day_counts c
+             where c.bucket_date = d.bucket_date group by c.client_id)
+        ) differing
+    ) end as differing_clients
 from unnest(cast(:dates as date[])) as d (bucket_date)
 cross join lateral (
     select
@@ -211,7 +227,7 @@ where v.created_at >= :since and v.accessed_at >= :window_start and v.accessed_a
 -- name: select_marked_days
 -- WHAT: the days that wait to be computed again, and those that the guard against mass loss holds.
 -- Grain: one business day. Inputs: stats.partition_state.
-select bucket_date, computed_at, stale_since, stale_cause, held_since, held_reason, held_clients
+select bucket_date, computed_at, stale_since, stale_cause, stale_clients, held_since, held_reason, held_clients
 from stats.partition_state
 where stale_since is not null
 order by bucket_date;
@@ -223,20 +239,22 @@ select id, name from stats.clients where id = any (cast(:clients as uuid[])) and
 -- name: upsert_mark
 -- HOW: marks a day as stale or held, or takes the marks away, unless it was replaced since it was looked at.
 -- Grain: one business day. Inputs: :bucket_date, its bounds, :computed_at as seen, :stale_cause, :held_reason (NULL:
--- not so), :held_clients. Times of marks that are there already stay. Run under the day's lock.
+-- not so), :stale_clients and :held_clients. Times of marks that are there already stay. Run under the day's lock.
 insert into stats.partition_state as p (
-    bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause, held_since,
-    held_reason, held_clients
+    bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause, stale_clients,
+    held_since, held_reason, held_clients
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version, false,
     case when cast(:stale_cause as text) is not null then cast(:found_at as timestamptz) end, cast(:stale_cause as text),
+    cast(:stale_clients as uuid[]),
     case when cast(:held_reason as text) is not null then cast(:found_at as timestamptz) end, cast(:held_reason as text),
     cast(:held_clients as uuid[])
 )
 on conflict (bucket_date) do update set
     stale_since = case when excluded.stale_cause is not null then coalesce(p.stale_since, excluded.stale_since) end,
     stale_cause = excluded.stale_cause,
+    stale_clients = excluded.stale_clients,
     held_since = case when excluded.held_reason is not null then coalesce(p.held_since, excluded.held_since) end,
     held_reason = excluded.held_reason,
     held_clients = excluded.held_clients

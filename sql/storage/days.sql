@@ -346,6 +346,18 @@ from (
     {include numbers/campaign_hours}
 ) h;
 
+-- name: delete_client_days
+-- HOW: forgets what the clients' parts of the day were computed from. Inputs: :bucket_date.
+delete from stats.client_day where bucket_date = :bucket_date;
+
+-- name: insert_client_days
+-- HOW: what each client's part of the day is computed from, excluded facts included.
+-- Grain: client. Inputs: stage_session_days, :bucket_date.
+insert into stats.client_day (bucket_date, client_id, fingerprint, attribution_fingerprint)
+select cast(:bucket_date as date), n.client_id, sum(n.fact_hash), sum(n.attribution_hash)
+from stage_session_days n
+group by n.client_id;
+
 -- name: upsert_partition_state
 -- HOW: records what is known of the day, in the transaction that replaced it.
 -- Grain: one row per business day. Inputs: the day's totals as parameters; :stale_cause, :held_reason and :held_clients,
@@ -355,7 +367,7 @@ insert into stats.partition_state as p (
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
     excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
     facts, owned_facts, fact_ids, fingerprint, attribution_fingerprint, definition, facts_at,
-    stale_since, stale_cause, held_since, held_reason, held_clients
+    stale_since, stale_cause, stale_clients, held_since, held_reason, held_clients
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version,
@@ -364,6 +376,8 @@ values (
     :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true,
     :facts, :owned_facts, :fact_ids, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp(),
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:stale_cause as text),
+    -- What a client misses the unknown one has too much.
+    case when cast(:held_reason as text) is not null then array_append(cast(:held_clients as uuid[]), null) end,
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:held_reason as text),
     cast(:held_clients as uuid[])
 )
@@ -394,6 +408,7 @@ on conflict (bucket_date) do update set
     facts_at = excluded.facts_at,
     stale_since = excluded.stale_since,
     stale_cause = excluded.stale_cause,
+    stale_clients = excluded.stale_clients,
     held_since = excluded.held_since,
     held_reason = excluded.held_reason,
     held_clients = excluded.held_clients,

@@ -1,4 +1,4 @@
-"""Clients whose days keep their old buckets because the guard against mass loss holds them."""
+"""Clients for whom the guard against mass loss holds days."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -28,7 +28,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
 
 def _condition(subject: str, client: UUID | None, name: str, held: list[StaleDay]) -> Condition:
     days = DayRange(held[0].day, held[-1].day)
-    count = "1 day keeps its" if len(held) == 1 else f"{len(held)} days keep their"
+    count = "1 day is" if len(held) == 1 else f"{len(held)} days are"
     only = f" --client {subject}" if subject else ""
     return Condition(
         name="heal_held",
@@ -37,7 +37,7 @@ def _condition(subject: str, client: UUID | None, name: str, held: list[StaleDay
         severity=Severity.ERROR,
         since=min(stale.held_since for stale in held if stale.held_since),
         summary=(f"client {name}: " if name else "")
-        + f"{count} old buckets because of a mass loss; for {days.last}: {held[-1].held_reason}.",
+        + f"{count} held because of a mass loss; for {days.last}: {held[-1].held_reason}.",
         runbook="heal-held",
         command="eventflow heal --dry-run, then restore the rows or "
         f'eventflow accept held --from {days.first} --to {days.last}{only} --reason "..."',

@@ -93,6 +93,9 @@ class Detection:
         return tuple(stale.day for stale in self.changed)
 
 
+Clients = frozenset[UUID | None] | None
+
+
 @dataclass(frozen=True, slots=True)
 class _ComparedDay:
     """A day as a pass saw it: the verdict on it, and the one it is marked with."""
@@ -101,8 +104,25 @@ class _ComparedDay:
     computed_at: datetime | None
     marked: Verdict
     verdict: Verdict
+    #: The clients it is marked stale for, and those whose part of it differs (None in it: the unknown one); None: all.
+    marked_clients: Clients
+    differing: Clients
     #: How many facts that were there when it was computed have come to it, less those that have gone; 0: not counted.
     old_facts_come: int = 0
+
+    @property
+    def stale_clients(self) -> Clients:
+        """Whose numbers of the day are stale: those that differ, and those it is held for."""
+        hold = self.verdict.hold
+        if self.verdict.cause is None or self.differing is None or (hold and not hold.clients):
+            return None
+        missing = {None} if self.verdict.cause is Cause.DIMENSIONS_MISSING else set()
+        return self.differing | (hold.clients if hold else set()) | missing
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether its mark says already what was found."""
+        return (self.verdict, self.stale_clients) == (self.marked, self.marked_clients)
 
 
 def stale_days(engine: Engine) -> list[StaleDay]:
@@ -333,9 +353,10 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
     return compared
 
 
-def differing_days(connection: Connection, settings: Settings, days: DayRange) -> set[date]:
+def differing_days(connection: Connection, settings: Settings, days: DayRange) -> dict[date, Clients]:
     """Computed days whose facts, dimensions or definition are no longer what they were computed from.
 
+    Each with the clients whose part of it differs (None: all).
     As seen by the transaction in progress on ``connection``, plus what earlier passes marked; nothing is marked.
     """
     bounds = _bounds(days, settings)
@@ -344,7 +365,7 @@ def differing_days(connection: Connection, settings: Settings, days: DayRange) -
         statement("storage/changes/select_day_differences"),
         {"dates": bounds["dates"], "definition": current_definition(connection, settings)},
     )
-    return {row.bucket_date for row in rows if row.computed_at}
+    return {row.bucket_date: _clients(row.differing_clients) for row in rows if row.computed_at}
 
 
 def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _ComparedDay:
@@ -361,7 +382,19 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
     mark = mark_of(row)
     verdict = judge_day(stored, now, losses, limits(settings), mark)
     old = losses.old_facts
-    return _ComparedDay(row.bucket_date, row.computed_at, mark, verdict, old.now - old.then if old else 0)
+    return _ComparedDay(
+        day=row.bucket_date,
+        computed_at=row.computed_at,
+        marked=mark,
+        verdict=verdict,
+        marked_clients=_clients(row.stale_clients),
+        differing=_clients(row.differing_clients),
+        old_facts_come=old.now - old.then if old else 0,
+    )
+
+
+def _clients(ids: Iterable[UUID | None] | None) -> Clients:
+    return None if ids is None else frozenset(ids)
 
 
 def mark_of(row: Any) -> Verdict:
@@ -384,7 +417,14 @@ def _hold_together(
     """
     marked = connection.execute(statement("storage/changes/select_marked_days")).all()
     earlier = [
-        _ComparedDay(row.bucket_date, row.computed_at, mark_of(row), mark_of(row))
+        _ComparedDay(
+            day=row.bucket_date,
+            computed_at=row.computed_at,
+            marked=mark_of(row),
+            verdict=mark_of(row),
+            marked_clients=_clients(row.stale_clients),
+            differing=_clients(row.stale_clients),
+        )
         for row in marked
         if row.bucket_date not in checked
     ]
@@ -407,7 +447,7 @@ def _hold_together(
 
 def _mark(connection: Connection, settings: Settings, days: list[_ComparedDay], found_at: datetime) -> tuple[date, ...]:
     """Write the marks that changed; returns the days that were being replaced all the while."""
-    waiting = [day for day in days if day.verdict != day.marked]
+    waiting = [day for day in days if not day.is_marked]
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while waiting:
         waiting = [day for day in waiting if not _mark_day(connection, settings, day, found_at)]
@@ -436,6 +476,7 @@ def _mark_day(connection: Connection, settings: Settings, compared: _ComparedDay
                     "computed_at": compared.computed_at,
                     "found_at": found_at,
                     "stale_cause": verdict.cause,
+                    "stale_clients": None if (stale := compared.stale_clients) is None else sorted(stale, key=str),
                     "held_reason": verdict.hold.reason if verdict.hold else None,
                     "held_clients": sorted(verdict.hold.clients, key=str) if verdict.hold else None,
                 },
@@ -449,5 +490,7 @@ def hold_day(engine: Engine, settings: Settings, held: DayHeld) -> None:
         row = connection.execute(
             statement("storage/days/select_computed_days"), {"first_day": held.day, "last_day": held.day}
         ).first()
-        day = _ComparedDay(held.day, row.computed_at if row else None, Verdict(None), Verdict(held.cause, held.hold))
+        seen_at = row.computed_at if row else None
+        # Which clients' parts differ the next pass tells.
+        day = _ComparedDay(held.day, seen_at, Verdict(None), Verdict(held.cause, held.hold), None, None)
         _mark(connection, settings, [day], server_time(connection))

@@ -121,6 +121,8 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             _replace(connection, "buckets", day, from_scratch=request.from_scratch)
             buckets = connection.execute(statement("storage/days/select_bucket_counts")).all()
             campaign_hours = _replace_hours(connection, day, {**bounds, **hourly_lists(connection)})
+            connection.execute(statement("storage/days/delete_client_days"), the_day)
+            connection.execute(statement("storage/days/insert_client_days"), the_day)
             connection.execute(
                 statement("storage/days/upsert_partition_state"),
                 {

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, RowMapping, text
 
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.differences import Comparison, Difference, Part
-from eventflow_pipeline.domain.grains import KEY_COLUMNS
+from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.detection import differing_days
+from eventflow_pipeline.warehouse.changes.detection import Clients, differing_days
 from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
@@ -37,7 +37,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
     found = Comparison()
     for part in days.chunks(_DAYS_AT_ONCE):
         with _snapshot(engine) as connection:
-            status = _status(connection, settings, part)
+            status, differing = _status(connection, settings, part)
             _stage(connection, settings, part)
             parameters = {**day_bounds(part, settings.zone), **_range(part), "client_id": client_id}
             differences = [
@@ -47,7 +47,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
             ]
             if client_id is None:
                 differences += _differences(connection, Part.STATE, "state", parameters)
-        found += _only_checked(status, differences)
+        found += _only_checked(status, differing, differences)
     return found
 
 
@@ -86,7 +86,7 @@ def compare_windows(
     for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
-            status = _status(connection, settings, span)
+            status, _ = _status(connection, settings, span)
             longest = connection.execute(text("select longest_range_days from stats.build_settings")).scalar()
             windows = {
                 DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
@@ -142,11 +142,16 @@ def _range(days: DayRange) -> dict[str, date]:
     return {"first_day": days.first, "last_day": days.last}
 
 
-def _status(connection: Connection, settings: Settings, days: DayRange) -> dict[date, tuple[bool, bool]]:
-    """Per day: computed, stale. Stale is judged by the facts of this very snapshot, not by the last detection pass."""
+def _status(
+    connection: Connection, settings: Settings, days: DayRange
+) -> tuple[dict[date, tuple[bool, bool]], Mapping[date, Clients]]:
+    """Per day: computed, stale; and of the stale ones the clients whose facts moved.
+
+    Stale is judged by the facts of this very snapshot, not by the last detection pass.
+    """
     differing = differing_days(connection, settings, days)
     rows = connection.execute(statement("parity/days"), _range(days))
-    return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}
+    return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}, differing
 
 
 def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
@@ -172,13 +177,25 @@ def _difference(part: Part, row: RowMapping) -> Difference:
     )
 
 
-def _only_checked(status: dict[date, tuple[bool, bool]], differences: list[Difference]) -> Comparison:
+def _only_checked(
+    status: dict[date, tuple[bool, bool]], differing: Mapping[date, Clients], differences: list[Difference]
+) -> Comparison:
+    """Differences of days that are not stale, and of stale ones those of the clients whose facts did not move."""
+
+    def is_wrong(found: Difference) -> bool:
+        if found.day in checked or found.day not in differing:
+            return found.day in checked
+        moved, client = differing[found.day], found.member.get("client_id")
+        of_a_client = found.part is not Part.STATE and found.grain in by_client
+        return moved is not None and of_a_client and (UUID(client) if client else None) not in moved
+
+    by_client = {grain.name for grain in GRAINS if "client_id" in grain.keys} | {"session_days", "campaign_hourly"}
     checked = {day for day, (computed, stale) in status.items() if computed and not stale}
     return Comparison(
         tuple(sorted(checked)),
         tuple(day for day, (computed, stale) in status.items() if computed and stale),
         tuple(day for day, (computed, _) in status.items() if not computed),
-        tuple(d for d in differences if d.day in checked),
+        tuple(d for d in differences if is_wrong(d)),
     )
 
 

@@ -38,6 +38,7 @@ _COMPUTED = (
     "stats.campaign_hourly",
     "stats.return_histogram",
     "stats.partition_state",
+    "stats.client_day",
     "stats.quality_daily",
     "stats.day_check",
     "stats.webinar_stats_5min",

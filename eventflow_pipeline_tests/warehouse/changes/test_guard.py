@@ -1,15 +1,18 @@
 """The guard against mass loss: a disaster in the source does not quietly become the customers' numbers."""
 
 from datetime import UTC, date, datetime
+from random import Random
 from uuid import UUID
 
 import pytest
 
 from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall.conditions import heal_held
 from eventflow_pipeline.warehouse.changes.detection import Scope, compare_first, stale_days
 from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
+from eventflow_pipeline.warehouse.parity.comparison import compare_days
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
 
@@ -213,6 +216,7 @@ def test_a_new_day_is_not_complete_while_dimension_rows_have_vanished(site: Site
     assert complete(site.day(6))
     assert complete(site.day(7))
     assert site.state(day)["stale_cause"] == "dimensions_missing"
+    assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [False, True, False]
     assert (
         _held(site)[day]
         == "visits are counted as unknown while dimension rows are missing that other days are held for"
@@ -254,3 +258,106 @@ def test_what_a_backfill_would_publish_twice_is_held_first(site: Site) -> None:
     assert sorted(_held(site)) == [new, site.day(1)]
     with pytest.raises(DayHeld):
         replace_day(database.pipeline, new, database.settings)
+
+
+def _complete(site: Site, client: UUID | None, *days: date) -> bool:
+    rows = site.database.rows(
+        "select complete from stats.range_state(:first, :last, :client)", first=days[0], last=days[-1], client=client
+    )
+    return bool(rows[0]["complete"])
+
+
+def test_a_day_held_for_one_client_is_complete_for_the_others(site: Site) -> None:
+    database, day = site.database, site.today
+    gone = "delete from event_access_logs where campaign_id = :spring and accessed_at >= :at"
+    database.execute(gone, spring=SPRING, at=site.at(day, 0))
+    assert [s.day for s in site.detect().held] == [day]
+    assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [False, True, False]
+    # What is new of another client waits for the day, and is said.
+    site.visits(day, 1, BETA_ONLY)
+    assert site.detect(Scope.LOOKBACK).days == ()
+    assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [False, False, False]
+    database.replace(day)
+    assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [True, True, True]
+
+
+def test_a_day_held_for_one_client_is_compared_for_the_others(site: Site) -> None:
+    database, day = site.database, site.today
+    database.execute("delete from event_access_logs where campaign_id = :spring and accessed_at >= :at",
+                     spring=SPRING, at=site.at(day, 0))  # fmt: skip
+    site.detect()
+    database.execute("update stats.bucket_daily set hits = hits + 1 where bucket_date = :d and client_id is not null",
+                     d=day)  # fmt: skip
+    found = compare_days(database.pipeline, database.settings, DayRange(day, day))
+    assert (found.checked, found.stale) == ((), (day,))
+    assert {d.member["client_id"] for d in found.differences} == {str(BETA)}
+    assert {(d.raw, d.stored) for d in found.differences} == {(5, 6)}
+
+
+_CHANGES = (
+    "insert into event_access_logs (campaign_id, session_id, accessed_at, created_at) values (:campaign, :s, :at, :at)",
+    "delete from event_access_logs where id in "
+    "(select id from event_access_logs where campaign_id = :campaign limit 2)",
+    "update event_access_logs set campaign_id = :other where id in "
+    "(select id from event_access_logs where campaign_id = :campaign limit 4)",
+    "update event_access_logs set accessed_at = :at where id in "
+    "(select id from event_access_logs where campaign_id = :campaign limit 3)",
+    "update event_access_logs set utm_source = :s where id in "
+    "(select id from event_access_logs where campaign_id = :campaign limit 1)",
+    "delete from event_survey_campaigns where id = :campaign",
+    "insert into event_survey_campaigns select * from kept where id = :campaign on conflict do nothing",
+)
+
+
+def _check_reads_tell_whose_numbers_are_stale(site: Site, seed: int, steps: int) -> None:
+    """After any change and pass, a client's day is complete when its published numbers are what its facts say."""
+    random = Random(seed)
+    database, days = site.database, [site.day(back) for back in (0, 1, 20)]
+    database.execute("create table kept as select * from event_survey_campaigns")
+    for step in range(steps):
+        day, campaign, other = random.choice(days), *random.sample((SPRING, AUTUMN, BETA_ONLY), 2)
+        change = random.choice(_CHANGES)
+        values = {"campaign": campaign, "other": other, "s": f"n{step}", "at": site.at(day, random.randrange(60))}
+        database.execute(change, **{name: value for name, value in values.items() if f":{name}" in change})
+        found = site.detect()
+        for due in random.sample(found.days, random.randint(0, len(found.days))):
+            replace_day(database.pipeline, due, database.settings)
+        if found.held and random.random() < 0.2:
+            database.replace(random.choice(found.held).day)
+        site.detect()
+        for day in days:
+            published = _numbers(site, "stats.bucket_daily where grain = 'utm_source' and bucket_date = :d", day)
+            facts = _numbers(site, _FACTS, day)
+            wrong = {who for who in (ALPHA, BETA) if published.get(who) != facts.get(who)}
+            told = {who for who in (ALPHA, BETA) if not _complete(site, who, day)}
+            assert wrong <= told, (seed, step, day)
+            assert published == facts or not _complete(site, None, day), (seed, step, day)
+
+
+_FACTS = """(
+    select c.client_id, coalesce(v.utm_source, l.utm_source) as utm_source, count(*) as hits,
+           count(distinct v.session_id) as visits
+    from stats.visit_facts v left join stats.campaigns c on c.id = v.campaign_id
+    left join stats.links l on l.id = v.link_id and l.client_id = c.client_id
+    where (v.accessed_at at time zone 'Asia/Seoul')::date = :d group by 1, 2
+) f"""
+
+
+def _numbers(site: Site, source: str, day: date) -> dict[UUID | None, set[tuple[object, ...]]]:
+    query = f"select client_id, utm_source, hits, visits from {source}"
+    found: dict[UUID | None, set[tuple[object, ...]]] = {}
+    for row in site.database.rows(query, d=day):
+        if row["hits"]:
+            found.setdefault(row["client_id"], set()).add((row["utm_source"], row["hits"], row["visits"]))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_reads_tell_whose_numbers_are_stale(site: Site, seed: int) -> None:
+    _check_reads_tell_whose_numbers_are_stale(site, seed, steps=12)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_reads_tell_whose_numbers_are_stale_for_long(site: Site, seed: int) -> None:
+    _check_reads_tell_whose_numbers_are_stale(site, seed, steps=60)
