@@ -163,6 +163,9 @@ def quality(
     """Judge the indicators of the days by the thresholds in force.
 
     They are measured first, unless the run does so anyway: materialized on their own, buckets leave them as they were.
+
+    Raises:
+        dg.Failure: some days could not be measured; after the others were judged.
     """
     span = DayRange(days[0], days[-1])
     materialized, _ = planned_in(context)
@@ -179,6 +182,12 @@ def quality(
     }
     if checks >= QUALITY_KEYS:
         note_checked(warehouse.engine, as_judged, Checks.QUALITY)
+    if failed:
+        names = ", ".join(map(str, sorted(failed)))
+        problem = failed[min(failed)]
+        raise dg.Failure(
+            f"{len(failed)} of {len(days)} days could not be measured: {names}: {reason(problem)}"
+        ) from problem
 
 
 @dg.multi_asset_check(name="check_parity", specs=[*_RAW_SPECS, *_RANGE_SPECS, _HELD_SPEC], can_subset=True)

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "explain": ("--client", "unknown", "--date", "2024-03-01"),
     "doctor": (),
     "probe": (),
+    "accept held": ("--reason", "a test"),
     "exclude add": (ID, "--reason", "a test"),
     "exclude remove": (ID, "--reason", "a test"),
     "exclude list": (),

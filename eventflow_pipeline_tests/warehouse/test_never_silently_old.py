@@ -102,7 +102,7 @@ class World:
     def heal(self) -> None:
         """What is known to have changed, as automation does it; the guard watches."""
         known = stale_days(self.database.pipeline)
-        self.run([stale.day for stale in known if not stale.held_since], Request(guarded=True))
+        self.run([stale.day for stale in known if not stale.held_since], Request())
 
     def finish(self) -> None:
         """What runs before left undone."""

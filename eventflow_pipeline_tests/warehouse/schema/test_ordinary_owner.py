@@ -120,13 +120,13 @@ def test_everything_works_for_an_ordinary_owner(
     eventflow("report", "--client", str(CLIENT), "--from", first, "--to", last, "--out", str(tmp_path / "r.html"))
     assert "permission denied" not in eventflow("doctor", status=1)
     database.close()
-    eventflow("migrate", "--to", "base")
+    eventflow("migrate", "--to", "base", "--yes")
     with connect(database.owner) as connection:
         left = connection.execute(text("select to_regnamespace('stats') is null")).scalar()
         public = connection.execute(text("select count(*) from pg_proc where pronamespace = 'public'::regnamespace"))
         assert (left, public.scalar(), managed.roles()) == (True, 0, set())
     eventflow("migrate")
-    eventflow("migrate", "--to", "base")
+    eventflow("migrate", "--to", "base", "--yes")
     database.close()
 
 
