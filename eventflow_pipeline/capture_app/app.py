@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -67,7 +68,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         return await calls.presence(request)
 
     async def follow(request: Request, key: str, client_id: str | None) -> Response:
-        may_ask = lambda: calls.rates.may_look_up(request)  # noqa: E731
+        may_ask = partial(calls.rates.may_look_up, request)
         link, how = await links.target(key[:200].replace("\0", ""), client_id, may_ask)
         if how in ("unknown", "database away", "asked too often"):
             log.write("warning", "short_link_unresolved", reason=how)

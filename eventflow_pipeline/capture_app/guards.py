@@ -10,7 +10,8 @@ from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import ClientDisconnect, Request
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules
-from eventflow_pipeline.capture.cookies import remember
+from eventflow_pipeline.capture.cookies import believed
+from eventflow_pipeline.capture.text import clean
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import CaptureSettings
 
@@ -74,7 +75,8 @@ class Rates:
         if self._anonymous is None or self._session is None or self._address is None:
             return True
         address = address_of(request)
-        session = remember(self._rules, asked, asked.path).session_id
+        content = believed(self._rules, asked, self._rules.session_cookie, self._rules.session_seconds)
+        session = clean(content.get("id")) if isinstance(content, dict) else None
         if session is None:
             return self._limiter.hit(self._anonymous, "anonymous", address)
         return self._limiter.hit(self._address, "all", address) and self._limiter.hit(self._session, "session", session)
