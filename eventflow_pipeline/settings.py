@@ -168,11 +168,6 @@ class CheckSettings(Section):
     """Checks of days against their facts"""
 
     verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
-    recorded_days: int = Field(
-        400,
-        ge=1,
-        description="Days of a range run whose passing checks are recorded one by one; failing ones always are.",
-    )
 
 
 class AlertSettings(Section):

@@ -19,11 +19,11 @@ from eventflow_pipeline.defs.catalog import (
 from eventflow_pipeline.defs.indicators import measured_days
 from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import HELD_KEY, QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
-from eventflow_pipeline.defs.recording import FinishedDay, log_days, record_days, resumed_runs
+from eventflow_pipeline.defs.recording import FinishedDay, Recorded, log_days, record_days, resumed_runs
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import ACCEPTED, HEAL, SCHEDULE, TRIGGER_TAG, request_of
 from eventflow_pipeline.defs.sources import source_key
-from eventflow_pipeline.domain.grains import GRAINS
+from eventflow_pipeline.domain.grains import BY_NAME, GRAINS
 from eventflow_pipeline.warehouse.changes.detection import compare_first
 from eventflow_pipeline.warehouse.changes.due_days import days_replaced_by
 from eventflow_pipeline.warehouse.changes.guard import DayHeld
@@ -85,7 +85,7 @@ _HOURS = daily_spec(
 
 
 def _day_metadata(totals: DayTotals) -> dict[str, Any]:
-    """Numbers of one day that every asset of the step shows; Dagster plots them by partition."""
+    """Numbers of one day over everything; Dagster plots them by partition."""
     numbers: dict[str, Any] = {
         "hits": totals.hits,
         "visits": totals.visits,
@@ -106,11 +106,14 @@ def _day_metadata(totals: DayTotals) -> dict[str, Any]:
 
 
 def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
-    """What each asset of the step shows of a replaced day."""
-    shared = _day_metadata(totals)
+    """What each asset of the step shows of a replaced day: its rows. The totals are the platform's and shown there:
+    visits of a finer grain do not add up to them.
+    """
     rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
     rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
-    return {key: {**shared, "dagster/partition_row_count": count} for key, count in rows.items()}
+    shown: dict[dg.AssetKey, dict[str, Any]] = {key: {"dagster/partition_row_count": n} for key, n in rows.items()}
+    shown[bucket_key(BY_NAME["platform"])] |= _day_metadata(totals)
+    return shown
 
 
 @dg.multi_asset(
@@ -119,7 +122,7 @@ def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
     backfill_policy=DAYS_PER_RUN,
     pool="facts",
 )
-def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Recorded]:
     """Replace each day of the run's range, newest first, one transaction a day, several days at once."""
 
     def measure_and_check(done: Sequence[date]) -> None:

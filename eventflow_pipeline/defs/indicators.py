@@ -12,7 +12,7 @@ import dagster as dg
 from eventflow_pipeline.defs.catalog import QUALITY, bucket_key, column_texts
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import QUALITY_KEYS, evaluate
-from eventflow_pipeline.defs.recording import FinishedDay, record_days
+from eventflow_pipeline.defs.recording import FinishedDay, Recorded, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.rule_links import rules_metadata
 from eventflow_pipeline.defs.sources import OWNERS, source_key
@@ -101,7 +101,7 @@ def _numbers(row: Indicators) -> dict[str, Any]:
         "definition": dg.MetadataValue.md(f"```sql\n{sql_text('numbers/quality')}\n```"),
     },
 )
-def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Recorded]:
     """Measure the indicators of the run's days; and merge the return histograms that a run before left pending."""
     days = sorted(date.fromisoformat(key) for key in context.partition_keys)
 

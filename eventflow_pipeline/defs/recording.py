@@ -7,9 +7,12 @@ from typing import Any
 
 import dagster as dg
 
+from eventflow_pipeline.defs.dagster_internals.private import provenance_tags, recorded
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay
 from eventflow_pipeline.warehouse.db.engine import reason
 
+#: What a step over days yields.
+Recorded = dg.AssetMaterialization | dg.MaterializeResult[None]
 #: Tags of a run that goes on where its parent failed.
 _RESUMES = frozenset({"dagster/is_resume_retry", "dagster/is_asset_resume_retry", "dagster/retry_number"})
 
@@ -41,20 +44,21 @@ def record_days(
     outcomes: Iterable[FinishedDay | FailedDay],
     kept: str,
     follow_up: Callable[[Sequence[date]], None] | None = None,
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> Iterator[Recorded]:
     """Record the days of a step as they come out of ``outcomes``, and yield what Dagster waits for.
 
-    A failing day does not lose the finished ones, nor does a run that is cancelled, or what ``outcomes`` does after
-    the last day: finished days are recorded as materialized before the run ends, so re-executing from failure runs
-    what is left. ``assets``: all of the step, each after those it depends on, as Dagster wants them. ``kept``: what of
-    a failing day stays as it was. ``follow_up`` is called with the finished days, oldest first, of a step that fails:
-    the steps behind it will not be started. A run that is cancelled follows nothing up; ``finish_days_sensor`` does.
+    Each day is recorded as materialized when it ends: a failing day does not lose the finished ones, nor does a run
+    that is cancelled or killed, or what ``outcomes`` does after the last day; re-executing from failure runs what is
+    left. ``assets``: all of the step, each after those it depends on. ``kept``: what of a failing day stays as it was.
+    ``follow_up`` is called with the finished days, oldest first, of a step that fails: the steps behind it will not
+    be started. A run that is cancelled follows nothing up; ``finish_days_sensor`` does.
 
     Raises:
         dg.Failure: some days failed; it names them.
     """
     asked = len(context.partition_keys)
-    done: list[FinishedDay] = []
+    tags: dict[dg.AssetKey, Mapping[str, str]] = {}
+    done: list[date] = []
     failed: list[FailedDay] = []
     try:
         for outcome in outcomes:
@@ -62,8 +66,12 @@ def record_days(
                 failed.append(outcome)
                 context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
             else:
-                done.append(outcome)
+                done.append(outcome.day)
                 context.log.info(f"{outcome.day}: {outcome.summary} ({len(done)} of {asked} days)")
+                for key in assets:
+                    if key not in tags:
+                        tags[key] = provenance_tags(context, key)
+                    yield _materialization(outcome, key, tags[key])
         if failed:
             failed.sort(key=lambda outcome: outcome.day)
             names = ", ".join(str(outcome.day) for outcome in failed)
@@ -71,26 +79,28 @@ def record_days(
                 f"{len(failed)} of {asked} days failed and kept their old {kept}: {names}",
                 metadata={str(outcome.day): reason(outcome.problem) for outcome in failed[:20]},
             ) from failed[0].problem
-    except BaseException as problem:
-        log_days(context, done)
-        if done and follow_up and isinstance(problem, Exception):
+    except Exception:
+        if done and follow_up:
             try:
-                follow_up(sorted(outcome.day for outcome in done))
+                follow_up(sorted(done))
             except Exception as another:
                 context.log.error(f"What follows on the finished days failed, too: {reason(another)}")
         raise
-    for outcome in done:
-        for key, metadata in outcome.metadata.items():
-            context.add_asset_metadata(dict(metadata), asset_key=key, partition_key=outcome.day.isoformat())
-    for key in assets:
-        yield dg.MaterializeResult(asset_key=key)
+    yield from map(recorded, assets)
+
+
+def _materialization(
+    day: FinishedDay, asset: dg.AssetKey, tags: Mapping[str, str] | None = None
+) -> dg.AssetMaterialization:
+    metadata = dict(day.metadata.get(asset, {}))
+    return dg.AssetMaterialization(asset, partition=day.day.isoformat(), metadata=metadata, tags=tags)
 
 
 def log_days(context: dg.AssetExecutionContext, outcomes: Iterable[FinishedDay | FailedDay]) -> None:
-    """Record days as materialized one by one, where the step as a whole does not count as done."""
+    """Record days as materialized that a step of their own was to record, which now is not started."""
     for outcome in outcomes:
         if isinstance(outcome, FailedDay):
             context.log.error(f"{outcome.day} failed: {reason(outcome.problem)}")
             continue
-        for key, metadata in outcome.metadata.items():
-            context.log_event(dg.AssetMaterialization(key, partition=outcome.day.isoformat(), metadata=dict(metadata)))
+        for asset in outcome.metadata:
+            context.log_event(_materialization(outcome, asset))

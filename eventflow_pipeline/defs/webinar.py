@@ -21,7 +21,7 @@ from eventflow_pipeline.defs.catalog import (
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, report, run_days
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
-from eventflow_pipeline.defs.recording import FinishedDay, record_days
+from eventflow_pipeline.defs.recording import FinishedDay, Recorded, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.runs import range_tags
 from eventflow_pipeline.defs.webinar_curve import curve_picture
@@ -66,7 +66,7 @@ _DAILY = daily_spec(
     backfill_policy=DAYS_PER_RUN,
     pool="facts",
 )
-def webinar_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+def webinar_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Recorded]:
     """Replace each day of the run's range, newest first, one transaction a day."""
     yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse), "buckets")
 

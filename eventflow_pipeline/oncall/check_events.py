@@ -37,8 +37,8 @@ def _note(
 ) -> None:
     """Keep ``stats.failed_check`` as the newest evaluation says.
 
-    A range run reports each failing day by itself, of the passing ones perhaps some, and then a summary without a
-    partition: what it did not report as failing passes.
+    A run reports each failing day by itself, and then a summary without a partition: what it did not report as failing
+    passes.
     """
     asset, check = result.asset_key.to_user_string(), result.check_name
     run = instance.get_run_by_id(run_id) if result.partition is None else None

@@ -218,7 +218,7 @@ def _launch(installation: Installation) -> str:
 @pytest.mark.parametrize(
     "rounds",
     [
-        pytest.param(3, marks=pytest.mark.timeout(1200)),
+        pytest.param(2, marks=pytest.mark.timeout(1200)),
         pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
     ],
 )

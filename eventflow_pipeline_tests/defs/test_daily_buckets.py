@@ -11,6 +11,7 @@ from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import run_days
 from eventflow_pipeline_tests.facts import visits
 
+PLATFORM = dg.AssetKey(["stats", "platform_daily"])
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
 SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -54,13 +55,16 @@ def test_a_range_is_one_run_with_numbers_of_each_day(
     _visit(database, "2024-03-04 13:00+09")
     result = run(DayRange(date(2024, 3, 1), date(2024, 3, 5)))
     assert result.success
-    for key in (CAMPAIGN, SESSION_DAYS):
+    days = _materialized(instance, PLATFORM)
+    assert {day: m["visits"] for day, m in days.items()} == {
+        "2024-03-01": 0, "2024-03-02": 2, "2024-03-03": 0, "2024-03-04": 1, "2024-03-05": 0,
+    }  # fmt: skip
+    assert days["2024-03-02"]["unknown_link_share"] == 1.0
+    assert "unknown_link_share" not in days["2024-03-01"], "no rate without a denominator"
+    # The platform's totals stand at the platform's buckets alone: another grain's do not add up to them.
+    for key, rows in ((CAMPAIGN, [0, 1, 0, 1, 0]), (SESSION_DAYS, [0, 2, 0, 1, 0])):
         days = _materialized(instance, key)
-        assert {day: m["visits"] for day, m in days.items()} == {
-            "2024-03-01": 0, "2024-03-02": 2, "2024-03-03": 0, "2024-03-04": 1, "2024-03-05": 0,
-        }  # fmt: skip
-        assert days["2024-03-02"]["unknown_link_share"] == 1.0
-        assert "unknown_link_share" not in days["2024-03-01"], "no rate without a denominator"
+        assert [days[day] for day in sorted(days)] == [{"dagster/partition_row_count": n} for n in rows]
     assert {state["run_id"] for state in database.rows("select run_id from stats.partition_state")} == {result.run_id}
 
 

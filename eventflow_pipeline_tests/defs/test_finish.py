@@ -94,9 +94,9 @@ def _hits(database: Database) -> list[int]:
 
 def _checked(instance: dg.DagsterInstance, check: dg.AssetCheckKey, run_id: str) -> set[str]:
     """Days of a check that a run evaluated."""
-    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
-    events = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
-    return {event.partition for event in events if event.asset_check_key == check and event.partition}
+    executions = instance.event_log_storage.get_asset_check_execution_history(check, limit=100)
+    of_run = [one for one in executions if one.run_id == run_id and one.status.value != "PLANNED"]
+    return {one.partition for one in of_run if one.partition}
 
 
 def _finish(tick: Tick, defs: dg.Definitions, instance: dg.DagsterInstance) -> list[str]:
@@ -227,7 +227,7 @@ def test_computed_days_that_nobody_recorded_are_recorded(
         assert report() == set(), "it will record them itself"
     assert report() == {str(day) for day in DAYS}
     assert instance.get_materialized_partitions(session_days) == {str(day) for day in DAYS}
-    (newest,) = instance.fetch_materializations(dg.AssetKey(["stats", "campaign_daily"]), limit=1).records
+    (newest,) = instance.fetch_materializations(dg.AssetKey(["stats", "platform_daily"]), limit=1).records
     assert newest.asset_materialization
     shown = newest.asset_materialization.metadata
     assert (shown["visits"].value, shown["dagster/partition_row_count"].value) == (1, 1)
@@ -268,10 +268,10 @@ def test_a_run_that_goes_on_replaces_only_what_is_left(
     )
     third, replaced = again(second.run_id, RETRY_NUMBER_TAG)
     assert (third.status, replaced) == (dg.DagsterRunStatus.SUCCESS, {BROKEN, LAST})
-    campaign_daily = dg.AssetKey(["stats", "campaign_daily"])
+    platform_daily = dg.AssetKey(["stats", "platform_daily"])
     shown = {
         record.partition_key: record.asset_materialization.metadata["visits"].value
-        for record in instance.fetch_materializations(campaign_daily, limit=100).records
+        for record in instance.fetch_materializations(platform_daily, limit=100).records
         if record.run_id == third.run_id and record.asset_materialization
     }
     assert shown == {str(day): 1 for day in DAYS}

@@ -5,6 +5,7 @@ Dagster paints a check by whether any partition fails, and by the severity of wh
 thing every run records of a check is how the check stands over all days, without a partition.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ import dagster as dg
 
 from eventflow_pipeline.defs.dagster_internals.private import (
     CheckContext,
+    Evaluation,
     FailingPartition,
     failing_partitions,
     forget_planned_checks,
@@ -21,6 +23,7 @@ from eventflow_pipeline.defs.dagster_internals.private import (
     log_check,
     newest_materializations,
     output_of,
+    store_checks,
 )
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous, today
@@ -97,8 +100,7 @@ def run_days(context: CheckContext, settings: Settings) -> list[date]:
 def record(context: CheckContext, results: Results, settings: Settings) -> None:
     """Record every check's days, and last how each check stands over all days.
 
-    Of its days every failing one, every one that failed before, and of the others the newest
-    EVENTFLOW_CHECKS_RECORDED_DAYS: each is an event of Dagster's.
+    Failing days are events of Dagster's; days that pass are its rows alone.
     """
     if not (context.has_partition_key or context.has_partition_key_range):
         forget_planned_checks(context)
@@ -109,33 +111,35 @@ def record(context: CheckContext, results: Results, settings: Settings) -> None:
     assets = {check.asset_key for check in results}
     materialized = {asset: latest_materializations(context.instance, asset, keys) for asset in assets}
     newest = newest_materializations(context.instance, assets)
+    passing = []
     for check, days in aged.items():
-        standing = standings[check]
-        shown = {*sorted(days)[-settings.checks.recorded_days :], *standing.failed_before}
+        alike: dict[tuple[str, ...], dict[str, int | None]] = defaultdict(dict)
+        first: dict[tuple[str, ...], DayResult] = {}
         for day, result in days.items():
-            if result.passed and day not in shown:
-                continue
-            log_check(
-                context,
-                check,
-                day.isoformat(),
-                materialized[check.asset_key].get(day.isoformat()),
-                passed=result.passed,
-                severity=_SEVERITY[result.severity],
-                description=f"{day}: {result.description}",
-                # The page of a run shows no partition and no description.
-                metadata={"day": day.isoformat(), **result.metadata()},
-            )
-        log_check(
-            context,
-            check,
-            None,
-            newest.get(check.asset_key),
-            passed=standing.passed,
-            severity=_SEVERITY[standing.severity],
-            description=standing.description,
-            metadata=standing.metadata(),
+            materialization = materialized[check.asset_key].get(day.isoformat())
+            if result.passed:
+                said = (result.note, *(f"{name} {number}" for name, number in result.numbers.items()))
+                alike[said][day.isoformat()] = materialization
+                first.setdefault(said, result)
+            else:
+                log_check(context, check, day.isoformat(), materialization, _evaluation(result, day))
+        passing += [(check, _evaluation(first[said]), partitions) for said, partitions in alike.items()]
+    store_checks(context, passing)
+    for check, standing in standings.items():
+        evaluation = Evaluation(
+            standing.passed, _SEVERITY[standing.severity], standing.description, standing.metadata()
         )
+        log_check(context, check, None, newest.get(check.asset_key), evaluation)
+
+
+def _evaluation(result: DayResult, day: date | None = None) -> Evaluation:
+    """What Dagster is told of a day; with ``day`` in the text where it is an event of a run, whose page shows none."""
+    return Evaluation(
+        result.passed,
+        _SEVERITY[result.severity],
+        f"{day}: {result.description}" if day else result.description,
+        {"day": day.isoformat(), **result.metadata()} if day else result.metadata(),
+    )
 
 
 def report(context: dg.AssetCheckExecutionContext, results: Results, settings: Settings) -> Iterator[dg.Output[None]]:
@@ -157,8 +161,6 @@ class _Standing:
     not_judged: int
     #: Severity and what is wrong, of every day that fails.
     failing: Mapping[date, tuple[Severity, str]]
-    #: Days of the run that an earlier run recorded as failing.
-    failed_before: frozenset[date]
 
     @property
     def passed(self) -> bool:
@@ -235,7 +237,6 @@ def _standings(context: CheckContext, results: Results, settings: Settings) -> d
             looked_at=sorted(days),
             not_judged=sum(bool(r.note) and r.passed for r in days.values()),
             failing={**elsewhere, **failing_now},
-            failed_before=frozenset(before),
         )
     return standings
 

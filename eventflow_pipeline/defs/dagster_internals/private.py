@@ -10,10 +10,14 @@ latest materialization, is counted as it should be; one aimed elsewhere is not c
 
 It paints a check red or amber by the severity of what was evaluated last, whatever the partition, where that was aimed
 at the asset's newest materialization; and red where it was not.
+
+It records the partitions of a step when the step ends, all at once, with metadata that is collected in a time that
+grows with their square. A materialization that the step yields is recorded at once.
 """
 
+import logging
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +25,9 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster._core.definitions.assets.definition.asset_spec import AssetExecutionType
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from dagster._core.execution.plan.execute_step import _get_output_asset_events
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import deserialize_value
 from sqlalchemy import Connection
@@ -98,34 +105,112 @@ def newest_materializations(instance: dg.DagsterInstance, assets: Iterable[dg.As
     return {entry.asset_key: newest for entry in entries if (newest := entry.last_materialization_storage_id)}
 
 
+def provenance_tags(context: dg.AssetExecutionContext, asset: dg.AssetKey) -> dict[str, str]:
+    """Tags that say what a materialization of an asset of the step is made from, as Dagster sets them.
+
+    Data versions of what it depends on are those recorded by now: also of assets of the same step.
+    """
+    step = context.get_step_execution_context()
+    output = step.op_def.output_def_named(context.assets_def.get_output_name_for_asset_key(asset))
+    (event,) = _get_output_asset_events(
+        asset, (), dg.Output(None, output.name), output, {}, step, AssetExecutionType.MATERIALIZATION
+    )
+    return dict(event.tags or {})
+
+
+def recorded(asset: dg.AssetKey) -> dg.MaterializeResult[None]:
+    """Tells Dagster that a step is done with an asset whose partitions it has recorded one by one itself.
+
+    Dagster would record every partition of the run once more, at the end of the step.
+    """
+    return dg.MaterializeResult(asset_key=asset, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a check says of partitions: one line, and values to show."""
+
+    passed: bool
+    severity: dg.AssetCheckSeverity
+    description: str
+    metadata: Mapping[str, Any]
+
+
 def log_check(
     context: CheckContext,
     check: dg.AssetCheckKey,
     partition: str | None,
     materialization: int | None,
-    *,
-    passed: bool,
-    severity: dg.AssetCheckSeverity,
-    description: str,
-    metadata: Mapping[str, Any],
+    evaluation: Evaluation,
 ) -> None:
-    """Record an outcome of ``check`` for one partition, or (None) for all of them, as part of the run."""
+    """Log an evaluation, of a partition and aimed at a materialization (an event id) where there are such."""
+    context.op_execution_context.log_event(
+        _evaluated(context, check, partition, materialization, evaluation)  # type: ignore[arg-type]  # taken, though not announced
+    )
+
+
+def store_checks(
+    context: CheckContext,
+    evaluations: Sequence[tuple[dg.AssetCheckKey, Evaluation, Mapping[str, int | None]]],
+) -> None:
+    """Store evaluations, each for many partitions (with the event id of the materialization it is about).
+
+    Where Dagster's storage is ours they are no events: each partition has its status, and the run's page stays short.
+    """
+    store = getattr(context.instance.event_log_storage, "store_evaluations", None)
+    if store is None:
+        for check, evaluation, partitions in evaluations:
+            for partition, materialization in partitions.items():
+                log_check(context, check, partition, materialization, evaluation)
+        return
+    step = context.get_step_execution_context()
+    entries = []
+    for check, evaluation, partitions in evaluations:
+        partition, materialization = next(iter(partitions.items()))
+        event = dg.DagsterEvent(
+            event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+            job_name=step.job_name,
+            step_handle=step.step.handle,
+            node_handle=step.step.node_handle,
+            step_kind_value=step.step.kind.value,
+            logging_tags=step.event_tags,
+            event_specific_data=_evaluated(context, check, partition, materialization, evaluation),
+        )
+        entry = dg.EventLogEntry(  # type: ignore[no-untyped-call]
+            error_info=None,
+            level=logging.DEBUG,
+            user_message="",
+            run_id=context.run.run_id,
+            timestamp=time.time(),
+            step_key=step.step.key,
+            job_name=step.job_name,
+            dagster_event=event,
+        )
+        entries.append((entry, partitions))
+    store(entries)
+
+
+def _evaluated(
+    context: CheckContext,
+    check: dg.AssetCheckKey,
+    partition: str | None,
+    materialization: int | None,
+    evaluation: Evaluation,
+) -> dg.AssetCheckEvaluation:
     target = None
     if materialization is not None:
         target = AssetCheckEvaluationTargetMaterializationData(
             storage_id=materialization, run_id=context.run.run_id, timestamp=time.time()
         )
-    context.op_execution_context.log_event(
-        dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # taken, though not announced
-            asset_key=check.asset_key,
-            check_name=check.name,
-            partition=partition,
-            passed=passed,
-            severity=severity,
-            description=description,
-            metadata=metadata,
-            target_materialization_data=target,
-        )
+    return dg.AssetCheckEvaluation(
+        asset_key=check.asset_key,
+        check_name=check.name,
+        partition=partition,
+        passed=evaluation.passed,
+        severity=evaluation.severity,
+        description=evaluation.description,
+        metadata=evaluation.metadata,
+        target_materialization_data=target,
     )
 
 

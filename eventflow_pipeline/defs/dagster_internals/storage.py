@@ -10,8 +10,10 @@ are those that Dagster's own class writes.
 * A process that ends, or is done with the storage, writes what waits. One that is killed loses ``LONGEST_WAIT``.
 * A write that lost its connection is tried again once, and not done twice. While the server is away events are kept.
 * An event that cannot be stored costs no other one, and is an error of its run: raised at the run's next event.
+* ``store_evaluations`` keeps one evaluation of a check for many partitions, as Dagster's class would, without events.
 """
 
+import json
 import logging
 import os
 import select
@@ -23,6 +25,7 @@ from contextlib import AbstractContextManager
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, Self
 
+import sqlalchemy as sa
 from dagster import DagsterEventType
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as _Status
@@ -153,6 +156,69 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
         stored = [e for e in events if not e.get_dagster_event().is_asset_failed_to_materialize]
         if self._wait([(e, self._event_to_row(e)) for e in stored]):
             self._flush_or_wait()
+
+    def store_evaluations(self, evaluations: Sequence[tuple["EventLogEntry", Mapping[str, int | None]]]) -> None:
+        """Store evaluations of checks, each for many partitions: rows by which each has its status, and no event.
+
+        Of each: the event of any partition, and of every partition the event id of the materialization it is about.
+        A run over a thousand partitions whose checks pass would else write, and show, a thousand events a check.
+        """
+        rows = [row for entry, partitions in evaluations for row in self._evaluation_rows(entry, partitions)]
+        if not rows:
+            return
+        try:
+            self._replace_evaluations(rows)
+        except DBAPIError as problem:
+            if not _is_away(problem):
+                raise
+            self._replace_evaluations(rows)
+
+    def _evaluation_rows(self, entry: "EventLogEntry", partitions: Mapping[str, int | None]) -> list[_Row]:
+        stored = self._event_to_row(entry)
+        as_json = json.loads(stored["event"])
+        data: Any = entry.get_dagster_event().event_specific_data
+        said = as_json["dagster_event"]["event_specific_data"]
+        rows: list[_Row] = []
+        for partition, target in partitions.items():
+            said["partition"] = partition
+            if said["target_materialization_data"]:
+                said["target_materialization_data"]["storage_id"] = target
+            rows.append(
+                {
+                    "asset_key": data.asset_key.to_string(),
+                    "check_name": data.check_name,
+                    "run_id": entry.run_id,
+                    "partition": partition,
+                    "execution_status": (_Status.SUCCEEDED if data.passed else _Status.FAILED).value,
+                    "evaluation_event": json.dumps(as_json),
+                    "evaluation_event_timestamp": stored["timestamp"],
+                    "materialization_event_storage_id": target,
+                }
+            )
+        return rows
+
+    def _replace_evaluations(self, rows: Sequence[_Row]) -> None:
+        """In place of what the run planned, or stored before its connection was lost."""
+        table = AssetCheckExecutionsTable.c
+        partitions: dict[tuple[Any, Any, Any], list[str]] = defaultdict(list)
+        for row in rows:
+            partitions[row["run_id"], row["asset_key"], row["check_name"]].append(row["partition"])
+        with self.index_transaction() as connection:
+            connection.execute(_BEGIN)
+            for (run, asset, check), some in partitions.items():
+                connection.execute(
+                    AssetCheckExecutionsTable.delete().where(
+                        (table.asset_key == asset)
+                        & (table.check_name == check)
+                        & (table.run_id == run)
+                        & (table.partition == sa.any_(sa.cast(some, postgresql.ARRAY(sa.Text))))
+                    )
+                )
+            # What is newest is told by the id of an event: that of the last one will do.
+            newest = connection.scalar(sa.select(func.max(SqlEventLogStorageTable.c.id)))
+            connection.execute(
+                AssetCheckExecutionsTable.insert(), [row | {"evaluation_event_storage_id": newest} for row in rows]
+            )
 
     def dispose(self) -> None:
         """Write what waits, and close every connection."""

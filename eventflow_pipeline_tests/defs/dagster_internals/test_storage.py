@@ -1,6 +1,7 @@
 """Dagster's storage as dagster.yaml names it: it stores what Dagster's own class stores, in far fewer writes."""
 
 import inspect
+import json
 import multiprocessing
 import os
 import subprocess
@@ -29,7 +30,17 @@ from eventflow_pipeline.dev.environment import environment
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
 from eventflow_pipeline_tests.databases import Database, Databases
-from eventflow_pipeline_tests.defs.dagster_events import OTHER, RUN, dependent, entry, every_kind, materialized
+from eventflow_pipeline_tests.defs.dagster_events import (
+    DAYS,
+    OTHER,
+    RUN,
+    check_planned,
+    checked,
+    dependent,
+    entry,
+    every_kind,
+    materialized,
+)
 from eventflow_pipeline_tests.defs.jobs import run_days
 
 #: Every column but those that say when a row was written. Ids say in which order.
@@ -70,6 +81,19 @@ def _rows(storage: Any) -> dict[str, list[Any]]:
         }
 
 
+def _executions(storage: Any) -> list[tuple[Any, ...]]:
+    """Executions of checks but for their ids and times, and the newest of each partition first."""
+    with storage.index_connection() as connection:
+        rows = connection.execute(
+            text(
+                "select asset_key, check_name, partition, run_id, execution_status, materialization_event_storage_id, "
+                "rank() over (partition by asset_key, check_name, partition order by id desc) "
+                "from asset_check_executions order by 1, 2, 3 nulls last, 7"
+            )
+        )
+        return [tuple(row) for row in rows]
+
+
 def _steps(storage: Any, run_id: str = RUN) -> list[str | None]:
     """Of the events stored for a run the steps, by which tests tell them apart."""
     return [record.event_log_entry.step_key for record in storage.get_records_for_run(run_id).records]
@@ -106,7 +130,7 @@ def _statements() -> Iterator[list[str]]:
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_rows_are_those_of_dagster_s_own_class(make: Make, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Whatever is written together: an event, two, three, everything."""
-    monkeypatch.setattr("eventflow_pipeline.defs.dagster_internals.storage.MOST_WAITING", size)
+    monkeypatch.setitem(BatchedEventLogStorage.store_event.__globals__, "MOST_WAITING", size)
     own, ours = make(PostgresEventLogStorage), make()
     for one in (*every_kind(), *dependent()):
         own.store_event(one)
@@ -138,11 +162,53 @@ def test_a_run_s_rows_are_those_of_dagster_s_own_class(
     ours: Any = instance.event_log_storage
     with ours.index_connection() as connection:
         stored = connection.scalars(text("select event from event_logs order by id")).all()
+        without_event = connection.scalars(
+            text(
+                "select c.evaluation_event from asset_check_executions c join event_logs e "
+                "on e.id = c.evaluation_event_storage_id where e.event <> c.evaluation_event order by c.id"
+            )
+        ).all()
     own = make(PostgresEventLogStorage)
     for one in stored:
         own.store_event(dg._serdes.deserialize_value(one, EventLogEntry))
-    assert len(stored) > 200
-    assert _rows(ours) == _rows(own)
+    assert len(stored) > 150
+    theirs, rows = _rows(own), _rows(ours)
+    for table in ("event_logs", "asset_keys", "asset_event_tags"):
+        assert rows[table] == theirs[table]
+    # What passes is no event of ours; as events it would have left these rows.
+    for one in without_event:
+        own.store_event(dg._serdes.deserialize_value(one, EventLogEntry))
+    assert len(without_event) > 50
+    assert _executions(ours) == _executions(own)
+
+
+def test_evaluations_of_many_partitions_leave_the_rows_of_their_events(make: Make) -> None:
+    """Of partitions that the run planned to evaluate, of others, and once more by a retry of the step."""
+    own, ours = make(PostgresEventLogStorage), make()
+    for storage in (own, ours):
+        for one in (materialized("a", DAYS[0]), check_planned("planned", DAYS[:2]), check_planned("whole")):
+            storage.store_event(one)
+    about = {DAYS[0]: 1, DAYS[1]: None, DAYS[2]: None}
+    for _ in range(2):
+        given = [
+            (checked("planned", DAYS[0], target=1), {DAYS[0]: 1}),
+            (checked("planned", DAYS[1]), dict.fromkeys(DAYS[1:])),
+        ]
+        given.append((checked("other", DAYS[2], passed=False), {DAYS[2]: None}))
+        ours.store_evaluations(given)
+    for day, target in about.items():
+        own.store_event(checked("planned", day, target=target))
+    own.store_event(checked("other", DAYS[2], passed=False))
+    assert _executions(ours) == _executions(own)
+    assert len(_rows(ours)["event_logs"]) == 3
+    own_said, said = (
+        {
+            row[3]: json.loads(row[6])["dagster_event"]["event_specific_data"]
+            for row in _rows(storage)["asset_check_executions"]
+        }
+        for storage in (own, ours)
+    )
+    assert said == own_said
 
 
 def test_dagster_s_batches_need_not_fit_one_statement(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

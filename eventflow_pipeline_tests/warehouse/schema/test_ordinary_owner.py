@@ -70,9 +70,9 @@ class Managed:
         return {row[0] for row in rows}
 
 
-@pytest.fixture(scope="module", params=["embedded", "15"])
+@pytest.fixture(scope="module", params=[pytest.param("embedded", marks=pytest.mark.long), "15"])
 def managed(request: pytest.FixtureRequest) -> Iterator[Managed]:
-    """A fresh server of the newest and of the oldest version."""
+    """A fresh server of the oldest version, before a release of the newest, too; all other tests run on that one."""
     with fresh_server(request.param) as url:
         yield Managed(url)
 
