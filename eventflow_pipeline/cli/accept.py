@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eventflow_pipeline.cli.app import Author, Json, Last, answer, app, asked_day, exit_status, login_name
+from eventflow_pipeline.domain.days import DayRange, contiguous, today
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from eventflow_pipeline.settings import Settings
     from eventflow_pipeline.warehouse.changes.detection import StaleDay
 
 accept = typer.Typer(
@@ -19,15 +21,15 @@ accept = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(accept, name="accept")
+FromFirstPartition = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First day, a local date. Default: the first partition.")
+]
 
 
 @accept.command("held")
 def accept_held(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the ledger.")],
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DATE", help="First day, a local date. Default: the first partition."),
-    ] = None,
+    first: FromFirstPartition = None,
     last: Last = None,
     client: Annotated[
         str | None,
@@ -42,7 +44,6 @@ def accept_held(
     exit status is 1 when a day failed, 3 when days are still held.
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.domain.days import today
 
     if not reason.strip():
         raise UserError("--reason is empty: say why, it is kept in the ledger.")
@@ -51,30 +52,70 @@ def accept_held(
         from eventflow_pipeline.warehouse.answers.explain import find_client
         from eventflow_pipeline.warehouse.db.engine import connect, pipeline
 
-        begin = asked_day(settings, "--from", first) if first else settings.start_date
-        end = asked_day(settings, "--to", last) if last else today(settings.zone)
-        if begin > end:
-            raise UserError(f"The range {begin}..{end} is reversed: give the earlier date to --from.")
+        days = _range(settings, first, last)
         who: list[UUID | None] = []
         if client:
             with pipeline(settings) as engine, connect(engine) as connection:
                 who = [find_client(connection, client)["id"]]
 
         def choose(held: Sequence["StaleDay"]) -> Sequence["StaleDay"]:
-            chosen = [stale for stale in held if begin <= stale.day <= end]
+            chosen = [stale for stale in held if stale.day in days]
             return _of_client(chosen, who[0]) if who else chosen
 
         report = run_accept(
             settings, choose, reason=reason.strip(), author=login_name(author), show_progress=not as_json
         )
-    days = len(report.done) + len(report.failed) + len(report.held)
+    count = len(report.done) + len(report.failed) + len(report.held)
     data = {"done": report.done, "failed": report.failed, "held": held_data(report.held), "runs": report.runs}
-    lines = [f"{len(report.done)} of {days} held days accepted." if days else "Nothing is held there."]
+    lines = [f"{len(report.done)} of {count} held days accepted." if count else "Nothing is held there."]
     if report.failed:
         lines.append(f"Failed: {', '.join(map(str, report.failed))}.")
     lines += map(str, report.failed_steps)
     answer(as_json, data, "\n".join([*lines, *held_lines(report.held)]))
     exit_status(failed=[*report.failed, *report.failed_steps], held=report.held)
+
+
+@accept.command("pruned")
+def accept_pruned(
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; kept beside the day and in the ledger.")
+    ],
+    first: FromFirstPartition = None,
+    last: Last = None,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Keep days as they are that have changed and can no longer be computed, because session-days were pruned.
+
+    Their numbers stay those that are published, though their facts say others: ranges with such a day stay incomplete
+    for the clients concerned, `eventflow verify` says by how much the day differs, and nobody is paged for it any more.
+    A day that changes once more waits for another decision; one whose facts are put back is what it was.
+    """
+    from eventflow_pipeline.dev.environment import environment
+
+    if not reason.strip():
+        raise UserError("--reason is empty: say why, it is kept beside the day.")
+    with environment() as settings:
+        from eventflow_pipeline.warehouse.changes.kept_days import days_to_decide, keep_days
+        from eventflow_pipeline.warehouse.db.engine import connect, pipeline
+        from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+
+        days = _range(settings, first, last)
+        with pipeline(settings) as engine:
+            with connect(engine) as connection:
+                require_build_settings(connection, settings)
+            kept = [stale.day for stale in days_to_decide(engine, settings, days)]
+            keep_days(engine, settings, kept, reason.strip(), login_name(author))
+    lines = [f"{len(kept)} days are kept as they are:", *(f"  {part}" for part in contiguous(kept))]
+    answer(as_json, {"kept": kept}, "\n".join(lines) if kept else "Nothing there waits for that decision.")
+
+
+def _range(settings: "Settings", first: str | None, last: str | None) -> DayRange:
+    begin = asked_day(settings, "--from", first) if first else settings.start_date
+    end = asked_day(settings, "--to", last) if last else today(settings.zone)
+    if begin > end:
+        raise UserError(f"The range {begin}..{end} is reversed: give the earlier date to --from.")
+    return DayRange(begin, end)
 
 
 def _of_client(held: Sequence["StaleDay"], client: "UUID | None") -> Sequence["StaleDay"]:
@@ -116,4 +157,18 @@ def held_lines(held: Sequence["StaleDay"]) -> list[str]:
             for stale in held
         ),
         f'Restore the rows, or apply it: eventflow accept held --from {held[0].day} --to {held[-1].day} --reason "..."',
+    ]
+
+
+def pruned_lines(pruned: Sequence["StaleDay"]) -> list[str]:
+    """Changed days that can no longer be computed, for people, and what to do about them; no line where none is."""
+    if not pruned:
+        return []
+    from eventflow_pipeline.warehouse.ranges.pruning import keep_command
+
+    ranges = contiguous(stale.day for stale in pruned)
+    return [
+        f"{len(pruned)} changed days can no longer be computed, because session-days were pruned: "
+        f"{', '.join(map(str, ranges))}.",
+        f"Put their facts back, or keep them as they are: {keep_command(ranges[0].first, ranges[-1].last)}",
     ]

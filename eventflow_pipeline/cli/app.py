@@ -31,7 +31,7 @@ app = typer.Typer(
     cls=_InOrder,
     help="Daily campaign and link buckets from EventFlow's facts: exact, explainable, self-healing.",
     epilog="With EVENTFLOW_DATABASE_URL unset, commands use a Postgres of their own under EVENTFLOW_HOME. "
-    "Exit status: 0 done, 1 something failed, 2 wrong input or set-up, 3 held by the guard against mass loss.",
+    "Exit status: 0 done, 1 something failed, 2 wrong input or set-up, 3 held until somebody decides.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

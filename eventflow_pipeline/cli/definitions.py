@@ -63,7 +63,7 @@ def change(
         what = "days are computed again" if DEFINITIONS[name].of_days else "days get their linkage measured again"
         cost = f"{name} becomes {spelled(asked.after)} (now {spelled(asked.before)}): {asked.days} {what}"
         if asked.unreachable:
-            cost += f", {asked.unreachable} of them cannot be (session-days were pruned) and stay stale until accepted"
+            cost += f", {asked.unreachable} of them cannot be (session-days were pruned) and wait for `accept pruned`"
         agreed(yes, cost)
         set_definition(engine, asked, reason.strip(), login_name(author))
         days = len(changed_days(engine, settings)) if DEFINITIONS[name].of_days else measure_linkage(engine, settings)

@@ -92,6 +92,12 @@ def _print_explanation(found: Any) -> None:
             f"Computed {found.state['computed_at']}, run {found.state['run_id'] or '–'}"
             + (f"; stale since {stale} ({found.state['stale_cause']})" if stale else "; not stale")
             + (f"; held: {found.state['held_reason']}" if found.state["held_since"] else "")
+            + plain(
+                f"; kept as it is, though its facts differ, by {found.state['kept_by']} since "
+                f"{found.state['kept_since']}: {found.state['kept_reason']}"
+                if found.state["kept_since"]
+                else ""
+            )
         )
     show("By campaign or webinar (E1)", found.members["entity"])
     show("By link (A1, A2)", found.members["link"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eventflow_pipeline.cli.accept import held_data, held_lines
+from eventflow_pipeline.cli.accept import held_data, held_lines, pruned_lines
 from eventflow_pipeline.cli.app import Author, Json, answer, app, exit_status, login_name
 from eventflow_pipeline.domain.days import contiguous
 from eventflow_pipeline.errors import UserError
@@ -38,7 +38,8 @@ def heal(
     old buckets stay until the rows are back or `--accept` applies it (or, for some days, `eventflow accept held`).
 
     Indicators and checks of days whose run did not get to them are made good, too. The exit status is 1 when a day, or
-    any step of a run, failed, 3 when days are held.
+    any step of a run, failed, 3 when days are held, or have changed and can no longer be computed (see `eventflow
+    accept pruned`).
     """
     from eventflow_pipeline.dev.environment import environment
 
@@ -57,7 +58,7 @@ def heal(
             show_progress=not as_json,
         )
     answer(as_json, _data(report), _text(report, dry_run))
-    exit_status(failed=[*report.failed, *report.failed_steps], held=report.held)
+    exit_status(failed=[*report.failed, *report.failed_steps], held=[*report.held, *report.detection.pruned])
 
 
 def _data(report: "HealReport") -> dict[str, Any]:
@@ -67,6 +68,7 @@ def _data(report: "HealReport") -> dict[str, Any]:
         "days": [stale.day for stale in report.found],
         "causes": {str(stale.day): stale.cause.value for stale in report.found},
         "held": held_data(report.held),
+        "pruned": [stale.day for stale in report.detection.pruned],
         "in_work": report.detection.in_work,
         "done": report.done,
         "failed": report.failed,
@@ -91,7 +93,7 @@ def _text(report: "HealReport", dry_run: bool) -> str:
     if report.recorded:
         lines.append(f"{len(report.recorded)} computed days that Dagster did not know of are recorded there.")
     lines += map(str, report.failed_steps)
-    lines += held_lines(report.held)
+    lines += held_lines(report.held) + pruned_lines(report.detection.pruned)
     if report.detection.in_work:
         lines.append(f"Being replaced by others, run it again later: {', '.join(map(str, report.detection.in_work))}.")
     beyond = report.detection.out_of_range

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from eventflow_pipeline.cli.app import Author, First, Json, Last, answer, app, asked_range, login_name
+from eventflow_pipeline.domain.foreign_text import plain
 
 #: Differences shown; `--json` gives all.
 _SHOWN = 200
@@ -26,8 +27,9 @@ def verify(
 
     Prints a table of differences: which day, which grain, which member, what the facts say, what is stored. The raw
     side is counted from the facts apart from the computation. Days whose facts moved since they were computed are
-    named as stale, days never computed as missing; neither is wrong. Nothing is written without --repair. Exit
-    status 1 when anything differs, also when it was repaired.
+    named as stale, days never computed as missing; neither is wrong. Nor are days that somebody keeps as they are
+    (`eventflow accept pruned`): said is by how much they differ. Nothing is written without --repair. Exit status 1
+    when anything differs, also when it was repaired.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.answers.explain import find_client
@@ -51,6 +53,7 @@ def verify(
         "checked": len(found.checked),
         "stale": found.stale,
         "missing": found.missing,
+        "accepted": {str(day): why for day, why in found.kept.items()},
         "differences": rows,
         "rebuilt": [str(part) for part in done.rebuilt],
         "kept": {str(day): why for day, why in done.kept.items()},
@@ -77,6 +80,8 @@ def _print_differences(data: dict[str, Any], what_to_do: str) -> None:
             f"Stale, compared for clients whose facts did not move: {', '.join(map(str, stale))}. `eventflow heal` "
             "computes them again, or says that they are held."
         )
+    for day, why in data["accepted"].items():
+        console.print(plain(f"{day} is {why}."))
     if missing:
         console.print(f"{len(missing)} days were never computed, the first {missing[0]}.")
     if not rows:

@@ -248,6 +248,7 @@ def _results(found: Comparison, days: Sequence[date], checks: Sequence[dg.AssetC
     notes |= dict.fromkeys(found.checked, "")
     notes |= dict.fromkeys(found.stale, "stale: facts moved since they were computed")
     notes |= dict.fromkeys(found.missing, "not computed")
+    notes |= found.kept
     return {
         check: {
             day: DayResult(

@@ -1,7 +1,7 @@
 """What a comparison of facts and aggregates found (E3, M1-M6): differences, each with a name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -59,17 +59,20 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Outcome of comparing days: each day is in exactly one of ``checked``, ``stale`` and ``missing``.
+    """Outcome of comparing days: each day is in exactly one of ``checked``, ``stale``, ``missing`` and ``kept``.
 
     ``stale`` days have facts that moved since they were computed: they are late, not wrong, and change detection
     replaces them; there only clients whose facts did not move have differences. ``missing`` days were never computed
-    and have none. For windows a day stands for those that end on it.
+    and have none. ``kept`` days can no longer be computed and are, by somebody's decision, not what their facts say:
+    who decided, why, and by how much they differ; the clients whose facts did not move are compared there, too. For
+    windows a day stands for those that end on it.
     """
 
     checked: tuple[date, ...] = ()
     stale: tuple[date, ...] = ()
     missing: tuple[date, ...] = ()
     differences: tuple[Difference, ...] = ()
+    kept: Mapping[date, str] = field(default_factory=dict)
 
     def __add__(self, other: "Comparison") -> "Comparison":
         return Comparison(
@@ -77,6 +80,7 @@ class Comparison:
             self.stale + other.stale,
             self.missing + other.missing,
             self.differences + other.differences,
+            {**self.kept, **other.kept},
         )
 
     def of(self, day: date) -> tuple[Difference, ...]:

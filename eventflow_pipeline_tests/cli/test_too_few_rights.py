@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "doctor": (),
     "probe": (),
     "accept held": ("--reason", "a test"),
+    "accept pruned": ("--reason", "a test"),
     "exclude add": (ID, "--reason", "a test"),
     "exclude remove": (ID, "--reason", "a test"),
     "exclude list": (),

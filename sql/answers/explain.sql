@@ -8,10 +8,12 @@ where id::text = lower(:wanted) or stats.normalize_utm(name) = stats.normalize_u
 order by id;
 
 -- name: select_day_state
--- WHAT: what is known of a day. Grain: at most one row. Inputs: :bucket_date.
-select computed_at, watermark, run_id, stale_since, stale_cause, held_since, held_reason
-from stats.partition_state
-where bucket_date = :bucket_date;
+-- WHAT: what is known of a day. Grain: at most one row. Inputs: stats.partition_state, stats.kept_day; :bucket_date.
+select s.computed_at, s.watermark, s.run_id, s.stale_since, s.stale_cause, s.held_since, s.held_reason,
+       k.accepted_at as kept_since, k.reason as kept_reason, k.author as kept_by
+from stats.partition_state s
+left join stats.kept_day k on k.bucket_date = s.bucket_date
+where s.bucket_date = :bucket_date;
 
 -- name: select_published
 -- WHAT: the published bucket of one client, or of one campaign or webinar of it, on one day.

@@ -1,4 +1,5 @@
--- Numbers that heal themselves: passes of change detection, the ledger of replaced days, the history of exclusions.
+-- Numbers that heal themselves: passes of change detection, days that are kept as they are, the ledger of replaced days, the
+-- history of exclusions.
 set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.detection_pass (
@@ -20,6 +21,16 @@ create table if not exists stats.day_comparison (
     computed_at timestamptz
 );
 alter table stats.day_comparison enable row level security;
+
+create table if not exists stats.kept_day (
+    bucket_date date primary key,
+    fingerprint text not null,
+    clients uuid[],
+    reason text not null check (reason <> ''),
+    author text not null check (author <> ''),
+    accepted_at timestamptz not null default clock_timestamp()
+);
+alter table stats.kept_day enable row level security;
 
 create table if not exists stats.day_ledger (
     entry_no bigint generated always as identity primary key,

@@ -347,10 +347,13 @@ as $$
                     then greatest(c.compared_at, s.facts_at) else s.facts_at end as as_of
         from bound b
         join stats.partition_state s on s.bucket_date between b.first_day and b.last_day
+        -- What is kept by decision is not what the facts say either.
+        left join stats.kept_day k on k.bucket_date = s.bucket_date
         cross join lateral (
             select s.stale_since is not null
                and (p_client_id is null or s.stale_clients is null or coalesce(p_client_id = any (s.stale_clients), false))
-                   as is_so
+               or k.bucket_date is not null
+               and (p_client_id is null or k.clients is null or coalesce(p_client_id = any (k.clients), false)) as is_so
         ) stale
         left join stats.day_comparison c on c.bucket_date = s.bucket_date
     )
@@ -363,7 +366,7 @@ as $$
     from day d
 $$;
 comment on function stats.range_state(date, date, uuid) is
-    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale or held for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it was computed. NULL: no day of it is computed.';
+    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale, held or kept by decision (stats.kept_day) for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it was computed. NULL: no day of it is computed.';
 
 do $$
 declare

@@ -49,14 +49,16 @@ group by client_id, entity_type, entity_id, excluded;
 -- name: select_day_differences
 -- WHAT: the days whose facts, dimensions or definition differ from what was stored with them, and the days that are
 -- marked stale already (they may have come back to what they were).
--- Grain: one business day. Inputs: day_counts, stats.partition_state, stats.client_day, :dates, :definition. was_*: NULL
--- when never computed; counts of facts include excluded ones. differing_clients: whose part differs; NULL: all.
+-- Grain: one business day. Inputs: day_counts, stats.partition_state, stats.client_day, stats.kept_day, :dates, :definition.
+-- was_*: NULL when never computed; counts of facts include excluded ones. differing_clients: whose part differs; NULL: all.
+-- day_fingerprint: of the facts now, spelled as that of stats.partition_state; kept: they are those it was accepted with.
 select
     d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.held_since, s.held_reason,
     s.held_clients, n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
     s.facts as was_facts, s.owned_facts as was_owned_facts, 
     s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.fingerprint as was_fingerprint,
     s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition,
+    n.day_fingerprint, n.day_fingerprint = k.fingerprint is true as kept,
     case when s.computed_at is not null and s.definition = cast(:definition as text) then array(
         select distinct differing.client_id
         from (
@@ -80,11 +82,14 @@ cross join lateral (
         coalesce(sum(c.hits + c.conversions) filter (where c.client_id is not null), 0) as owned_facts,
         coalesce(sum(c.hits + c.conversions) filter (where c.excluded), 0) as excluded_facts,
         coalesce(sum(c.fact_hash), 0) as fingerprint,
-        coalesce(sum(c.attribution_hash), 0) as attribution_fingerprint
+        coalesce(sum(c.attribution_hash), 0) as attribution_fingerprint,
+        md5(coalesce(sum(c.fact_hash), 0)::text || ' ' || coalesce(sum(c.attribution_hash), 0)::text || ' '
+            || cast(:definition as text)) as day_fingerprint
     from day_counts c
     where c.bucket_date = d.bucket_date
 ) n
 left join stats.partition_state s on s.bucket_date = d.bucket_date
+left join stats.kept_day k on k.bucket_date = d.bucket_date
 where s.stale_since is not null
    or case when s.computed_at is null then n.facts > 0
            else (n.fingerprint, n.attribution_fingerprint, cast(:definition as text))
@@ -260,6 +265,41 @@ on conflict (bucket_date) do update set
     held_clients = excluded.held_clients
 where p.computed_at is not distinct from cast(:computed_at as timestamptz);
 
+-- name: upsert_kept_day
+-- HOW: keeps a day as it is with the facts it has now (:fingerprint), for whom they differ (:clients), and notes it in the
+-- ledger, of the platform and of these clients. Grain: one business day. Inputs: stats.bucket_daily; :reason, :author.
+with kept as (
+    insert into stats.kept_day as k (bucket_date, fingerprint, clients, reason, author)
+    values (:bucket_date, :fingerprint, cast(:clients as uuid[]), :reason, :author)
+    on conflict (bucket_date) do update set
+        fingerprint = excluded.fingerprint, clients = excluded.clients, reason = excluded.reason,
+        author = excluded.author, accepted_at = excluded.accepted_at
+    returning bucket_date, clients
+)
+insert into stats.day_ledger (
+    bucket_date, grain, client_id, cause, reason, author, hits_before, hits_after, visits_before, visits_after,
+    conversions_before, conversions_after
+)
+select k.bucket_date, who.grain, who.client_id, 'kept', :reason, :author,
+       coalesce(b.hits, 0), coalesce(b.hits, 0), coalesce(b.visits, 0), coalesce(b.visits, 0),
+       coalesce(b.conversions, 0), coalesce(b.conversions, 0)
+from kept k
+cross join lateral (
+    select 'platform' as grain, null::uuid as client_id
+    union all
+    select 'client', c.client_id from unnest(k.clients) as c (client_id)
+    union all
+    select 'client', c.client_id from stats.bucket_daily c
+    where k.clients is null and c.grain = 'client' and c.bucket_date = k.bucket_date
+) who
+left join stats.bucket_daily b
+    on b.grain = who.grain and b.bucket_date = k.bucket_date and b.client_id is not distinct from who.client_id;
+
+-- name: delete_ended_keeps
+-- HOW: forgets that days were kept as they are: they are what their facts say again. Inputs: :days; :found_at, when that
+-- was found: what somebody decided since then stays.
+delete from stats.kept_day where bucket_date = any (cast(:days as date[])) and accepted_at < :found_at;
+
 -- name: delete_mark
 -- HOW: deletes a day that was marked, never computed and has no facts any more. Grain: one business day.
 delete from stats.partition_state where bucket_date = :bucket_date and computed_at is null;
@@ -298,17 +338,21 @@ select (select max(finished_at) from stats.detection_pass) as finished_at, creat
 from stats.build_settings;
 
 -- name: select_changed_days
--- WHAT: days marked as changed that nothing holds, with when they were last computed.
--- Grain: one row per business day, oldest first. Inputs: stats.partition_state.
-select bucket_date, stale_since, computed_at
-from stats.partition_state
-where stale_since is not null and held_since is null
-order by bucket_date;
+-- WHAT: days marked as changed that nothing holds and that can still be computed, with when they last were.
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings.
+select s.bucket_date, s.stale_since, s.computed_at
+from stats.partition_state s
+cross join stats.build_settings c
+where s.stale_since is not null and s.held_since is null
+  and s.bucket_date >= coalesce(c.session_days_from + c.longest_range_days - 1, '-infinity')
+order by s.bucket_date;
 
 -- name: select_underived_days
 -- WHAT: computed days whose indicators, checks or return histograms are not of the computation that is stored, with when
--- that was. Days that will be computed again anyway, or are held, are not among them.
--- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check.
+-- that was. Days that will be computed again anyway, or are held, are not among them; of days that are kept with other
+-- facts than theirs, whose indicators cannot be theirs, only those whose histograms are not merged.
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check,
+-- stats.kept_day.
 select s.bucket_date, s.computed_at
 from stats.partition_state s
 left join stats.quality_daily q
@@ -317,22 +361,28 @@ left join (
     select c.bucket_date, c.derived_from from stats.day_check c group by 1, 2 having count(*) = 2
 ) c on c.bucket_date = s.bucket_date and c.derived_from = s.day_fingerprint
 where s.computed_at is not null and s.stale_since is null
-  and (s.histogram_pending or q.bucket_date is null or c.bucket_date is null)
+  and (s.histogram_pending or (
+      (q.bucket_date is null or c.bucket_date is null)
+      and not exists (select from stats.kept_day k where k.bucket_date = s.bucket_date)
+  ))
 order by s.bucket_date;
 
 -- name: select_missing_days
--- WHAT: days from the first partition to :newest that were never computed, and that no mark has computed by itself.
--- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings; :newest.
+-- WHAT: days from the first partition to :newest that were never computed, and that no mark has computed by itself;
+-- those that somebody keeps so are left out.
+-- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.kept_day, stats.build_settings; :newest.
 select days.day::date as bucket_date
 from stats.build_settings c
 cross join generate_series(c.first_partition, cast(:newest as date), interval '1 day') as days (day)
 where not exists (select from stats.partition_state s where s.bucket_date = days.day::date)
+  and not exists (select from stats.kept_day k where k.bucket_date = days.day::date)
 order by days.day;
 
 -- name: select_unfinished_days
 -- WHAT: days up to :today that no computation from after their end stands for: never computed, or computed before they
 -- were over. Today itself is listed when it was never computed. Looks back to :first_day, and further when no day
--- since the last computed one has been (nothing ran for a while). Days that are held are left out.
+-- since the last computed one has been (nothing ran for a while). Days that are held, or that can no longer be computed,
+-- are left out.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings; :first_day, :today.
 with computed as (
     select bucket_date, window_end, facts_at, computed_at, held_since
@@ -341,7 +391,7 @@ with computed as (
 ),
 reach as (
     select greatest(
-        c.first_partition,
+        c.first_partition, c.session_days_from + c.longest_range_days - 1,
         least(cast(:first_day as date), (select max(bucket_date) + 1 from computed where bucket_date <= :today))
     ) as first_day
     from stats.build_settings c

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from eventflow_pipeline.domain.changes import (
     LOSSES,
+    UNMARKED,
     Cause,
     DayInput,
     DayLosses,
@@ -27,6 +28,7 @@ from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, foll
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import try_day
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.ranges.pruning import oldest_replaceable
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition
 
 #: Days compared from one snapshot, so that no statement holds one for long.
@@ -60,6 +62,8 @@ class StaleDay:
     held_reason: str | None = None
     #: The clients that would lose, with their names; none where that cannot be told.
     held_names: Mapping[UUID | None, str] = field(default_factory=dict, compare=False)
+    #: It can no longer be computed: somebody must keep it as it is.
+    pruned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ class Detection:
     """What a pass found.
 
     ``changed``: the days in scope that differ and may be computed again. ``held``: those of them the guard keeps, and
-    all it kept before. ``in_work``: days that differ but were being replaced all the while, and were not marked.
-    ``out_of_range`` is counted by passes over all days.
+    all it kept before. ``pruned``: all that differ and can no longer be computed. ``in_work``: days that differ but
+    were being replaced all the while, and were not marked. ``out_of_range`` is counted by passes over all days.
     """
 
     scope: Scope
@@ -86,6 +90,7 @@ class Detection:
     held: tuple[StaleDay, ...]
     in_work: tuple[date, ...] = ()
     out_of_range: OutOfRange | None = None
+    pruned: tuple[StaleDay, ...] = ()
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -109,6 +114,8 @@ class _ComparedDay:
     differing: Clients
     #: How many facts that were there when it was computed have come to it, less those that have gone; 0: not counted.
     old_facts_come: int = 0
+    #: Somebody keeps it as it is, with the facts it has now.
+    kept: bool = False
 
     @property
     def stale_clients(self) -> Clients:
@@ -134,6 +141,7 @@ def stale_days(engine: Engine) -> list[StaleDay]:
 def _marked_days(connection: Connection) -> list[StaleDay]:
     rows = connection.execute(statement("storage/changes/select_marked_days")).all()
     names = _client_names(connection, (client for row in rows for client in row.held_clients or ()))
+    oldest = oldest_replaceable(connection)
     return [
         StaleDay(
             day=row.bucket_date,
@@ -142,6 +150,7 @@ def _marked_days(connection: Connection) -> list[StaleDay]:
             held_since=row.held_since,
             held_reason=row.held_reason,
             held_names={client: names[client] for client in row.held_clients or ()},
+            pruned=row.bucket_date < oldest,
         )
         for row in rows
     ]
@@ -162,6 +171,7 @@ def _would_be_marked(connection: Connection, judged: list[_ComparedDay], found_a
     """The marks there would be once the days were marked as judged; times of those that stay are kept."""
     days = {stale.day: stale for stale in _marked_days(connection)}
     names = _client_names(connection, (c for day in judged if day.verdict.hold for c in day.verdict.hold.clients))
+    oldest = oldest_replaceable(connection)
     for compared in judged:
         verdict, was = compared.verdict, days.pop(compared.day, None)
         if verdict.cause is not None:
@@ -172,6 +182,7 @@ def _would_be_marked(connection: Connection, judged: list[_ComparedDay], found_a
                 held_since=((was and was.held_since) or found_at) if verdict.hold else None,
                 held_reason=verdict.hold.reason if verdict.hold else None,
                 held_names={c: names[c] for c in sorted(verdict.hold.clients, key=str)} if verdict.hold else {},
+                pruned=compared.day < oldest,
             )
     return [days[day] for day in sorted(days)]
 
@@ -197,7 +208,8 @@ def detect_changes(
 
     Only windows of the facts are read, through their time indexes. A day that was never computed counts as changed
     only when it has facts; a marked day that is again what was computed loses its mark. Days the guard holds stay
-    held until they are replaced, or are again what they were. ``engine`` must be the pipeline's.
+    held until they are replaced, or are again what they were. Days that somebody keeps as they are stay unmarked while
+    their facts are those they were accepted with. ``engine`` must be the pipeline's.
     """
     with connect(engine) as connection:
         started_at = server_time(connection)
@@ -209,14 +221,21 @@ def detect_changes(
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
         marked = _would_be_marked(connection, judged, started_at) if dry_run else _marked_days(connection)
         seen = {day.day for day in compared}
+        if not dry_run:
+            differing = {day.day for day in compared if day.kept or day.verdict.cause}
+            connection.execute(
+                statement("storage/changes/delete_ended_keeps"),
+                {"days": [day for day in days if day not in differing], "found_at": started_at},
+            )
         found = Detection(
             scope=scope,
             started_at=started_at,
             checked=len(days),
-            changed=tuple(stale for stale in marked if stale.day in seen and not stale.held_since),
+            changed=tuple(stale for stale in marked if stale.day in seen and not stale.held_since and not stale.pruned),
             held=tuple(stale for stale in marked if stale.held_since),
             in_work=in_work,
             out_of_range=out_of_range,
+            pruned=tuple(stale for stale in marked if stale.pruned),
         )
         if dry_run:
             return found
@@ -337,14 +356,16 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
                 statement("storage/changes/select_day_differences"),
                 {"dates": bounds["dates"], "definition": definition},
             ).all()
-            losses |= day_losses(connection, [row.bucket_date for row in differences if row.computed_at])
+            losses |= day_losses(
+                connection, [row.bucket_date for row in differences if row.computed_at and not row.kept]
+            )
         parts.append((part, compared_at, computed_at, definition, differences))
-    differing = [row.bucket_date for *_, differences in parts for row in differences]
+    differing = [row.bucket_date for *_, differences in parts for row in differences if not row.kept]
     losses = follow_lost_facts(connection, settings, losses, differing)
     compared = []
     for part, compared_at, computed_at, definition, differences in parts:
         judged = [_judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences]
-        agreed = sorted(set(part) - {day.day for day in judged if day.verdict.cause})
+        agreed = sorted(set(part) - {day.day for day in judged if day.kept or day.verdict.cause})
         connection.execute(
             statement("storage/changes/upsert_day_comparisons"),
             {"days": agreed, "computed_at": [computed_at.get(day) for day in agreed], "compared_at": compared_at},
@@ -380,7 +401,7 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
             row.was_attribution_fingerprint, row.was_definition,
         )  # fmt: skip
     mark = mark_of(row)
-    verdict = judge_day(stored, now, losses, limits(settings), mark)
+    verdict = UNMARKED if row.kept else judge_day(stored, now, losses, limits(settings), mark)
     old = losses.old_facts
     return _ComparedDay(
         day=row.bucket_date,
@@ -390,6 +411,7 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
         marked_clients=_clients(row.stale_clients),
         differing=_clients(row.differing_clients),
         old_facts_come=old.now - old.then if old else 0,
+        kept=row.kept,
     )
 
 
@@ -414,7 +436,9 @@ def _hold_together(
 
     All old days that lost something are held when they are too many. Days to which facts were re-dated are held with
     those they come from, so that none is published twice. A mark that has to do with other days ends with their holds.
+    What can no longer be computed loses nothing and is not held: it waits for somebody to keep it as it is.
     """
+    oldest = oldest_replaceable(connection)
     marked = connection.execute(statement("storage/changes/select_marked_days")).all()
     earlier = [
         _ComparedDay(
@@ -428,8 +452,8 @@ def _hold_together(
         for row in marked
         if row.bucket_date not in checked
     ]
-    everything = [*compared, *earlier]
-    lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and d.day < old_before}
+    everything = [replace(d, verdict=Verdict(d.verdict.cause)) if d.day < oldest else d for d in (*compared, *earlier)]
+    lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and oldest <= d.day < old_before}
     if hold := hold_old_days(len(lost), limits(settings)):
         everything = [
             replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or hold)) if d.day in lost else d
@@ -439,7 +463,8 @@ def _hold_together(
     if origins:
         here = Verdict(Cause.FACTS_REDATED_HERE, Hold(_REDATED_HERE, frozenset().union(*origins)))
         everything = [
-            replace(d, verdict=here) if d.old_facts_come > 0 and not d.verdict.hold else d for d in everything
+            replace(d, verdict=here) if d.old_facts_come > 0 and not d.verdict.hold and d.day >= oldest else d
+            for d in everything
         ]
     holds = [d.verdict.cause for d in everything if d.verdict.hold]
     return [replace(d, verdict=released(d.verdict, holds)) for d in everything]

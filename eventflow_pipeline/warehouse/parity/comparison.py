@@ -20,7 +20,7 @@ from eventflow_pipeline.warehouse.changes.detection import Clients, differing_da
 from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
-from eventflow_pipeline.warehouse.registry import hourly_lists
+from eventflow_pipeline.warehouse.registry import current_definition, hourly_lists
 
 #: Lengths, in days, of the windows every day is the last of.
 WINDOWS = (7, 30)
@@ -38,6 +38,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
     for part in days.chunks(_DAYS_AT_ONCE):
         with _snapshot(engine) as connection:
             status, differing = _status(connection, settings, part)
+            kept = _kept(connection, settings, part)
             _stage(connection, settings, part)
             parameters = {**day_bounds(part, settings.zone), **_range(part), "client_id": client_id}
             differences = [
@@ -47,7 +48,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
             ]
             if client_id is None:
                 differences += _differences(connection, Part.STATE, "state", parameters)
-        found += _only_checked(status, differing, differences)
+        found += _only_checked(status, differing, kept, differences)
     return found
 
 
@@ -87,6 +88,7 @@ def compare_windows(
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
             status, _ = _status(connection, settings, span)
+            kept = _kept(connection, settings, span)
             longest = connection.execute(text("select longest_range_days from stats.build_settings")).scalar()
             windows = {
                 DayRange(max(end - timedelta(days=length - 1), settings.start_date), end)
@@ -111,12 +113,18 @@ def compare_windows(
                     },
                 )
         missing = {w.last for w in unanswerable}
-        stale = {w.last for w in late} - missing
+        stale = {w.last for w in late if any(status[day][1] and day not in kept for day in w)} - missing
+        not_exact = {
+            w.last: f"ranges that end here contain {max(day for day in w if day in kept)}, a day that is kept as it is"
+            for w in late
+            if w.last not in missing | stale
+        }
         found += Comparison(
-            tuple(sorted({w.last for w in checked} - missing - stale)),
+            tuple(sorted({w.last for w in checked} - missing - stale - not_exact.keys())),
             tuple(sorted(stale)),
             tuple(sorted(missing)),
             tuple(differences),
+            not_exact,
         )
     return found
 
@@ -154,6 +162,16 @@ def _status(
     return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}, differing
 
 
+def _kept(connection: Connection, settings: Settings, days: DayRange) -> dict[date, str]:
+    """The days that are kept with the facts of this snapshot, which ``_status`` has counted; who, why, by how much."""
+    parameters = {**_range(days), "definition": current_definition(connection, settings)}
+    return {
+        row.bucket_date: f"kept as it is by {row.author}: {row.reason}; published are {row.hits} hits and "
+        f"{row.conversions} conversions, its facts give {row.hits_now} and {row.conversions_now}"
+        for row in connection.execute(statement("parity/kept_days"), parameters)
+    }
+
+
 def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
     connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
     connection.execute(text("analyze raw_fact"))
@@ -178,7 +196,10 @@ def _difference(part: Part, row: RowMapping) -> Difference:
 
 
 def _only_checked(
-    status: dict[date, tuple[bool, bool]], differing: Mapping[date, Clients], differences: list[Difference]
+    status: dict[date, tuple[bool, bool]],
+    differing: Mapping[date, Clients],
+    kept: Mapping[date, str],
+    differences: list[Difference],
 ) -> Comparison:
     """Differences of days that are not stale, and of stale ones those of the clients whose facts did not move."""
 
@@ -193,9 +214,10 @@ def _only_checked(
     checked = {day for day, (computed, stale) in status.items() if computed and not stale}
     return Comparison(
         tuple(sorted(checked)),
-        tuple(day for day, (computed, stale) in status.items() if computed and stale),
-        tuple(day for day, (computed, _) in status.items() if not computed),
+        tuple(day for day, (computed, stale) in status.items() if computed and stale and day not in kept),
+        tuple(day for day, (computed, _) in status.items() if not computed and day not in kept),
         tuple(d for d in differences if is_wrong(d)),
+        kept,
     )
 
 

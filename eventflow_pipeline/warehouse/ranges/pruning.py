@@ -40,11 +40,22 @@ def prune_session_days(engine: Engine, settings: Settings, on: date | None = Non
         return gone
 
 
+def oldest_replaceable(connection: Connection) -> date:
+    """The first day whose replacement session-days still hold everything for; the first of the calendar: any."""
+    oldest = connection.execute(statement("storage/registry/select_oldest_replaceable")).scalar_one_or_none()
+    return oldest or date.min
+
+
 def require_session_days(connection: Connection, day: date) -> None:
     """Raise UserError when session-days no longer hold what replacing ``day`` needs."""
-    oldest = connection.execute(statement("storage/registry/select_oldest_replaceable")).scalar_one_or_none()
-    if oldest is not None and day < oldest:
+    if day < (oldest := oldest_replaceable(connection)):
         raise UserError(
-            f"{day} can no longer be replaced: session-days were pruned (EVENTFLOW_RANGES_LONGEST_DAYS) "
-            f"and reach back to {oldest} only; to start over run `eventflow rebuild --yes` and backfill."
+            f"{day} can no longer be replaced: session-days were pruned (EVENTFLOW_RANGES_LONGEST_DAYS) and reach "
+            f"back to {oldest} only; if its facts have changed, keep it as it is with `{keep_command(day, day)}`, or "
+            "start over with `eventflow rebuild --yes` and a backfill."
         )
+
+
+def keep_command(first: date, last: date) -> str:
+    """The command that keeps the changed ones of an inclusive range as they are."""
+    return f'eventflow accept pruned --from {first} --to {last} --reason "..."'

@@ -47,6 +47,7 @@ _COMPUTED = (
     "stats.webinar_day_state",
     "stats.detection_pass",
     "stats.day_comparison",
+    "stats.kept_day",
 )
 
 
