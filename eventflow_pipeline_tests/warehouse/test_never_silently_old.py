@@ -6,10 +6,10 @@ Steps are drawn from a seed (``SEED``: another sequence); ``make test-long`` dra
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -27,6 +27,7 @@ from eventflow_pipeline.warehouse.webinar.days import replace_webinar_day, stale
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.changing_facts import CAMPAIGNS, CLIENTS, Facts, last_days
 
+T = TypeVar("T")
 SEED = int(os.environ.get("SEED", "1"))
 #: More than the look-back, so that some days are only compared by sweeps.
 DAYS = 6
@@ -60,6 +61,16 @@ select count(distinct s.session_id), coalesce(sum(s.conversions), 0)
 from stats.session_days s
 where s.bucket_date = %(day)s and s.client_id = %(client)s and s.entity_id = any (%(entities)s)
 """
+#: Of each day how many of its entries are linked (Q2).
+_TRUE_LINKAGE = """
+select d::date, (
+    select count(*) from event_survey_entries e
+    where timezone('Asia/Seoul', e.created_at)::date = d::date and exists (
+        select from event_access_logs v join event_survey_campaigns c on c.id = v.campaign_id
+        where v.session_id = e.session_id and c.client_id = e.client_id
+          and v.accessed_at between e.created_at - interval '30 days' and e.created_at + interval '5 minutes'))
+from generate_series(%(first)s::date, %(last)s::date, interval '1 day') d
+"""
 
 
 class World:
@@ -79,11 +90,16 @@ class World:
               "registration_campaign_id": CAMPAIGNS[0]}],
         )  # fmt: skip
         self.truths: list[tuple[datetime, dict[date, str]]] = []
+        self.linked: list[tuple[datetime, dict[date, int]]] = []
         self._note_truth()
 
     def _note_truth(self) -> None:
         with connect(self.database.owner) as connection:
-            self.truths.append((server_time(connection), self.facts.true_days()))
+            now = server_time(connection)
+        self.truths.append((now, self.facts.true_days()))
+        with psycopg.connect(self.database.url) as connection:
+            bounds = {"first": self.days.first, "last": self.days.last}
+            self.linked.append((now, dict(connection.execute(_TRUE_LINKAGE, bounds).fetchall())))
 
     def change(self) -> None:
         """Facts appear, vanish and move."""
@@ -189,7 +205,7 @@ class World:
             return row
 
         as_of, complete = ask("select as_of, complete from stats.range_state(%(day)s, %(day)s)")
-        if complete and stored not in self._true_since(as_of, day):
+        if complete and stored not in _true_since(self.truths, as_of, day):
             yield day, "buckets", as_of, stored
         for client in (None, *CLIENTS):
             grain = "client" if client else "platform"
@@ -204,16 +220,28 @@ class World:
             says = tuple(measured[name] or 0 for name in ("hits", "visits", "entries"))
             if quality["complete"] and says != (hits, visits, conversions):
                 yield day, "indicators", client, says, (hits, visits, conversions)
+            # Linkage is of all days around; of one never computed nobody says anything.
+            around = ask(
+                "select s.as_of, (select count(*) from stats.partition_state where computed_at is not null) = %(n)s "
+                "from stats.range_state(%(first)s, %(last)s) s",
+                first=self.days.first, last=self.days.last, n=DAYS,
+            )  # fmt: skip
+            linked = measured["linked_entries"] or 0
+            if client is None and quality["complete"] and around[1]:
+                true = _true_since(self.linked, around[0], day)
+                if linked not in true:
+                    yield day, "linkage", around[0], linked, true
         (webinar,) = ask("select public.get_webinar_stats(%(w)s, %(day)s, %(day)s)", w=WEBINAR)
         counted = tuple(ask(_TRUE_WEBINAR, client=CLIENTS[0], entities=[WEBINAR, CAMPAIGNS[0]]))
         says = tuple(webinar["days"][0][name] for name in ("visits", "conversions")) if webinar["days"] else (0, 0)
         if webinar["complete"] and says != counted:
             yield day, "webinar", says, counted
 
-    def _true_since(self, as_of: datetime, day: date) -> set[str]:
-        """What was true of the day at ``as_of`` and later."""
-        current = [true[day] for at, true in self.truths if at <= as_of][-1:]
-        return {*current, *(true[day] for at, true in self.truths if at > as_of)}
+
+def _true_since(truths: Sequence[tuple[datetime, Mapping[date, T]]], as_of: datetime, day: date) -> set[T]:
+    """What was true of the day at ``as_of`` and later."""
+    current = [true[day] for at, true in truths if at <= as_of][-1:]
+    return {*current, *(true[day] for at, true in truths if at > as_of)}
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(3000, marks=[pytest.mark.long, pytest.mark.timeout(4 * 3600)])])

@@ -91,10 +91,16 @@ class Facts:
                 ],
             )
             cursor.executemany(
-                "insert into event_survey_entries (campaign_id, client_id, phone_norm, created_at) "
-                "values (%s, %s, gen_random_uuid()::text, timezone(%s, %s::timestamp))",
+                "insert into event_survey_entries (campaign_id, client_id, phone_norm, created_at, session_id) "
+                "values (%s, %s, gen_random_uuid()::text, timezone(%s, %s::timestamp), %s)",
                 [
-                    (self._random.choice(_KNOWN), self._random.choice(CLIENTS), self._zone, noon)
+                    (
+                        self._random.choice(_KNOWN),
+                        self._random.choice(CLIENTS),
+                        self._zone,
+                        noon,
+                        f"s{self._random.randrange(self._visits * 3)}",
+                    )
                     for _ in range(1 + visits // 50)
                 ],
             )

@@ -12,13 +12,14 @@ from stats.range_summary('client', :first_day, :last_day, :client_id);
 
 -- name: select_days
 -- WHAT: a client's measures and data quality by business day. Grain: one day. Visits are of the single day (M2).
--- Indicators of other facts than the day's buckets count as not measured.
--- Inputs: stats.daily_series, stats.quality_daily, stats.partition_state; :client_id, :first_day, :last_day. Rules: M1-M4, Q2-Q4.
+-- Indicators of other facts than the day's buckets count as not measured; so does linkage of other days' other facts.
+-- Inputs: stats.daily_series, stats.quality_daily, stats.linkage_inputs, stats.partition_state; :client_id, :first_day, :last_day. Rules: M1-M4, Q2-Q4.
 select d.day::date as date, coalesce(b.hits, 0) as hits, coalesce(b.visits, 0) as visits,
        coalesce(b.sessionless_hits, 0) as sessionless_hits, coalesce(b.conversions, 0) as conversions, b.cvr,
        s.computed_at, 
        case when s.stale_clients is null or :client_id = any (s.stale_clients) then s.stale_since end as stale_since,
-       q.linked_entries::numeric / nullif(q.entries, 0) as linkage,
+       case when i.input = split_part(q.linkage_input, '/', 1) then q.linked_entries end::numeric / nullif(q.entries, 0)
+           as linkage,
        q.utm_hits::numeric / nullif(q.hits, 0) as utm_fill,
        q.unresolved_link_hits::numeric / nullif(q.hits, 0) as unresolved_link,
        q.unknown_link_hits::numeric / nullif(q.hits, 0) as unknown_link
@@ -27,6 +28,7 @@ left join stats.daily_series('client', :first_day, :last_day, :client_id) b on b
 left join stats.partition_state s on s.bucket_date = d.day::date
 left join stats.quality_daily q on q.bucket_date = d.day::date and q.scope = 'client' and q.client_id = :client_id
     and q.derived_from = s.day_fingerprint
+left join stats.linkage_inputs(:first_day, :last_day) i on i.bucket_date = d.day::date
 order by d.day;
 
 -- name: select_campaigns
@@ -57,9 +59,11 @@ order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id;
 
 -- name: select_quality
 -- WHAT: a client's data quality over a range, where it is of the facts its days' buckets are of; rates from summed counts.
--- Grain: one row. Rules: Q2-Q5. Inputs: stats.quality_daily, stats.partition_state; :client_id, :first_day, :last_day.
+-- Grain: one row. Rules: Q2-Q5. Inputs: stats.quality_daily, stats.linkage_inputs, stats.partition_state; :client_id,
+-- :first_day, :last_day.
 select count(*) as days_measured,
-       sum(q.linked_entries)::numeric / nullif(sum(q.entries) filter (where q.linked_entries is not null), 0) as linkage,
+       sum(q.linked_entries) filter (where i.input = split_part(q.linkage_input, '/', 1))::numeric
+           / nullif(sum(q.entries) filter (where i.input = split_part(q.linkage_input, '/', 1)), 0) as linkage,
        sum(q.utm_hits)::numeric / nullif(sum(q.hits), 0) as utm_fill_hits,
        sum(q.utm_entries)::numeric / nullif(sum(q.entries), 0) as utm_fill_entries,
        sum(q.unresolved_link_hits)::numeric / nullif(sum(q.hits), 0) as unresolved_link_hits,
@@ -68,4 +72,5 @@ select count(*) as days_measured,
        coalesce(sum(q.excluded_hits), 0) as excluded_hits, coalesce(sum(q.excluded_entries), 0) as excluded_entries
 from stats.quality_daily q
 join stats.partition_state s on s.bucket_date = q.bucket_date and s.day_fingerprint = q.derived_from
+left join stats.linkage_inputs(:first_day, :last_day) i on i.bucket_date = q.bucket_date
 where q.scope = 'client' and q.client_id = :client_id and q.bucket_date between :first_day and :last_day;

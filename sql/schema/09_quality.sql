@@ -3,6 +3,27 @@ set local search_path = pg_catalog, pg_temp;
 
 select stats.set_aside('public.get_data_quality(uuid, date, date)');
 
+create or replace function stats.linkage_inputs(p_from date, p_to date) returns table (bucket_date date, input text)
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select r.day, format('%s %s %s', r.linkage_days_before, r.linkage_minutes_after, r.hashes)
+    from (
+        select d.day::date as day, c.linkage_days_before, c.linkage_minutes_after,
+               coalesce(sum(hashtextextended(
+                   concat_ws(' ', s.bucket_date, s.fingerprint, s.attribution_fingerprint), 0
+               )) filter (where s.bucket_date is not null) over (
+                   order by d.day
+                   rows between (select b.linkage_days_before + 1 from stats.build_settings b) preceding and 1 following
+               ), 0) as hashes
+        from stats.build_settings c
+        cross join generate_series(p_from - (c.linkage_days_before + 1), p_to + 1, interval '1 day') as d (day)
+        left join stats.partition_state s on s.bucket_date = d.day::date
+    ) r
+    where r.day between p_from and p_to
+$$;
+comment on function stats.linkage_inputs(date, date) is
+    'What linkage (Q2) of each day from p_from to p_to depends on, as far as computed days tell: its look-back, and the sum of hashes of what the days within it were computed from. stats.quality_daily.linkage_input begins with it where linkage was measured from just that; behind the slash stands how many entries of the day visits name.';
+
 create or replace function public.get_data_quality(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
@@ -15,9 +36,11 @@ begin
     p_to_date := screen.last_day;
     return (
         with measured as (
-            select q.*, q.derived_from is distinct from s.day_fingerprint as is_stale
+            select q.*, q.derived_from is distinct from s.day_fingerprint
+                   or split_part(q.linkage_input, '/', 1) is distinct from i.input as is_stale
             from stats.quality_daily q
             left join stats.partition_state s on s.bucket_date = q.bucket_date
+            left join stats.linkage_inputs(p_from_date, p_to_date) i on i.bucket_date = q.bucket_date
             where q.bucket_date between p_from_date and p_to_date
               and case when p_client_id is null then q.scope = 'platform'
                        else q.scope = 'client' and q.client_id = p_client_id end
@@ -66,6 +89,8 @@ begin
                 select count(*)
                 from stats.quality_daily m
                 join stats.partition_state s on s.bucket_date = m.bucket_date and s.day_fingerprint = m.derived_from
+                join stats.linkage_inputs(p_from_date, p_to_date) i
+                    on i.bucket_date = m.bucket_date and i.input = split_part(m.linkage_input, '/', 1)
                 where m.scope = 'platform' and m.bucket_date between p_from_date and p_to_date
             ) >= coalesce(p_to_date - p_from_date + 1, 0)
         )
@@ -75,5 +100,6 @@ begin
 end
 $$;
 comment on function public.get_data_quality(uuid, date, date) is
-    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). stale: of other facts than the day''s buckets are; complete: no day is. p_client_id NULL: all clients, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
-revoke execute on function public.get_data_quality(uuid, date, date) from public;
+    'eventflow_pipeline: data-quality indicators (Q1-Q7) of a client by inclusive local day, counts and rates (NULL without a denominator; a day without the client''s facts, or not measured, has NULL). stale: of other facts than the day''s buckets are, or linkage of other facts of other days; complete: no day is. p_client_id NULL: all clients, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+revoke execute on function public.get_data_quality(uuid, date, date), stats.linkage_inputs(date, date) from public;
+grant execute on function stats.linkage_inputs(date, date) to eventflow_pipeline;

@@ -65,7 +65,7 @@ comment on table stats.day_ledger is
     'Why a number changed: every replacement of a day appends one row for the platform (grain platform) and one for each client whose totals it changed (grain client; client_id NULL is the unknown client). cause is what differed in facts, dimensions or definition (unchanged: nothing did; kept: the day can no longer be computed and was accepted as it is, before = after), reason and author who asked for it and why. Written in the transaction of the day.';
 comment on table stats.exclusion_change is 'Every rule of exclusion (E3) ever added or removed, by whom and why.';
 comment on table stats.quality_daily is
-    'Data-quality indicators (Q1-Q5, Q7) as counts, per business day and client (scope client; client_id NULL is the unknown client) and for everything (scope platform). Rates are derived when read, so that they add up over days. captured_utm_*: at least one of the three as captured; utm_*: after attribution (A3). foreign_entries: client differs from the campaign''s. Excluded facts (E3) are in excluded_* alone. out_of_range_* (T4) on platform rows, as of measured_at. linked_entries (Q2) depends on visits of other days and is redone when linkage_input differs.';
+    'Data-quality indicators (Q1-Q5, Q7) as counts, per business day and client (scope client; client_id NULL is the unknown client) and for everything (scope platform). Rates are derived when read, so that they add up over days. captured_utm_*: at least one of the three as captured; utm_*: after attribution (A3). foreign_entries: client differs from the campaign''s. Excluded facts (E3) are in excluded_* alone. out_of_range_* (T4) on platform rows, as of measured_at. linked_entries (Q2) depends on visits of other days; where linkage_input is no longer what these were computed from it is stale, and measured again.';
 comment on table stats.day_check is
     'Of which day_fingerprint the checks of a day were last evaluated (checks: parity or quality); with another one they are of a day that is gone, and are evaluated again.';
 comment on table stats.threshold_override is
@@ -139,7 +139,7 @@ begin
             ('quality_daily', 'visits', 'Distinct sessions (M2).'),
             ('quality_daily', 'entries', 'Entries (M3).'),
             ('quality_daily', 'linked_entries', 'Entries linked to a visit (Q2); NULL: not measured yet.'),
-            ('quality_daily', 'linkage_input', 'Hash of what linked_entries was measured from (Q2).'),
+            ('quality_daily', 'linkage_input', 'What linked_entries was measured from (Q2): stats.linkage_inputs, a slash, how many entries visits name; NULL: marks on hits have changed since.'),
             ('quality_daily', 'sessionless_hits sessionless_entries', 'Those without a session (Q5).'),
             ('quality_daily', 'captured_utm_hits captured_utm_entries', 'Those with at least one of the three UTM as captured (Q3).'),
             ('quality_daily', 'utm_hits utm_entries', 'Those with at least one of the three UTM after attribution (Q3, A3).'),

@@ -337,6 +337,30 @@ where d.started_at < :kept_from
 select (select max(finished_at) from stats.detection_pass) as finished_at, created_at as migrated_since
 from stats.build_settings;
 
+-- name: select_remarked_days
+-- WHAT: measured days of whose entries visits name another number than when linkage (Q2) was measured: marks on hits are no
+-- part of any day's fingerprint. Days measured a moment ago are left out: marks follow entries, and who is at work on a
+-- day measures it again. Grain: business day. Inputs: stats.quality_daily, stats.entry_facts, stats.visit_facts; :days,
+-- :starts, :ends.
+select d.day
+from unnest(cast(:days as date[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]))
+    as d (day, window_start, window_end)
+join stats.quality_daily q
+    on q.bucket_date = d.day and q.scope = 'platform' and q.linkage_input is not null
+    and q.measured_at < now() - interval '10 minutes'
+cross join lateral (
+    select count(*) as entries
+    from stats.entry_facts e
+    where e.created_at >= d.window_start and e.created_at < d.window_end
+      and exists (select from stats.visit_facts v where v.entry_id = e.id)
+) n
+where split_part(q.linkage_input, '/', 2) <> n.entries::text
+order by d.day;
+
+-- name: update_remarked_days
+-- HOW: forgets what linkage of the days was measured from, so that it is stale. Run under the lock of the indicators.
+update stats.quality_daily set linkage_input = null where bucket_date = any (cast(:days as date[]));
+
 -- name: select_changed_days
 -- WHAT: days marked as changed that nothing holds and that can still be computed, with when they last were.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings.
@@ -348,15 +372,19 @@ where s.stale_since is not null and s.held_since is null
 order by s.bucket_date;
 
 -- name: select_underived_days
--- WHAT: computed days whose indicators, checks or return histograms are not of the computation that is stored, with when
--- that was. Days that will be computed again anyway, or are held, are not among them; of days that are kept with other
+-- WHAT: computed days whose indicators, checks or return histograms are not of the computation that is stored, or whose
+-- linkage (Q2) is not of the other days' as they are stored, with when the day's was. Days that will be computed again anyway, or are held, are not among them; of days that are kept with other
 -- facts than theirs, whose indicators cannot be theirs, only those whose histograms are not merged.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check,
 -- stats.kept_day.
 select s.bucket_date, s.computed_at
 from stats.partition_state s
+left join stats.linkage_inputs(
+    (select min(bucket_date) from stats.partition_state), (select max(bucket_date) from stats.partition_state)
+) i on i.bucket_date = s.bucket_date
 left join stats.quality_daily q
     on q.bucket_date = s.bucket_date and q.scope = 'platform' and q.derived_from = s.day_fingerprint
+    and split_part(q.linkage_input, '/', 1) = i.input
 left join (
     select c.bucket_date, c.derived_from from stats.day_check c group by 1, 2 having count(*) = 2
 ) c on c.bucket_date = s.bucket_date and c.derived_from = s.day_fingerprint

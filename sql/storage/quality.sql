@@ -60,33 +60,30 @@ on conflict (client_id, bucket_date, scope) do update set
 delete from stats.quality_daily where bucket_date = any (cast(:days as date[])) and measured_at < now();
 
 -- name: select_linkage_inputs
--- WHAT: a digest of everything linkage (Q2) of each day depends on: what the days of its look-back were computed from,
--- the day after it, and which of its entries a visit names. Days whose digest differs from the stored one are due.
--- Grain: business day. Inputs: stats.partition_state, stats.entry_facts, stats.visit_facts, stats.quality_daily; :days,
--- :starts, :ends, :days_before (look-back, whole days), :minutes_after.
-select d.day as bucket_date, i.input
+-- WHAT: everything linkage (Q2) of each measured day depends on: what the days of its look-back and the day after it were
+-- computed from, and how many of its entries a visit names. Days of which that is not what is stored are due.
+-- Grain: business day. Inputs: stats.linkage_inputs, stats.entry_facts, stats.visit_facts, stats.quality_daily; :days,
+-- :starts, :ends.
+select d.day as bucket_date, i.input || '/' || n.entries as input
 from unnest(cast(:days as date[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]))
     as d (day, window_start, window_end)
+join stats.quality_daily q on q.bucket_date = d.day and q.scope = 'platform'
+join stats.linkage_inputs((cast(:days as date[]))[1], (cast(:days as date[]))[cardinality(cast(:days as date[]))]) i
+    on i.bucket_date = d.day
 cross join lateral (
-    select md5(concat_ws('|',
-        :days_before, :minutes_after,
-        (select string_agg(concat_ws(' ', p.bucket_date, p.fingerprint, p.attribution_fingerprint), ',' order by p.bucket_date)
-         from stats.partition_state p
-         where p.bucket_date between d.day - (cast(:days_before as integer) + 1) and d.day + 1),
-        (select count(*) from stats.entry_facts e
-         where e.created_at >= d.window_start and e.created_at < d.window_end
-           and exists (select from stats.visit_facts v where v.entry_id = e.id))
-    )) as input
-) i
-left join stats.quality_daily q on q.bucket_date = d.day and q.scope = 'platform'
-where q.linkage_input is distinct from i.input
+    select count(*) as entries
+    from stats.entry_facts e
+    where e.created_at >= d.window_start and e.created_at < d.window_end
+      and exists (select from stats.visit_facts v where v.entry_id = e.id)
+) n
+where q.linkage_input is distinct from i.input || '/' || n.entries
 order by d.day;
 
 -- name: update_linkage
 -- WHAT and HOW: entries that a visit of the same session in the same client precedes within the look-back (or follows by
 -- a moment), or that a visit names (Q2). Grain: business day, scope, client. Excluded facts (E3) count on neither side.
 -- Inputs: numbers/visits, stats.entry_facts, stats.visit_facts, stats.exclusion; :days, :starts,
--- :window_end, :inputs (digests of the days), :look_back_start, :look_back_end, :days_before, :minutes_after.
+-- :window_end, :inputs (of the days, as select_linkage_inputs gives them), :look_back_start, :look_back_end, :days_before, :minutes_after.
 with entry as materialized (
     select (cast(:days as date[]))[width_bucket(e.created_at, cast(:starts as timestamptz[]))] as bucket_date,
            e.id, e.client_id, e.session_id, e.created_at

@@ -26,8 +26,9 @@ from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, toda
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, follow_lost_facts, limits
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
-from eventflow_pipeline.warehouse.db.locks import try_day
+from eventflow_pipeline.warehouse.db.locks import quality_lock, try_day
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.ranges.pruning import oldest_replaceable
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition
 
@@ -227,6 +228,8 @@ def detect_changes(
                 statement("storage/changes/delete_ended_keeps"),
                 {"days": [day for day in days if day not in differing], "found_at": started_at},
             )
+            for part in (chunk for together in contiguous(days) for chunk in together.chunks(_CHUNK)):
+                _forget_linkage(connection, settings, part)
         found = Detection(
             scope=scope,
             started_at=started_at,
@@ -252,6 +255,15 @@ def detect_changes(
             },
         )
     return found
+
+
+def _forget_linkage(connection: Connection, settings: Settings, days: DayRange) -> None:
+    """Have linkage (Q2) of ``days`` be stale where visits name other entries of them than when it was measured."""
+    remarked, bounds = statement("storage/changes/select_remarked_days"), day_bounds(days, settings.zone)
+    if connection.execute(remarked, bounds).first():
+        with quality_lock(connection), repeatable_read(connection):
+            found = list(connection.execute(remarked, bounds).scalars())
+            connection.execute(statement("storage/changes/update_remarked_days"), {"days": found})
 
 
 def compare_first(engine: Engine, settings: Settings, days: Iterable[date]) -> None:

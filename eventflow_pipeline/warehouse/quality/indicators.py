@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
+from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, reason, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import quality_lock
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
@@ -26,9 +27,19 @@ def measure(engine: Engine, settings: Settings, days: DayRange) -> dict[date, Ex
     """Measure the indicators of ``days`` from their facts and replace what is stored; returns the days that could not
     be measured, and why: they keep what they had, which says of which facts it is (``derived_from``).
 
-    Linkage (Q2), which depends on visits of other days, is measured only where what it depends on has changed.
-    One worker at a time.
+    Linkage (Q2), which depends on visits of other days, is measured only where what it depends on has changed; so is
+    that of the measured days around, whose look-back holds one of ``days``. One worker at a time.
     """
+    failed = _measure_each(engine, settings, days)
+    try:
+        measure_linkage(engine, settings, around=days)
+    except Exception as problem:
+        # It stays stale, and is asked for again by itself: no day of the run waits for its neighbours.
+        logger().warning("linkage_not_measured", days=str(days), reason=reason(problem))
+    return failed
+
+
+def _measure_each(engine: Engine, settings: Settings, days: DayRange) -> dict[date, Exception]:
     failed: dict[date, Exception] = {}
     for part in days.chunks(_DAYS_AT_ONCE):
         try:
@@ -39,7 +50,7 @@ def measure(engine: Engine, settings: Settings, days: DayRange) -> dict[date, Ex
                 continue
             # Which of them it was nobody knows: each by itself, so that a day costs itself and not its neighbours.
             for day in part:
-                failed |= measure(engine, settings, DayRange(day, day))
+                failed |= _measure_each(engine, settings, DayRange(day, day))
     return failed
 
 
@@ -73,12 +84,20 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
             _measure_linkage(connection, settings, days)
 
 
-def measure_linkage(engine: Engine, settings: Settings) -> int:
-    """Measure linkage (Q2) anew of every measured day whose input changed, such as its look-back; returns the days."""
+def measure_linkage(engine: Engine, settings: Settings, around: DayRange | None = None) -> int:
+    """Measure linkage (Q2) anew of every measured day whose input changed, such as its look-back; returns the days.
+
+    ``around``: only of those that look back to one of these days, or one day ahead to the first.
+    """
     with connect(engine) as connection:
         measured = connection.execute(statement("storage/quality/select_measured_range")).one()
+        days_before = definitions_in_force(connection).linkage_days_before
+    first, last = measured.first_day, measured.last_day
+    if around and first:
+        first = max(first, around.first - timedelta(days=1))
+        last = min(last, around.last + timedelta(days=days_before + 1))
     done = 0
-    for part in DayRange(measured.first_day, measured.last_day).chunks(_DAYS_AT_ONCE) if measured.first_day else ():
+    for part in DayRange(first, last).chunks(_DAYS_AT_ONCE) if first and first <= last else ():
         with connect(engine) as connection, quality_lock(connection), repeatable_read(connection):
             done += _measure_linkage(connection, settings, part)
     return done
@@ -86,11 +105,10 @@ def measure_linkage(engine: Engine, settings: Settings) -> int:
 
 def _measure_linkage(connection: Connection, settings: Settings, days: DayRange) -> int:
     now = definitions_in_force(connection)
-    look_back = {"days_before": now.linkage_days_before, "minutes_after": now.linkage_minutes_after}
     due: dict[date, str] = {
         row.bucket_date: row.input
         for row in connection.execute(
-            statement("storage/quality/select_linkage_inputs"), {**day_bounds(days, settings.zone), **look_back}
+            statement("storage/quality/select_linkage_inputs"), day_bounds(days, settings.zone)
         )
     }
     for part in contiguous(due):
@@ -99,7 +117,8 @@ def _measure_linkage(connection: Connection, settings: Settings, days: DayRange)
             statement("storage/quality/update_linkage"),
             {
                 **day_bounds(part, settings.zone),
-                **look_back,
+                "days_before": now.linkage_days_before,
+                "minutes_after": now.linkage_minutes_after,
                 "inputs": [due[day] for day in part],
                 "look_back_start": window.start - timedelta(days=now.linkage_days_before),
                 "look_back_end": window.end + timedelta(minutes=now.linkage_minutes_after, microseconds=1),

@@ -14,7 +14,11 @@ from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.oncall.conditions import silence
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.answers.settlement import settle_client
+from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
+from eventflow_pipeline.warehouse.changes.due_days import underived_days
 from eventflow_pipeline.warehouse.quality import indicators as quality
+from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
@@ -138,6 +142,49 @@ def test_linkage_is_measured_again_when_another_day_or_a_mark_changes(dimensions
         c=C,
     )
     assert _measure(dimensions)["linked_entries"] == 3
+
+
+def _linkage_is_stale(database: Database, day: date) -> bool:
+    """As readers and automation are told, who are to be told the same."""
+    with psycopg.connect(database.url) as connection:
+        asked = connection.execute("select public.get_data_quality(%s, %s, %s)", [CLIENT, day, day])
+        ((answer,),) = asked.fetchall()
+    stale = answer["days"][0]["stale"]
+    assert answer["complete"] is not stale
+    assert (day in {due.day for due in underived_days(database.pipeline)}) is stale
+    return bool(stale)
+
+
+def test_linkage_of_other_days_as_they_were_is_stale_until_it_is_measured_again(dimensions: Database) -> None:
+    earlier, engine, settings = DAY - timedelta(days=10), dimensions.pipeline, dimensions.settings
+    _entries(dimensions, 3)
+    around = DayRange(earlier, DAY + timedelta(days=1))
+    dimensions.replace(*around)
+    dimensions.merge_pending()
+    _measure(dimensions, around)
+    for kind in Checks:
+        note_checked(engine, checkable(engine, list(around), kind), kind)
+    assert not _linkage_is_stale(dimensions, DAY)
+    _visits(dimensions, 2, accessed_at=AT - timedelta(days=10))
+    dimensions.replace(earlier)  # and its run is killed
+    assert _linkage_is_stale(dimensions, DAY)
+    assert settle_client(engine, str(CLIENT), DayRange(DAY, DAY)).days[0]["linkage"] is None
+    dimensions.merge_pending()
+    assert _measure(dimensions, DayRange(earlier, earlier))["linked_entries"] == 2, "of the days around as well"
+    assert not _linkage_is_stale(dimensions, DAY)
+    dimensions.execute(
+        "insert into event_access_logs (session_id, campaign_id, accessed_at, entry_id) "
+        "select 'unrelated', :c, '2024-01-01', id from event_survey_entries where session_id = 's2'",
+        c=C,
+    )
+    detect_changes(engine, settings, Scope.NAMED, [DAY])
+    assert not _linkage_is_stale(dimensions, DAY), "measured a moment ago: whoever does so goes on"
+    dimensions.execute("update stats.quality_daily set measured_at = measured_at - interval '11 minutes'")
+    detect_changes(engine, settings, Scope.NAMED, [DAY])
+    assert _linkage_is_stale(dimensions, DAY)
+    assert _measure(dimensions)["linked_entries"] == 3
+    detect_changes(engine, settings, Scope.NAMED, [DAY])
+    assert not _linkage_is_stale(dimensions, DAY)
 
 
 FAILING: dict[str, tuple[dict[str, Any], dict[str, Any], Severity]] = {
