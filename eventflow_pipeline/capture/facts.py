@@ -22,7 +22,7 @@ from eventflow_pipeline.capture.text import (
     uuid_text,
 )
 from eventflow_pipeline.capture.touch import Attribution, Touch
-from eventflow_pipeline.domain.personal_data import LOOKED_AT, personal_kind
+from eventflow_pipeline.domain.personal_data import LOOKED_AT, names_a_person
 
 #: The form's own columns: handed on as they are, stored in the entry alone, never logged (S7).
 REGISTRATION_FIELDS = (
@@ -209,7 +209,7 @@ def _earlier(
 
 def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembered) -> _Session:
     supplied = session_text(payload.get("session_id"))
-    if supplied and personal_kind(clean(payload["session_id"], LOOKED_AT) or "") != "email":
+    if supplied and not names_a_person(clean(payload["session_id"], LOOKED_AT) or ""):
         return _Session(supplied, "payload")
     if known.session_id:
         return _Session(known.session_id, "cookie")

@@ -1,4 +1,4 @@
-"""Normalized text (N1): what a UTM value, a session id, a cid or a name is compared and counted as.
+"""Normalized text (N1, A5): what a UTM value, a session id, a cid or a name is compared and counted as.
 
 The same as ``stats.normalize_*`` in SQL, which counts; this one is for what must be normal before it is stored or asked
 for. Where the Unicode versions of Python and the server differ, so may characters that are newer than the older one.
@@ -7,6 +7,8 @@ for. Where the Unicode versions of Python and the server differ, so may characte
 import hashlib
 import re
 import unicodedata
+
+from eventflow_pipeline.domain.personal_data import PERSONAL_MEMBER, REDACTED_MEMBER
 
 #: What is stripped at both ends: blanks, and what is invisible.
 BLANKS = " \t\n\r\f\v\u00a0\u00ad\u200b\u2060\u3000\ufeff"
@@ -28,6 +30,7 @@ MARKS = (
     r"\U000101FD-\U0001E94A"
 )
 _ENDLESS_MARKS = re.compile(f"[{MARKS}]{{31}}")
+_PERSONAL = re.compile(PERSONAL_MEMBER)
 
 
 def normalize_text(text: str) -> str | None:
@@ -47,9 +50,9 @@ def normalize_session(text: str) -> str | None:
 
 
 def normalize_utm(text: str) -> str | None:
-    """A UTM value: lower case; above 200 code points its digest."""
-    normal = normalize_text(text)
-    return _shortened(normal.lower()) if normal else None
+    """A UTM value: lower case; what looks personal is one member (A5), and above 200 code points it is its digest."""
+    normal = (normalize_text(text) or "").lower() or None
+    return REDACTED_MEMBER if normal and _PERSONAL.search(normal) else _shortened(normal)
 
 
 def normalize_cid(text: str) -> str | None:

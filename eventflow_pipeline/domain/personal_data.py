@@ -19,13 +19,24 @@ PHONE = (
     r"|0\d{1,2}[-. ]\d{3,4}[-. ]\d{4}"
     r"|\+\d{1,3}[-. ]?\(?\d{1,4}\)?(?:[-. ]?\d{2,4}){2,3})(?![\w-])"
 )
+#: A normalized UTM value in which this is found counts as ``REDACTED_MEMBER`` (A5). ``stats.personal_pattern`` is the
+#: same string; that it has no backslash and no look-around lets every engine read it alike.
+PERSONAL_MEMBER = (
+    r"[a-z0-9_.+-](@|%40)[a-z0-9-]{1,63}[.][a-z0-9-]"
+    r"|(^|[^0-9])01[016789][ .-]?[0-9]{3,4}[ .-]?[0-9]{4}($|[^0-9])"
+    r"|(^|[^0-9])0[2-6][0-9]?-[0-9]{3,4}-[0-9]{4}($|[^0-9])"
+    r"|(^|[^0-9a-z])[+][0-9]{1,3}[ .()-]{1,2}[0-9]{1,4}([ .()-]{1,2}[0-9]{2,4}){1,4}($|[^0-9])"
+    r"|(^|[^0-9a-z])[+][1-9][0-9]{9,14}($|[^0-9])"
+)
+REDACTED_MEMBER = "(redacted)"
 #: What capture refuses (``personal_kind``), by kind: as a whole and early, so that more counts than in alerts.
 #: ``stats.personal_kind`` holds the same patterns.
 REFUSED: Mapping[str, str] = {
-    "email": r"[^\s@](?:@|%40)[^\s@]",
+    "email": r"[^\s@](?:@|%40|\s?[(\[]at[)\]]\s?)[^\s@]",
     "phone": "|".join(
         (
-            r"(?<!\d)01[016789][\s._-]?\d{3,4}[\s._-]?\d{4}(?!\d)",  # Korean mobile
+            # Korean mobile, its dashes ASCII's or another.
+            r"(?<!\d)01[016789][\s._/\u2010-\u2015\u2212-]?\d{3,4}[\s._/\u2010-\u2015\u2212-]?\d{4}(?!\d)",
             r"(?<![\da-z])\+\d[\s\d().-]{6,16}\d(?![\da-z])",  # international, with its plus
             r"(?<![\da-z])82[\s.-]?10[\s.-]?\d{3,4}[\s.-]?\d{4}(?![\da-z])",
             r"(?<![\da-z])\(?0\d{1,2}\)?[\s.-]?\d{3,4}[\s.-]?\d{4}(?![\da-z])",
@@ -53,6 +64,9 @@ _LOOKS_PERSONAL = re.compile(f"{EMAIL}|{PHONE}", re.IGNORECASE | re.ASCII)
 _EMAIL = re.compile(EMAIL, re.IGNORECASE | re.ASCII)
 _PHONE = re.compile(PHONE, re.ASCII)
 _REFUSED = {kind: re.compile(pattern, re.IGNORECASE | re.ASCII) for kind, pattern in REFUSED.items()}
+#: What is invisible inside a text, and hides from a pattern what everybody reads.
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_NUMBER = re.compile(r"[0-9 +().-]{9,24}")
 _WORD = re.compile(rf"[^{_SEPARATORS}]+")
 
 
@@ -68,7 +82,7 @@ def personal_kind(text: str) -> str | None:
     """
     seen = text[:LOOKED_AT]
     for _ in range(3):
-        folded = unicodedata.normalize("NFKC", seen)
+        folded = unicodedata.normalize("NFKC", seen).translate(_INVISIBLE)
         for kind, pattern in _REFUSED.items():
             if pattern.search(folded):
                 return kind
@@ -77,6 +91,15 @@ def personal_kind(text: str) -> str | None:
             return None
         seen = decoded
     return None
+
+
+def names_a_person(session_id: str) -> bool:
+    """Is a session id an e-mail address, or as a whole a phone number? ``stats.capture_session`` says the same.
+
+    Digits inside of a random id are neither.
+    """
+    kind = personal_kind(session_id)
+    return kind == "email" or (kind == "phone" and _NUMBER.fullmatch(session_id) is not None)
 
 
 def redact(value: str) -> str:

@@ -58,6 +58,8 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "cid_hygiene": Threshold(0.10),
     "tenant_consistency": Threshold(None, 0),
     "clones": Threshold(0),
+    # Of the hits, or the entries, of a client's last seven days: in the member (redacted) of any UTM (A5).
+    "redacted": Threshold(0.01, 0.10),
     # In multiples of the quiet the stream is used to.
     "silence": Threshold(1.0, 3.0),
 }

@@ -61,10 +61,11 @@ def test_in_sql(database: Database) -> None:
         for text in HOSTILE.values():
             connection.execute("select %s ~* %s", (text, f"{EMAIL}|{PHONE}"))
             connection.execute(
-                "insert into event_access_logs (campaign_id, session_id, referrer) values (gen_random_uuid(), 's', %s)",
-                (f"https://{text}",),
+                "insert into event_access_logs (campaign_id, session_id, referrer, utm_source) "
+                "values (gen_random_uuid(), 's', %s, %s)",
+                (f"https://{text}", text),
             )
-            connection.execute("select referrer_host from stats.visit_facts")
+            connection.execute("select referrer_host, utm_source from stats.visit_facts")
             connection.execute(
                 "select stats.capture_visit(jsonb_build_object('utm_source', t, 'cid', t, 'session_id', t, "
                 "'surface', t, 'referrer', t, 'event_id', t, 'occurred_at', t)) from (select %s::text) x (t)",

@@ -1,12 +1,14 @@
 """Stale and held days, late detection, personal data in members: each found when it is there and only then."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.domain.days import DayRange, day_window, today
 from eventflow_pipeline.oncall import conditions
 from eventflow_pipeline.oncall.conditions import (
     SOURCES,
@@ -23,7 +25,7 @@ from eventflow_pipeline.warehouse.db.login import unverified
 from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
 from eventflow_pipeline.warehouse.quality.indicators import measure
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.worlds.oncall_facts import clients, visits
+from eventflow_pipeline_tests.worlds.oncall_facts import CLIENT, OTHER_CAMPAIGN, clients, entries, visits
 
 NOW = datetime.now(UTC)
 #: What Dagster knows, by sensors of its own.
@@ -120,30 +122,37 @@ def test_no_detection(database: Database, minutes: int, severity: Severity | Non
     assert found() == ([severity] if severity else [])
 
 
-@pytest.mark.parametrize(
-    ("value", "personal"),
-    [
-        ("kim@example.com", True),
-        ("kim%40example.com", True),
-        ("010-1234-5678", True),
-        ("01012345678", True),
-        ("+82 10 1234 5678", True),
-        ("spring_sale", False),
-        ("2026-11-24", False),
-        ("20261124093000", False),
-        ("550e8400-e29b-41d4-a716-446655440000", False),
-        ("naver@blog", False),
-    ],
-)
-def test_personal_data_in_a_member_is_told_and_not_shown(database: Database, value: str, personal: bool) -> None:
+def test_personal_data_in_utm_is_told_by_its_share_and_never_shown(database: Database) -> None:
+    """Of a client's hits and of its entries, in whichever UTM; by the client's own threshold, from the volume on."""
+    day = today(database.settings.zone, NOW - timedelta(hours=30))
+    noon = day_window(day, database.settings.zone).start + timedelta(hours=12)
     clients(database)
-    visits(database, 3, NOW, 1, utm_source=value)
-    database.replace(today(database.settings.zone, NOW), today(database.settings.zone, NOW) - timedelta(days=1))
-    found: list[Condition] = personal_data.conditions(database.pipeline, database.settings, NOW)
-    assert len(found) == personal
-    if found:
-        assert found[0].numbers == {"members": 1}
-        assert value not in repr(found)
+
+    def found() -> list[tuple[UUID | None, Severity, str]]:
+        database.replace(day)
+        seen = personal_data.conditions(database.pipeline, database.settings, NOW)
+        assert not re.search("kim|5678", repr(seen))
+        return [(c.client_id, c.severity, c.summary) for c in seen]
+
+    visits(database, 29, noon, 60, utm_source="Kim@Example.com")
+    assert found() == [], "too few to be judged"
+    visits(database, 400, noon, 60, OTHER_CAMPAIGN, utm_source="naver")
+    visits(database, 2, noon, 60, OTHER_CAMPAIGN, utm_campaign="010-1234-5678", utm_medium="kim%40example.com")
+    assert found() == [], "a few of many"
+    visits(database, 71, noon, 60)
+    entries(database, 30, noon, 60)
+    ((client, severity, summary),) = found()
+    assert (client, severity) == (CLIENT, Severity.ERROR)
+    assert summary == f"29.0% of the hits of client {CLIENT} came with personal data in a UTM value"
+    entries(database, 30, noon, 60, utm_campaign="tel 02-123-4567")
+    ((_, _, summary),) = found()
+    assert summary.startswith("50.0% of the entries")
+    database.execute(
+        "insert into stats.threshold_override (client_id, name, warn, error, reason, author) "
+        "values (:client, 'redacted', 0.2, 0.6, 'test', 'test')",
+        client=CLIENT,
+    )
+    assert [severity for _, severity, _ in found()] == [Severity.WARN]
 
 
 def test_a_login_that_could_become_the_owner_is_one(database: Database) -> None:

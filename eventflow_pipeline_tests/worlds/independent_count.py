@@ -5,6 +5,7 @@ instant (T1), never from bounds. Tests change a ``World`` and the database alike
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,14 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "utm": ("client_id", *UTM),
     "campaign_utm": ("client_id", *ENTITY, *UTM),
 }
+#: A5, likewise.
+PERSONAL = re.compile(
+    r"[a-z0-9_.+-](@|%40)[a-z0-9-]{1,63}[.][a-z0-9-]"
+    r"|(^|[^0-9])01[016789][ .-]?[0-9]{3,4}[ .-]?[0-9]{4}($|[^0-9])"
+    r"|(^|[^0-9])0[2-6][0-9]?-[0-9]{3,4}-[0-9]{4}($|[^0-9])"
+    r"|(^|[^0-9a-z])[+][0-9]{1,3}[ .()-]{1,2}[0-9]{1,4}([ .()-]{1,2}[0-9]{2,4}){1,4}($|[^0-9])"
+    r"|(^|[^0-9a-z])[+][1-9][0-9]{9,14}($|[^0-9])"
+)
 Member = tuple[Any, ...]
 #: hits, visits, sessionless hits, conversions (M1-M3).
 Measures = tuple[int, int, int, int]
@@ -47,8 +56,9 @@ def key(text: str | None) -> str | None:
 
 
 def lower(text: str | None) -> str | None:
-    """N1 of a UTM value."""
-    return key((normal(text) or "").lower())
+    """N1 of a UTM value, and A5."""
+    whole = (normal(text) or "").lower()
+    return "(redacted)" if PERSONAL.search(whole) else key(whole)
 
 
 def upper(text: str | None) -> str | None:

@@ -27,7 +27,7 @@ _NO_UTM = {"utm_source": None, "utm_medium": None, "utm_campaign": None}
 LINK_ROWS: Mapping[UUID, Sequence[dict[str, Any] | None]] = {
     LINK: (
         {"client_id": CLIENT, "cid": "AAAA1111", **_NO_UTM, "utm_source": " Naver", "utm_medium": "CPC"},
-        {"client_id": CLIENT, "cid": "AAAA1111", **_NO_UTM, "utm_campaign": "Straße ΟΔΟΣ"},
+        {"client_id": CLIENT, "cid": "AAAA1111", **_NO_UTM, "utm_campaign": "Straße ΟΔΟΣ", "utm_source": "a%40b.kr"},
         {"client_id": OTHER, "cid": "BBBB2222", **_NO_UTM, "utm_source": _LONGER, "utm_medium": _LONG},
         {"client_id": CLIENT, "cid": _LONG, **_NO_UTM, "utm_source": "no cid of this length leads here"},
         None,
@@ -46,9 +46,9 @@ PLAIN_VISIT: Mapping[str, Any] = {
 _SESSIONS = ("s1", "s2", "s3", " s1\u3000", "s4", "\t", "", _LONG, _LONGER)
 _UTM = st.fixed_dictionaries(
     {
-        "utm_source": st.sampled_from([None, None, "naver", " NAVER ", "kakao"]),
+        "utm_source": st.sampled_from([None, None, "naver", " NAVER ", "kakao", "Kim@Example.com"]),
         "utm_medium": st.sampled_from([None, None, "cpc", "\u3000", _LONG, _LONGER]),
-        "utm_campaign": st.sampled_from([None, None, "ΟΔΟΣ", _WORD, _DECOMPOSED]),
+        "utm_campaign": st.sampled_from([None, None, "ΟΔΟΣ", _WORD, _DECOMPOSED, "전화 010-1234-5678"]),
     }
 )
 _LINKING = st.fixed_dictionaries(

@@ -2,7 +2,7 @@
 -- out apart from numbers/session_days and never from session-days, so that one cannot hide the other's error.
 -- Grain: one fact. Inputs: stats.visit_facts, stats.entry_facts, dimensions; :days and :starts (the days, ascending and
 -- without a gap, and their first instants), :window_end (the instant after the last).
--- Rules: T1, T2, E1-E3, A1-A3. A visit has its session; an entry's session is no visit and is kept for linkage (Q2) only.
+-- Rules: T1, T2, E1-E3, A1-A3, A5 (by the bare pattern, without what makes it cheap where facts are counted). A visit has its session; an entry's session is no visit and is kept for linkage (Q2) only.
 with cid_owner as (
     select distinct on (client_id, cid) client_id, cid, id
     from stats.links
@@ -39,9 +39,9 @@ select
     case when l.id is not null then 'resolved'
          when num_nonnulls(f.supplied_link::text, f.supplied_cid) > 0 then 'unresolved'
          else 'unknown' end as link_status,
-    case when tagged.is_so then f.supplied_source else l.utm_source end as utm_source,
-    case when tagged.is_so then f.supplied_medium else l.utm_medium end as utm_medium,
-    case when tagged.is_so then f.supplied_campaign else l.utm_campaign end as utm_campaign,
+    case when utm.source ~ personal.pattern then '(redacted)' else utm.source end as utm_source,
+    case when utm.medium ~ personal.pattern then '(redacted)' else utm.medium end as utm_medium,
+    case when utm.campaign ~ personal.pattern then '(redacted)' else utm.campaign end as utm_campaign,
     tagged.is_so as has_utm, f.supplied_cid,
     f.entity_type = 'campaign' and exists (
         select from stats.exclusion x where x.campaign_id = f.entity_id
@@ -52,3 +52,16 @@ cross join lateral (
 ) tagged
 left join cid_owner o on o.client_id = f.client_id and o.cid = f.supplied_cid and f.supplied_link is null
 left join stats.links l on l.client_id = f.client_id and l.id = coalesce(f.supplied_link, o.id)
+cross join lateral (
+    select case when tagged.is_so then f.supplied_source else l.utm_source end as source,
+           case when tagged.is_so then f.supplied_medium else l.utm_medium end as medium,
+           case when tagged.is_so then f.supplied_campaign else l.utm_campaign end as campaign
+) utm
+cross join (
+    select
+        '[a-z0-9_.+-](@|%40)[a-z0-9-]{1,63}[.][a-z0-9-]'
+        '|(^|[^0-9])01[016789][ .-]?[0-9]{3,4}[ .-]?[0-9]{4}($|[^0-9])'
+        '|(^|[^0-9])0[2-6][0-9]?-[0-9]{3,4}-[0-9]{4}($|[^0-9])'
+        '|(^|[^0-9a-z])[+][0-9]{1,3}[ .()-]{1,2}[0-9]{1,4}([ .()-]{1,2}[0-9]{2,4}){1,4}($|[^0-9])'
+        '|(^|[^0-9a-z])[+][1-9][0-9]{9,14}($|[^0-9])' as pattern
+) personal

@@ -1,4 +1,4 @@
--- N1: the one form of every text, in the one place that says it.
+-- N1 and A5: the one form of every text, and what looks personal, in the one place that says it.
 set local search_path = pg_catalog, pg_temp;
 
 -- Parts of N1 for long values. Each has a SET, so that it is called, not inlined: what it is given is worked out once.
@@ -35,6 +35,25 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 return case when char_length(cid) > 200 then '(too long)' else cid end;
 comment on function stats.too_long_to_match(text) is
     'N1: a normalized cid; one of more than 200 characters reads (too long), which is supplied and, in lower case, no link''s.';
+
+-- A5: what looks personal. The same string stands in eventflow_pipeline/domain/personal_data.py, conformance/members.json and
+-- sql/parity/facts.sql, and a test holds them equal. No backslash and no look-around: it reads the same in every engine.
+create or replace function stats.personal_pattern() returns text
+language sql immutable parallel safe
+return '[a-z0-9_.+-](@|%40)[a-z0-9-]{1,63}[.][a-z0-9-]'
+'|(^|[^0-9])01[016789][ .-]?[0-9]{3,4}[ .-]?[0-9]{4}($|[^0-9])'
+'|(^|[^0-9])0[2-6][0-9]?-[0-9]{3,4}-[0-9]{4}($|[^0-9])'
+'|(^|[^0-9a-z])[+][0-9]{1,3}[ .()-]{1,2}[0-9]{1,4}([ .()-]{1,2}[0-9]{2,4}){1,4}($|[^0-9])'
+'|(^|[^0-9a-z])[+][1-9][0-9]{9,14}($|[^0-9])';
+comment on function stats.personal_pattern() is
+    'A5: a normalized UTM value in which this is found counts as the member (redacted): an e-mail address, a phone number.';
+
+create or replace function stats.may_look_personal(value text) returns boolean
+language sql immutable parallel safe
+return value collate "C" like '%@%' or value collate "C" like '%+%' or value collate "C" like '%\%40%'
+    or value collate "C" like '%01%' or value collate "C" like '%0%-%-%';
+comment on function stats.may_look_personal(text) is
+    'A5: false where stats.personal_pattern() cannot be found, told for less: each of its branches needs one of these.';
 
 -- N1 in the one place that says it. The two mappings of case are Unicode's, full and of the root locale, the same on every
 -- server that has one of the two collations. What is written out twice below is what makes them cheap: ASCII, and text in
@@ -77,14 +96,21 @@ begin
     -- A server's mapping may take a capital sigma for a final one when only an apostrophe or the like stands before it; a
     -- blank before the text says where words begin.
     execute format($sql$
-        create or replace function stats.normalize_utm(value text) returns text
+        create or replace function stats.normalize_name(value text) returns text
         language sql immutable parallel safe
-        return case when octet_length(value) > 200
-                    then stats.shortened(substr(lower((' ' || stats.normalize_text(value)) collate %1$s), 2) collate "default")
-                    when octet_length(value) = char_length(value)
+        return case when octet_length(value) = char_length(value)
                     then lower(stats.normalize_text(value) collate "C") collate "default"
                     else substr(lower((' ' || stats.normalize_text(value)) collate %1$s), 2) collate "default" end
     $sql$, unicode_collation);
+    -- What looks personal is one member, looked for in the whole text, before it is shortened (A5).
+    execute $sql$
+        create or replace function stats.normalize_utm(value text) returns text
+        language sql immutable parallel safe
+        return case when octet_length(value) <= 200 and not stats.may_look_personal(value) then stats.normalize_name(value)
+                    when stats.normalize_name(value) ~ stats.personal_pattern() then '(redacted)'
+                    when octet_length(value) > 200 then stats.shortened(stats.normalize_name(value))
+                    else stats.normalize_name(value) end
+    $sql$;
     execute format($sql$
         create or replace function stats.normalize_cid(value text) returns text
         language sql immutable parallel safe
@@ -99,5 +125,7 @@ $$;
 comment on function stats.normalize_text(text) is
     'N1: Unicode NFC, blanks and what is invisible stripped at both ends; empty reads as NULL (not supplied).';
 comment on function stats.normalize_session(text) is 'N1: normalize_text; above 200 code points a digest (shortened).';
-comment on function stats.normalize_utm(text) is 'N1: normalize_text, lower case; above 200 code points a digest (shortened).';
+comment on function stats.normalize_name(text) is 'N1: normalize_text, lower case, whole: what names are compared by.';
+comment on function stats.normalize_utm(text) is
+    'N1, A5: normalize_name; (redacted) where it looks personal, else above 200 code points a digest (shortened).';
 comment on function stats.normalize_cid(text) is 'N1: normalize_text, upper case; above 200 characters (too long).';

@@ -302,8 +302,11 @@ begin
     end if;
     return (
         with page as (
-            select v.id, v.accessed_at, v.session_id, v.utm_source, v.utm_medium, v.utm_campaign, v.cid, v.link_id,
-                   v.referrer_host, v.entry_id is not null as converted
+            select v.id, v.accessed_at, v.session_id, v.utm_source, v.utm_medium, v.utm_campaign, v.link_id,
+                   -- What looks personal is shown here no more than where it is counted (A5).
+                   case when lower(v.cid) ~ stats.personal_pattern() then '(redacted)' else v.cid end as cid,
+                   case when v.referrer_host ~ stats.personal_pattern() then '(redacted)' else v.referrer_host end as referrer_host,
+                   v.entry_id is not null as converted
             from stats.visit_facts v
             where v.campaign_id = p_campaign_id
               and v.accessed_at >= bounds.window_start and v.accessed_at < bounds.window_end
@@ -318,8 +321,8 @@ begin
         select jsonb_build_object(
             'visits', coalesce(jsonb_agg(jsonb_build_object(
                 'id', n.id, 'accessed_at', n.accessed_at,
-                -- Enough to see which hits belong together, not to find the visitor.
-                'session', left(encode(sha256(convert_to(n.session_id, 'UTF8')), 'hex'), 12),
+                -- Enough to see which hits belong together, not to find the visitor, here or in another campaign.
+                'session', left(encode(sha256(convert_to(p_campaign_id::text || n.session_id, 'UTF8')), 'hex'), 12),
                 'utm_source', n.utm_source, 'utm_medium', n.utm_medium, 'utm_campaign', n.utm_campaign,
                 'cid', n.cid, 'link_id', n.link_id, 'referrer_host', n.referrer_host, 'converted', n.converted
             ) order by n.n) filter (where n.n <= page_size), '[]'),

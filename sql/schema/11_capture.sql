@@ -65,10 +65,11 @@ declare
     decoded text;
 begin
     for decoding in 1..3 loop
-        folded := case when octet_length(seen) = char_length(seen) then seen else normalize(seen, nfkc) end;
-        if folded ~* '[^\s@](?:@|%40)[^\s@]' then
+        folded := case when octet_length(seen) = char_length(seen) then seen
+                       else translate(normalize(seen, nfkc), U&'\00AD\200B\200C\200D\2060\FEFF', '') end;
+        if folded ~* '[^\s@](?:@|%40|\s?[(\[]at[)\]]\s?)[^\s@]' then
             return 'email';
-        elsif folded ~* '(?<!\d)01[016789][\s._-]?\d{3,4}[\s._-]?\d{4}(?!\d)'
+        elsif folded ~* '(?<!\d)01[016789][\s._/\u2010-\u2015\u2212-]?\d{3,4}[\s._/\u2010-\u2015\u2212-]?\d{4}(?!\d)'
                 '|(?<![\da-z])\+\d[\s\d().-]{6,16}\d(?![\da-z])'
                 '|(?<![\da-z])82[\s.-]?10[\s.-]?\d{3,4}[\s.-]?\d{4}(?![\da-z])'
                 '|(?<![\da-z])\(?0\d{1,2}\)?[\s.-]?\d{3,4}[\s.-]?\d{4}(?![\da-z])'
@@ -180,9 +181,12 @@ comment on function stats.capture_origin(jsonb) is 'Of a referrer only scheme an
 
 create or replace function stats.capture_session(p_event jsonb) returns text
 language sql immutable parallel safe
-return case when stats.personal_kind(stats.capture_raw(p_event -> 'session_id')) is distinct from 'email'
-            then stats.capture_text(p_event -> 'session_id') end;
-comment on function stats.capture_session(jsonb) is 'Session of an event (N1); an e-mail address is none (S7).';
+return case coalesce(stats.personal_kind(stats.capture_raw(p_event -> 'session_id')), 'name')
+           when 'name' then stats.capture_text(p_event -> 'session_id')
+           when 'phone' then case when btrim(stats.capture_raw(p_event -> 'session_id')) !~ '^[0-9 +().-]{9,24}$'
+                                  then stats.capture_text(p_event -> 'session_id') end end;
+comment on function stats.capture_session(jsonb) is
+    'Session of an event (N1); an e-mail address is none, nor is what is a phone number as a whole (S7).';
 
 create or replace function stats.capture_surface(p_event jsonb) returns text
 language sql immutable parallel safe
@@ -615,5 +619,6 @@ revoke execute on function public.capture_visit(jsonb), public.capture_entry(jso
 grant execute on function stats.capture_events(jsonb), stats.link_target(text, uuid) to eventflow_capture;
 grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval),
     stats.erase_captured(text, uuid, timestamptz, timestamptz) to eventflow_pipeline;
-grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_utm(text),
-    stats.normalize_cid(text) to eventflow_capture_owner;
+grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_name(text),
+    stats.normalize_utm(text), stats.normalize_cid(text), stats.personal_pattern(), stats.may_look_personal(text)
+    to eventflow_capture_owner;

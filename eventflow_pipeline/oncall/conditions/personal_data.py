@@ -1,32 +1,52 @@
-"""Personal data that reached UTM members of buckets through the facts (S7): found and counted, never shown."""
+"""Personal data in the UTM of facts (S7): counted as ``(redacted)`` (A5), and told where it is more than a few."""
 
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.domain.days import DayRange, day_start, today
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.quality.personal_members import personal_members
+from eventflow_pipeline.warehouse.quality.redacted import redacted_traffic
+from eventflow_pipeline.warehouse.quality.thresholds import judge
 
 _LOOK_BACK = timedelta(days=7)
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
-    """``personal_data``: UTM members of the last seven days that look like an e-mail or a phone number, per client."""
-    return [
-        Condition(
-            name="personal_data",
-            subject=f"{found.client_id or 'unknown'}/{found.utm_column}",
-            client_id=found.client_id,
-            severity=Severity.ERROR,
-            since=day_start(found.first_day, settings.zone).astimezone(UTC),
-            summary=f"{found.members} values of {found.utm_column} look like personal data",
-            runbook="personal-data-in-utm",
-            command="eventflow doctor",
-            fix="Have the facts corrected by their owner; the days are then recomputed.",
-            days=DayRange(found.first_day, found.last_day),
-            numbers={"members": found.members},
+    """``personal_data``, by client: the share of hits or entries redacted in the last seven days is past ``redacted``.
+
+    Either share is judged from the minimum volume on; the higher one is told.
+    """
+    judged = judge(engine, settings)
+    found: list[Condition] = []
+    for traffic in redacted_traffic(engine, today(settings.zone, now) - _LOOK_BACK):
+        shares = {
+            what: part / whole
+            for what, part, whole in (
+                ("hits", traffic.redacted_hits, traffic.hits),
+                ("entries", traffic.redacted_entries, traffic.entries),
+            )
+            if whole >= judged.minimum_volume
+        }
+        what = max(shares, key=shares.__getitem__, default=None)
+        passed = what and judged.threshold("redacted", traffic.client_id).severity(shares[what])
+        if not what or not passed:
+            continue
+        who = f"client {traffic.client_id}" if traffic.client_id else "the unknown client"
+        found.append(
+            Condition(
+                name="personal_data",
+                subject=str(traffic.client_id or "unknown"),
+                client_id=traffic.client_id,
+                severity=passed[0],
+                since=day_start(traffic.first_day, settings.zone).astimezone(UTC),
+                summary=f"{shares[what]:.1%} of the {what} of {who} came with personal data in a UTM value",
+                runbook="personal-data-in-utm",
+                command="eventflow doctor",
+                fix="Have the page or the sender stop putting it there; it counts as (redacted) meanwhile.",
+                days=DayRange(traffic.first_day, traffic.last_day),
+                numbers={"redacted_hits": traffic.redacted_hits, "redacted_entries": traffic.redacted_entries},
+            )
         )
-        for found in personal_members(engine, today(settings.zone, now) - _LOOK_BACK)
-    ]
+    return found

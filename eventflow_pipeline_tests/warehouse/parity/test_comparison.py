@@ -207,6 +207,24 @@ def test_the_raw_side_does_not_read_session_days(prepared: Database) -> None:
     assert (Part.BUCKET, "visits", 3, 2) in {(d.part, d.measure, d.raw, d.stored) for d in found.differences}
 
 
+def test_a_member_that_should_have_been_redacted_is_found(prepared: Database) -> None:
+    """The facts' side looks for itself at what counting believed not to need a look (A5)."""
+    _visit(prepared, LAST, "s4", utm_source="Kim@Example.com")
+    prepared.replace(LAST)
+    prepared.merge_pending()
+    day = DayRange(LAST, LAST)
+    assert prepared.summary("utm_source", LAST)[0]["utm_source"] == "(redacted)"
+    assert compare_days(prepared.pipeline, prepared.settings, day).differences == ()
+    prepared.execute(
+        "create or replace function stats.may_look_personal(value text) returns boolean "
+        "language sql immutable parallel safe return false"
+    )
+    prepared.close()  # plans of its connections know the former one
+    prepared.replace(LAST)
+    found = compare_days(prepared.pipeline, prepared.settings, day).differences
+    assert {difference.part for difference in found} == {Part.BUCKET, Part.SESSION_DAYS}
+
+
 def test_a_client_alone(prepared: Database) -> None:
     prepared.execute("update stats.client_daily set conversions = conversions + 1 where bucket_date = '2024-04-30'")
     found = compare_days(prepared.pipeline, prepared.settings, DayRange(LAST, LAST), OTHER)

@@ -1,6 +1,7 @@
 """N1 on texts as they come, of any form and length: the same in SQL, in the library and as the tests count."""
 
 import hashlib
+import json
 import random
 import re
 import unicodedata
@@ -17,13 +18,16 @@ from sqlalchemy import text as sql_text
 
 from eventflow_pipeline.capture.text import cid_text, session_text, utm_text
 from eventflow_pipeline.domain.normalization import MARKS, normalize_cid, normalize_session, normalize_utm
+from eventflow_pipeline.domain.personal_data import PERSONAL_MEMBER
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.settings import project_root
 from eventflow_pipeline.warehouse.answers.explain import find_client
 from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.sql import full_text
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 from eventflow_pipeline_tests.worlds import small_world as small
-from eventflow_pipeline_tests.worlds.independent_count import KEYS, UTM, count, key, lower, matchable
+from eventflow_pipeline_tests.worlds.independent_count import KEYS, PERSONAL, UTM, count, key, lower, matchable
 from eventflow_pipeline_tests.worlds.small_world import Mirror
 
 WORD = "봄세일"
@@ -158,6 +162,53 @@ def test_the_planner_inlines_all_but_what_is_long(server: psycopg.Connection) ->
     plan = server.execute("explain (verbose) select * from stats.visit_facts").fetchall()
     calls = set(re.findall(r"stats\.(\w+)\(", str(plan)))
     assert calls <= {"shortened", "too_long_to_match", "long_text_in_nfc"}
+
+
+MEMBERS = json.loads((project_root() / "conformance" / "members.json").read_text(encoding="utf-8"))
+
+
+def test_members(server: psycopg.Connection) -> None:
+    """Addresses and phone numbers as they are written, and ids, dates and versions that look alike (A5)."""
+    cases = {case["value"]: case["member"] for case in MEMBERS["cases"]}
+    assert {value: normalize_utm(value) for value in cases} == cases == {value: lower(value) for value in cases}
+    assert dict(zip(cases, (utm for utm, _, _ in _normalized(server, list(cases))), strict=True)) == cases
+
+
+def test_the_pattern_is_one_string(server: psycopg.Connection) -> None:
+    ((stored,),) = server.execute("select stats.personal_pattern()").fetchall()
+    independent = re.sub(r"'\s+'", "", full_text("parity/facts"))
+    assert stored == PERSONAL_MEMBER == MEMBERS["pattern"] == PERSONAL.pattern
+    assert f"select\n        '{PERSONAL_MEMBER}' as pattern" in independent
+    assert "\\" not in stored
+    assert "(?" not in stored
+
+
+@examples(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.sampled_from("a -.(+\n가İ\u200b"), max_size=3),
+            st.from_regex(PERSONAL_MEMBER) | st.text(st.sampled_from("0123456789010101 .-()+@%4a"), max_size=20),
+            st.text(st.sampled_from("a -.)0\n가İ\u200b"), max_size=3),
+            st.booleans(),
+        ),
+        max_size=30,
+    )
+)
+def test_what_is_cheap_misses_nothing(server: psycopg.Connection, parts: list[tuple[str, str, str, bool]]) -> None:
+    """Whatever the pattern finds, the server finds, though it looks at few texts; and nothing else."""
+    texts = [
+        (before + text.replace("\0", "") + after).upper() if upper else before + text.replace("\0", "") + after
+        for before, text, after, upper in parts
+    ]
+    assert [utm for utm, _, _ in _normalized(server, texts)] == [lower(text) for text in texts]
+
+
+def test_no_other_character_becomes_one_that_is_looked_for() -> None:
+    """So a text without one of them is seen, before it is normalized, to have none afterwards either."""
+    looked_for = set("@+%-0123456789")
+    for code in [c for c in range(0x80, 0x110000) if not 0xD800 <= c < 0xE000]:
+        assert looked_for.isdisjoint(unicodedata.normalize("NFC", chr(code)).lower()), hex(code)
 
 
 @pytest.fixture

@@ -98,6 +98,23 @@ def test_the_drill_down(screens: Database, snapshot: SnapshotAssertion) -> None:
     assert "who" not in json.dumps(answer), "of a referrer the host alone"
 
 
+def test_the_drill_down_shows_nothing_personal_of_a_fact(screens: Database) -> None:
+    with psycopg.connect(screens.url) as connection:
+        connection.execute(
+            "insert into event_access_logs "
+            "(campaign_id, session_id, utm_source, utm_medium, utm_campaign, cid, referrer, accessed_at) "
+            "values (%s, 'p', 'Kim@Example.com', 'cpc', '010-1234-5678', 'kim%%40example.com', "
+            "'https://010-1234-5678.example/x', %s)",
+            (SPRING, _at(3, 11)),
+        )
+        ((answer,),) = connection.execute(
+            "select public.get_campaign_visits_raw(%s, %s, %s) -> 'visits' -> -1", (SPRING, LAST, LAST)
+        ).fetchall()
+        connection.rollback()
+    shown = [answer[name] for name in ("utm_source", "utm_medium", "utm_campaign", "cid", "referrer_host")]
+    assert shown == ["(redacted)", "cpc", "(redacted)", "(redacted)", "(redacted)"]
+
+
 def test_paging_by_key_gives_every_hit_once_whatever_the_page(screens: Database) -> None:
     whole = _answer(screens, "get_campaign_visits_raw", SPRING, FIRST, LAST)
     assert whole["next"] is None
