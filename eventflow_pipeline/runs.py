@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.changes import Cause
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.personal_data import redact
+from eventflow_pipeline.errors import StoppedError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
@@ -29,6 +30,9 @@ from eventflow_pipeline.warehouse.changes.erasure import Person, Traces, erase_t
 from eventflow_pipeline.warehouse.days.computed import computed_days
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+
+#: More commands than these are not told to somebody who stopped one.
+_MOST_COMMANDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +244,10 @@ def materialize(
     *,
     show_progress: bool = True,
 ) -> BackfillReport:
-    """Materialize the daily assets of every range in this process, as Dagster runs with ``tags``; newest first."""
+    """Materialize the daily assets of every range in this process, as Dagster runs with ``tags``; newest first.
+
+    Raises StoppedError, with what is done and how to go on.
+    """
     from eventflow_pipeline.definitions import defs
     from eventflow_pipeline.defs.run_tags import ACCEPTED, TRIGGER_TAG
 
@@ -255,13 +262,38 @@ def materialize(
         day_progress(engine, span, started, expected=len(days), enabled=show_progress),
     ):
         job = defs.resolve_job_def("daily_buckets_job")
-        results = [_run(job, instance, part, tags) for part in _parts(ranges, settings)]
+        results = []
+        for part in _parts(ranges, settings):
+            results.append(_run(job, instance, part, tags))
+            if _was_stopped(results[-1]):
+                # Dagster knows of nobody who asked for it, and calls the run failed.
+                instance.report_run_canceled(results[-1].dagster_run, "Stopped from the command line.")
+                _record_computed_days(engine)  # the last of them it had no time to record
+                left = [day for day in days if computed_days(engine, span).get(day, started) <= started]
+                raise StoppedError(_how_to_go_on(days, left, tags))
     computed = computed_days(engine, span)
     done = {day for day in days if day in computed and computed[day] >= started}
     held = tuple(stale for stale in stale_days(engine) if stale.held_since and stale.day in set(days))
     # What was to be accepted and still is held has failed.
     kept = done | ({stale.day for stale in held} if tags.get(TRIGGER_TAG) != ACCEPTED else set())
     return BackfillReport(tuple(sorted(done)), tuple(sorted(set(days) - kept)), *_runs_and_failures(results), held=held)
+
+
+def _was_stopped(result: dg.ExecuteInProcessResult) -> bool:
+    """Did somebody press Ctrl-C?"""
+    errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return any(error and error.cls_name == dg.DagsterExecutionInterruptedError.__name__ for error in errors)
+
+
+def _how_to_go_on(days: Sequence[date], left: Sequence[date], tags: Mapping[str, str]) -> str:
+    """What to say when somebody has stopped a command: what is done, and the command that does the rest."""
+    from eventflow_pipeline.defs.run_tags import TRIGGER_TAG
+
+    commands = [f"`eventflow backfill --from {part.first} --to {part.last}`" for part in contiguous(left)]
+    if TRIGGER_TAG in tags or len(commands) > _MOST_COMMANDS:
+        commands = ["the same command"]
+    done = f"{len(days) - len(left)} of {len(days)} days are done and kept"
+    return f"Stopped: {done}: go on with {' and '.join(commands)}." if left else f"Stopped: {done}."
 
 
 def measure_again(settings: Settings, ranges: Sequence[DayRange], tags: Mapping[str, str]) -> BackfillReport:

@@ -83,9 +83,9 @@ def empty_database(databases: Databases) -> Iterator[Database]:
 
 
 @pytest.fixture
-def eventflow(database: Database, dagster_database: str, tmp_path: Path) -> Eventflow:
-    """The command, run in a process of its own against the test's database."""
-    base = {
+def environment(database: Database, dagster_database: str, tmp_path: Path) -> dict[str, str]:
+    """What the command is told by its environment: the test's databases."""
+    return {
         **os.environ,
         "EVENTFLOW_DATABASE_URL": database.url,
         "DAGSTER_POSTGRES_URL": dagster_database,
@@ -93,7 +93,12 @@ def eventflow(database: Database, dagster_database: str, tmp_path: Path) -> Even
         "EVENTFLOW_START_DATE": database.settings.start_date.isoformat(),
     }
 
+
+@pytest.fixture
+def eventflow(environment: dict[str, str]) -> Eventflow:
+    """The command, run in a process of its own against the test's database."""
+
     def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        return run_eventflow({**base, **changes}, *arguments)
+        return run_eventflow({**environment, **changes}, *arguments)
 
     return run

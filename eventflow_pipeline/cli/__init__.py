@@ -30,7 +30,7 @@ from eventflow_pipeline.cli import (
 )
 from eventflow_pipeline.cli.app import app, errors
 from eventflow_pipeline.domain.foreign_text import plain
-from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.errors import StoppedError, UserError
 from eventflow_pipeline.extras import absent_extra
 
 #: A module a command, named like it; importing one adds its command. In the order ``--help`` lists them: looking
@@ -75,6 +75,9 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
+        sys.exit(130)
+    except StoppedError as stopped:
+        errors.print(f"eventflow: {stopped}", markup=False, emoji=False)
         sys.exit(130)
     except Exception as problem:
         if (refusal := as_refusal(problem)) is None:

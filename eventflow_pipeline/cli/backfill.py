@@ -26,7 +26,8 @@ def backfill(
     (EVENTFLOW_RUNS_PARALLEL_DAYS). If a day fails the others are kept, measured and checked, the failed days are
     named and the exit status is 1; so it is when any other step of a run failed, which is named, too. Days that would
     lose much of a client by deletion or vanished dimension rows are held as in `eventflow heal`: they keep their old
-    buckets, and the exit status is 3 (see `eventflow accept held --help`).
+    buckets, and the exit status is 3 (see `eventflow accept held --help`). Ctrl-C ends it whatever it waits for: days
+    that are done are kept, and the command that does the rest is printed.
     """
     from eventflow_pipeline.dev.environment import environment
 

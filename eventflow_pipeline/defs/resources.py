@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings, load_settings
+from eventflow_pipeline.warehouse.days.range_replacement import stop_replacing
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.locks import run_alive
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
@@ -39,7 +40,9 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
                 raise dg.Failure(str(problem), allow_retries=False) from problem
 
     def teardown_after_execution(self, context: Any) -> None:  # noqa: ARG002
-        """Close every connection."""
+        """Stop what a cancelled run has left at work, and close every connection."""
+        if "unchecked_engine" in self.__dict__:
+            stop_replacing(self.unchecked_engine)
         self._open.close()
 
     @cached_property

@@ -4,12 +4,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
+import time
 from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -325,3 +330,37 @@ def test_every_command_with_dates_refuses_them_in_one_sentence(
     name = str(make_url(database.url).database)
     refused(eventflow("sample", "--database", name, "--days", "999999999"), "at most 3,660 days")
     refused(eventflow("migrate", EVENTFLOW_START_DATE="0001-01-01"), "EVENTFLOW_START_DATE")
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(environment: dict[str, str], database: Database) -> None:
+    """Whatever a day waits for; days that were computed are known to Dagster, and no other run begins."""
+    waiting = date(2024, 3, 2)
+    with psycopg.connect(database.url, autocommit=True) as other:
+        for day in (waiting, date(2024, 3, 1)):
+            other.execute("select pg_advisory_lock(%s, %s)", [0x0EF10001, day.toordinal()])
+        started = subprocess.Popen(
+            [Path(sys.executable).with_name("eventflow"), "backfill", "--from", "2024-03-01", "--to", "2024-03-04"],
+            env={**environment, "EVENTFLOW_RUNS_MAX_DAYS": "3"},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        waits = "select from pg_locks where locktype = 'advisory' and objid = %s and not granted"
+        done = "select bucket_date from stats.partition_state order by 1"
+        while not (other.execute(waits, [waiting.toordinal()]).fetchall() and len(other.execute(done).fetchall()) == 2):
+            assert started.poll() is None
+            time.sleep(0.1)
+        started.send_signal(signal.SIGINT)
+        out, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert "Traceback" not in err
+    assert "2 of 4 days are done and kept: go on with `eventflow backfill --from 2024-03-01 --to 2024-03-02`." in err
+    assert out == ""
+    with psycopg.connect(environment["DAGSTER_POSTGRES_URL"]) as dagster:
+        runs = dagster.execute("select status, count(*) from runs group by 1").fetchall()
+        recorded = dagster.execute(
+            "select distinct partition from event_logs "
+            "where dagster_event_type = 'ASSET_MATERIALIZATION' and asset_key like '%platform_daily%' order by 1"
+        ).fetchall()
+    assert sorted(runs) == [("CANCELED", 1), ("SUCCESS", 1)]
+    assert recorded == [("2024-03-03",), ("2024-03-04",)]

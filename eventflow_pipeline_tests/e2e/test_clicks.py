@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
+import psycopg
 import pytest
 
 from eventflow_pipeline.defs.buckets import ASSET_KEYS
@@ -99,10 +100,11 @@ class World(RunningStack):
         )
         return sorted((json.loads(asset)[-1], check, day) for asset, check, day in found)
 
-    def evaluations(self, run: str) -> int:
-        """How often the run evaluated anything."""
+    def standings(self, run: str) -> int:
+        """Of how many checks the run said how they stand over all days."""
         ((count,),) = self.dagster(
-            "select count(*) from event_logs where run_id = %(run)s and dagster_event_type = 'ASSET_CHECK_EVALUATION'",
+            "select count(*) from asset_check_executions "
+            "where run_id = %(run)s and partition is null and execution_status <> 'PLANNED'",
             run=run,
         )
         return int(count)
@@ -179,6 +181,12 @@ class Clicks:
         self._page.locator("button", has=self._page.get_by_label("arrow_drop_down")).last.click()
         return self._launch(self._page.get_by_role("menuitem", name=what))
 
+    def terminate(self, run: str) -> None:
+        """*Terminate* on the page of a run, and yes."""
+        self._page.goto(f"{self._url}/runs/{run}")
+        self._page.get_by_role("button", name="Terminate").click()
+        self._page.get_by_role("dialog").get_by_role("button", name="Terminate").click()
+
 
 @pytest.fixture(scope="module")
 def clicked(world: World) -> dict[str, str]:
@@ -239,7 +247,7 @@ def test_a_click_evaluates_each_of_its_checks_once_on_each_of_its_days(
     assert run["status"] == "SUCCESS"
     days = [list(world.days)[number] for number in numbers]
     assert world.evaluated(run["id"]) == _each(checks, days)
-    assert world.evaluations(run["id"]) == len(checks) * (len(days) + 1), "and how each stands over all days"
+    assert world.standings(run["id"]) == len(checks), "and how each stands over all days"
     first, last = (run["tags"].get(tag) or run["tags"]["dagster/partition"] for tag in (RANGE_START, RANGE_END))
     assert (first, last) == (days[0].isoformat(), days[-1].isoformat()), "the run says which days it was about"
 
@@ -258,6 +266,34 @@ def instance(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dagst
         monkeypatch.setenv(variable, value)
     with dg.DagsterInstance.get() as made:
         yield made
+
+
+@needs_chromium
+@pytest.mark.browser
+def test_terminate_ends_a_run_whatever_it_waits_for_and_it_changes_nothing_afterwards(
+    world: World, clicked: dict[str, str]
+) -> None:
+    """Another session has the day: the run waits in Postgres."""
+    for run in clicked.values():
+        if run != clicked["grey"]:
+            world.ended(run)
+    day = list(world.days)[3]
+    waits = "select 1 from pg_locks where locktype = 'advisory' and objid = %s and not granted"
+    computed = "select computed_at from stats.partition_state where bucket_date = %s"
+    with psycopg.connect(world.database.url, autocommit=True) as other, chromium() as browser:
+        before = other.execute(computed, [day]).fetchall()
+        other.execute("select pg_advisory_lock(%s, %s)", [0x0EF10001, day.toordinal()])
+        clicks = Clicks(browser.new_page(reduced_motion="reduce"), world.stack.url)
+        run = clicks.materialize("/assets/stats/client_daily", day.isoformat())
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not other.execute(waits, [day.toordinal()]).fetchall():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        clicks.terminate(run)
+        assert world.ended(run)["status"] == "CANCELED"
+        assert other.execute(waits, [day.toordinal()]).fetchall() == [], "nobody waits for the day any more"
+        other.execute("select pg_advisory_unlock_all()")
+        assert other.execute(computed, [day]).fetchall() == before
 
 
 def _colours(world: World, asset: str) -> dict[str, set[str]]:

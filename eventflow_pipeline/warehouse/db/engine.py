@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TypeVar
+from weakref import WeakSet
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -89,6 +90,8 @@ def pipeline_engine(settings: Settings) -> Engine:
             "lock_timeout": f"{settings.database.lock_timeout_seconds}s",
             "work_mem": f"{settings.database.work_mem_mb}MB",
             "jit": "off",
+            # A worker that is killed, or stopped, leaves nothing that goes on without it.
+            "client_connection_check_interval": "2s",
             # One stage a day, filled and read once: a plan for these very bounds beats a remembered one.
             "plan_cache_mode": "force_custom_plan",
         }
@@ -133,13 +136,14 @@ def _engine(settings: Settings, address: SecretStr | None = None, variable: str 
     if (address := address or settings.database.url) is None:
         raise UserError("EVENTFLOW_DATABASE_URL is unset and no embedded server was started: set it.")
     url = parse_url(address.get_secret_value(), variable)
+    opened: WeakSet[psycopg.Connection] = WeakSet()
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # an error must not carry session ids or other values into logs and events
         pool_size=settings.runs.parallel_days + 2,
         max_overflow=16,
-        execution_options={"variable": variable},
+        execution_options={"variable": variable, "opened": opened},
         connect_args={
             "application_name": APPLICATION,
             "prepare_threshold": None,
@@ -148,6 +152,7 @@ def _engine(settings: Settings, address: SecretStr | None = None, variable: str 
         },
     )
     event.listen(engine, "handle_error", _without_values)
+    event.listen(engine, "connect", lambda raw, _: opened.add(raw))
     sessions: list[bool] = []
 
     @event.listens_for(engine, "connect")
@@ -224,6 +229,16 @@ def logged_in(engine: Engine) -> Login:
         raw = connection.connection.dbapi_connection
         assert isinstance(raw, psycopg.Connection)
         return login(raw)
+
+
+def cancel_statements(engine: Engine) -> None:
+    """Have the server cancel what every connection of ``engine`` is doing, whatever it waits for.
+
+    Their statements raise, their transactions are rolled back. A connection that is between two statements goes on.
+    """
+    for raw in engine.get_execution_options()["opened"].copy():
+        with suppress(psycopg.Error):  # closed meanwhile
+            raw.cancel_safe(timeout=5)
 
 
 def server_time(connection: Connection) -> datetime:

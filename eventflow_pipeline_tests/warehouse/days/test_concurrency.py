@@ -11,11 +11,14 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
+from eventflow_pipeline.warehouse.days.range_replacement import replace_days
+from eventflow_pipeline.warehouse.days.replacement import DayTotals
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import day_lock
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
@@ -110,3 +113,31 @@ def test_a_fact_committed_while_a_worker_waits_is_in_the_result(database: Databa
         visits(database, at, session_id="while waiting")
     waiting.join(120)
     assert totals[0].visits == 2
+
+
+@pytest.mark.parametrize("waits", ["for its day", "in a statement"])
+def test_a_cancelled_range_leaves_nobody_who_works_on_a_day(database: Database, waits: str) -> None:
+    """Terminate: it ends though what the first day waits for does not, and nothing changes that day afterwards."""
+    waiting, done = date(2024, 1, 1), date(2024, 1, 2)
+    visits(database, datetime(2024, 1, 1, 3, tzinfo=UTC), datetime(2024, 1, 2, 3, tzinfo=UTC), session_id="{n}")
+    with psycopg.connect(database.url, autocommit=True) as other:
+        if waits == "for its day":
+            other.execute("select pg_advisory_lock(%s, %s)", [0x0EF10001, waiting.toordinal()])
+        else:
+            database.execute(
+                "create function public.wait() returns trigger language plpgsql as $$ begin "
+                f"if new.bucket_date = '{waiting}' then perform pg_sleep(3600); end if; return new; end $$"
+            )
+            database.execute(
+                "create trigger wait before insert on stats.partition_state for each row execute function public.wait()"
+            )
+        days = replace_days(database.pipeline, [waiting, done], database.settings)
+        totals = next(days)
+        assert isinstance(totals, DayTotals)
+        assert totals.day == done
+        days.close()
+        at_work = (
+            "select query from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> %s"
+        )
+        assert other.execute(at_work, [other.info.backend_pid]).fetchall() == []
+    assert database.rows("select bucket_date from stats.partition_state") == [{"bucket_date": done}]
