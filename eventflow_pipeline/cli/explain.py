@@ -105,6 +105,8 @@ def _print_explanation(found: Any) -> None:
     several = ", ".join(f"{level} {extra}" for level, extra in found.visits_counted_in_several.items() if extra)
     if several:
         console.print(f"Sessions counted in several members, so visits add up to more than the total (M2): {several}.")
+    if found.folded_facts:
+        console.print(f"Of {found.folded_facts} facts a rule folds a field (A6): see `eventflow fold list`.")
     show("How links and UTM were found", found.attribution)
     show("Excluded (E3)", found.excluded)
     show("What changed the day", found.ledger)

@@ -28,6 +28,8 @@ class Cause(StrEnum):
     DIMENSIONS_MISSING = "dimensions_missing"
     DIMENSIONS_CHANGED = "dimensions_changed"
     EXCLUSIONS_CHANGED = "exclusions_changed"
+    #: Rules that fold members (A6).
+    FOLDS_CHANGED = "folds_changed"
     DEFINITION_CHANGED = "definition_changed"
 
 
@@ -43,13 +45,15 @@ _BECAUSE: Mapping[Cause | None, str] = {
 class DayInput:
     """What a day is computed from, condensed. Counts are of visit hits and entries, excluded ones included.
 
-    ``fingerprint`` sums the hashes of the facts, ``attribution_fingerprint`` those of what dimensions and exclusions
-    made of each; ``definition`` is ``warehouse.registry.definition_key``. ``owned_facts`` have a known client (E2).
+    ``fingerprint`` sums the hashes of the facts, ``attribution_fingerprint`` those of what dimensions, exclusions and
+    fold rules made of each; ``definition`` is ``warehouse.registry.definition_key``. ``owned_facts`` have a known
+    client (E2), of ``folded_facts`` a field is folded (A6).
     """
 
     facts: int
     owned_facts: int
     excluded_facts: int
+    folded_facts: int
     fingerprint: Decimal
     attribution_fingerprint: Decimal
     definition: str
@@ -78,8 +82,9 @@ def _other_change(stored: DayInput, now: DayInput) -> Cause | None:
     if now.fingerprint != stored.fingerprint:
         return Cause.FACTS_ADDED if now.facts > stored.facts else Cause.FACTS_CHANGED
     if now.attribution_fingerprint != stored.attribution_fingerprint:
-        same_exclusions = now.excluded_facts == stored.excluded_facts
-        return Cause.DIMENSIONS_CHANGED if same_exclusions else Cause.EXCLUSIONS_CHANGED
+        if now.excluded_facts != stored.excluded_facts:
+            return Cause.EXCLUSIONS_CHANGED
+        return Cause.DIMENSIONS_CHANGED if now.folded_facts == stored.folded_facts else Cause.FOLDS_CHANGED
     return Cause.DEFINITION_CHANGED if now.definition != stored.definition else None
 
 

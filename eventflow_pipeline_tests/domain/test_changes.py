@@ -26,8 +26,8 @@ from eventflow_pipeline.domain.changes import (
 CLIENT = UUID(int=1)
 LIMITS = GuardLimits(loss_share=0.2, minimum_volume=10, old_days=30)
 STORED = DayInput(
-    facts=100, owned_facts=90, excluded_facts=5, fingerprint=Decimal(7), attribution_fingerprint=Decimal(8),
-    definition="version=1",
+    facts=100, owned_facts=90, excluded_facts=5, folded_facts=3, fingerprint=Decimal(7),
+    attribution_fingerprint=Decimal(8), definition="version=1",
 )  # fmt: skip
 GONE = replace(STORED, facts=60, owned_facts=50, fingerprint=Decimal(3), attribution_fingerprint=Decimal(4))
 MORE = replace(STORED, facts=101, owned_facts=91, fingerprint=Decimal(9), attribution_fingerprint=Decimal(9))
@@ -49,6 +49,7 @@ def _loss(before: int, after: int, lost: int | None = None, vanished: int = 0) -
         ({"attribution_fingerprint": Decimal(9)}, 1, Cause.DIMENSIONS_VANISHED),  # a link's row vanished
         ({"attribution_fingerprint": Decimal(9)}, 0, Cause.DIMENSIONS_CHANGED),
         ({"attribution_fingerprint": Decimal(9), "excluded_facts": 6}, 0, Cause.EXCLUSIONS_CHANGED),
+        ({"attribution_fingerprint": Decimal(9), "folded_facts": 0}, 0, Cause.FOLDS_CHANGED),
         ({"definition": "version=2"}, 0, Cause.DEFINITION_CHANGED),
         # Of several the loss is named, then the facts, then what is made of them.
         ({"facts": 99, "owned_facts": 80, "definition": "version=2"}, 3, Cause.FACTS_DELETED),

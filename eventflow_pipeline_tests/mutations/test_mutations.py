@@ -81,9 +81,9 @@ _TABLE = [
              "case when untagged.is_so then coalesce(by_id.utm_source, by_cid.utm_source) else f.utm_source end",
              "f.utm_source", "warehouse/test_worked_example.py::test_utm_combinations"),
     # What dimensions made of a fact is in no fingerprint.
-    Mutation("A4", _FACTS,
-             "row(hits, id, client_id, link_id, link_status, utm_source, utm_medium, utm_campaign, excluded)",
-             "row(hits, id, excluded)",
+    Mutation("A4", "numbers/folded_facts.sql",
+             "id, client_id, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, excluded)",
+             "id, excluded)",
              "warehouse/changes/test_detection.py::test_changed_dimensions_change_every_day_they_reach[link retagged]"),
     # Whoever types the label is unknown.
     Mutation("A5", _FUNCTIONS, "'source', coalesce(r.utm_source, '__direct__'), 'is_unknown', r.utm_source is null",
@@ -96,6 +96,9 @@ _TABLE = [
     # The independent count redacts nothing.
     Mutation("A5", "parity/facts.sql", "then '(redacted)'", "then utm.source",
              "warehouse/parity/test_comparison.py::test_a_member_that_should_have_been_redacted_is_found"),
+    # A rule that was removed goes on folding.
+    Mutation("A6", "numbers/fold_rules.sql", "where r.removed_at is null", "where true",
+             "warehouse/changes/test_folds.py::test_a_rule_changes_exactly_its_days_and_removal_restores_every_byte"),
     # Hits of one session are one hit.
     Mutation("M1", _BUCKETS, "sum(counted.hits) as hits", "count(*) as hits",
              "warehouse/test_old_mistakes.py::test_1_a_day_is_the_business_zones_not_utc"),

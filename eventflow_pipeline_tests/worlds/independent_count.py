@@ -82,9 +82,21 @@ class Counted:
     at: datetime
 
 
+#: A fold rule (A6): client, field, kind, and the values it lists or its prefix alone.
+Fold = tuple[UUID | None, str, str, tuple[str, ...]]
+
+
+def folds(rule: Fold, client: UUID | None, field: str, value: str) -> bool:
+    """A6: whether the rule folds a value of a client's field."""
+    whose, its_field, kind, listed = rule
+    if (whose, its_field) != (client, field):
+        return False
+    return value.startswith(listed[0]) if kind == "prefix" else (kind == "values") == (value in listed)
+
+
 @dataclass
 class World:
-    """All rows as the database has them: raw facts by id, dimension rows by id, excluded campaigns."""
+    """All rows as the database has them: facts by id, dimension rows by id, excluded campaigns, fold rules."""
 
     visits: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     entries: dict[UUID, dict[str, Any]] = field(default_factory=dict)
@@ -92,6 +104,7 @@ class World:
     webinars: dict[UUID, UUID] = field(default_factory=dict)
     links: dict[UUID, dict[str, Any]] = field(default_factory=dict)
     excluded: set[UUID] = field(default_factory=set)
+    folds: set[Fold] = field(default_factory=set)
 
     def by_day(self, zone: ZoneInfo) -> dict[date, list[Counted]]:
         """Facts of each business day (T1, T2), attributed, without the excluded ones (E3)."""
@@ -115,7 +128,7 @@ class World:
     def _keys(
         self, row: Mapping[str, Any], client: UUID | None, entity: tuple[str, UUID], cid: str | None
     ) -> dict[str, Any]:
-        """E1, E2, A1-A3 for a visit or an entry alike."""
+        """E1, E2, A1-A3, A6 for a visit or an entry alike."""
         supplied, code = row["marketing_campaign_link_id"], upper(cid)
         found = None
         if client and supplied:
@@ -128,13 +141,30 @@ class World:
         utm = [lower(row[name]) for name in UTM]
         if found and not any(utm):
             utm = [lower(self.links[found][name]) for name in UTM]
-        return {
-            "client_id": client,
-            "entity_type": entity[0],
-            "entity_id": entity[1],
-            "link_id": supplied or found,
-            "link_status": status,
-            **dict(zip(UTM, utm, strict=True)),
+        return self._folded(
+            {
+                "client_id": client,
+                "entity_type": entity[0],
+                "entity_id": entity[1],
+                "link_id": supplied or found,
+                "link_status": status,
+                **dict(zip(UTM, utm, strict=True)),
+            }
+        )
+
+    def _folded(self, keys: dict[str, Any]) -> dict[str, Any]:
+        """A6: ids fold where no row has them, and what was not supplied never does."""
+        rows = {"campaign": self.campaigns, "webinar": self.webinars}[keys["entity_type"]]
+        loose = {
+            **{name: keys[name] for name in UTM},
+            "link_id": keys["link_id"] if keys["link_status"] == "unresolved" else None,
+            "entity_id": None if keys["entity_id"] in rows else keys["entity_id"],
+        }
+        becomes = {**dict.fromkeys(UTM, "(folded)"), "link_id": UUID(int=0), "entity_id": UUID(int=0)}
+        return keys | {
+            name: becomes[name]
+            for name, value in loose.items()
+            if value is not None and any(folds(rule, keys["client_id"], name, str(value)) for rule in self.folds)
         }
 
 

@@ -12,7 +12,7 @@ import psycopg
 from hypothesis import strategies as st
 
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.worlds.independent_count import World
+from eventflow_pipeline_tests.worlds.independent_count import Fold, World, lower
 
 CLIENTS = CLIENT, OTHER = UUID(int=0xA1), UUID(int=0xA2)
 CAMPAIGN, FOREIGN, ROWLESS = UUID(int=0xC1), UUID(int=0xC2), UUID(int=0xC3)
@@ -43,6 +43,25 @@ WEBINAR_ROWS = {WEBINAR: (CLIENT, OTHER, None), WEBINAR_ROWLESS: (None,)}
 PLAIN_VISIT: Mapping[str, Any] = {
     "campaign_id": CAMPAIGN, "webinar_id": None, "cid": None, "marketing_campaign_link_id": None, **_NO_UTM,
 }  # fmt: skip
+#: Fold rules, some of which fit the same values; what they list is normalized (N1).
+FOLDS: Sequence[Fold] = [
+    (CLIENT, "utm_source", "values", ("naver", "no such")),
+    (CLIENT, "utm_source", "all_except", ("kakao",)),
+    (CLIENT, "utm_source", "all_except", ("naver", "(folded)")),
+    (CLIENT, "utm_medium", "prefix", ("c",)),
+    (CLIENT, "utm_medium", "prefix", ("cp",)),
+    (CLIENT, "utm_medium", "prefix", ("\U00020000" * 160,)),
+    (CLIENT, "utm_campaign", "values", (lower("ΟΔΟΣ") or "", _WORD)),
+    (CLIENT, "link_id", "values", (str(DANGLING), str(LINK))),
+    (CLIENT, "link_id", "all_except", (str(DANGLING),)),
+    (CLIENT, "entity_id", "prefix", ("00000000",)),
+    (OTHER, "utm_campaign", "all_except", ()),
+    (OTHER, "entity_id", "all_except", (str(FOREIGN),)),
+    (None, "entity_id", "values", (str(ROWLESS), str(CAMPAIGN))),
+    (None, "entity_id", "all_except", ()),
+    (None, "link_id", "prefix", (str(LINK)[:-1],)),
+    (None, "utm_source", "all_except", ("naver",)),
+]
 _SESSIONS = ("s1", "s2", "s3", " s1\u3000", "s4", "\t", "", _LONG, _LONGER)
 _UTM = st.fixed_dictionaries(
     {
@@ -101,6 +120,7 @@ class Mirror:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.world = World()
+        self._rule_numbers: dict[Fold, int] = {}
         self._connection = psycopg.connect(database.url, autocommit=True)
 
     def close(self) -> None:
@@ -111,7 +131,8 @@ class Mirror:
         self.world = World()
         self._connection.execute(
             "truncate event_access_logs, event_survey_entries, event_survey_campaigns, webinars, campaign_link_meta, "
-            "clients, stats.exclusion, stats.session_days, stats.session_day_change, stats.bucket_daily, "
+            "clients, stats.exclusion, stats.fold_rule, stats.fold_value, stats.session_days, "
+            "stats.session_day_change, stats.bucket_daily, "
             "stats.campaign_hourly, stats.return_histogram, stats.partition_state"
         )
         self._connection.cursor().executemany(
@@ -182,6 +203,28 @@ class Mirror:
             )
         else:
             self._connection.execute("delete from stats.exclusion where campaign_id = %s", (id,))
+
+    def fold(self, rule: Fold) -> None:
+        """Add a fold rule, or remove it."""
+        client, field, kind, listed = rule
+        self.world.folds ^= {rule}
+        if rule not in self.world.folds:
+            self._connection.execute(
+                "update stats.fold_rule set removed_at = now(), removed_reason = 'none', removed_by = 'tester' "
+                "where rule_no = %s",
+                (self._rule_numbers[rule],),
+            )
+            return
+        number = self._rule_numbers[rule] = max(self._rule_numbers.values(), default=0) + 1
+        prefix, values = (listed[0], ()) if kind == "prefix" else (None, listed)
+        self._connection.execute(
+            "insert into stats.fold_rule (rule_no, client_id, field, kind, prefix, reason, author) "
+            "values (%s, %s, %s, %s, %s, 'bots', 'tester')",
+            (number, client, field, kind, prefix),
+        )
+        self._connection.cursor().executemany(
+            "insert into stats.fold_value (rule_no, value) values (%s, %s)", [(number, value) for value in values]
+        )
 
     def _set_owner(
         self, table: str, world: dict[UUID, UUID], id: UUID, owners: Sequence[UUID | None], which: int

@@ -89,7 +89,8 @@ select
     sum(f.hits)::bigint as hits,
     count(distinct f.session_id) as visits,
     coalesce(sum(f.hits) filter (where f.session_id is null), 0)::bigint as sessionless_hits,
-    sum(f.conversions)::bigint as conversions
+    sum(f.conversions)::bigint as conversions,
+    sum(f.folded_facts)::bigint as folded_facts
 from (
     {include numbers/session_days}
 ) f

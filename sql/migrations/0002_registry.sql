@@ -1,4 +1,4 @@
--- What numbers mean, as data: the build settings they follow, the published grains and the exclusions.
+-- What numbers mean, as data: the build settings they follow, the published grains and the exclusions and folds.
 set local search_path = pg_catalog, pg_temp;
 
 create table if not exists stats.build_settings (
@@ -45,3 +45,28 @@ create table if not exists stats.exclusion (
     created_at timestamptz not null default now()
 );
 alter table stats.exclusion enable row level security;
+
+create table if not exists stats.fold_rule (
+    rule_no integer primary key,
+    client_id uuid,
+    field text not null check (field in ('utm_source', 'utm_medium', 'utm_campaign', 'link_id', 'entity_id')),
+    kind text not null check (kind in ('values', 'prefix', 'all_except')),
+    prefix text check ((kind = 'prefix') = (prefix is not null) and prefix <> ''),
+    reason text not null check (reason <> ''),
+    author text not null check (author <> ''),
+    created_at timestamptz not null default clock_timestamp(),
+    removed_at timestamptz,
+    removed_reason text,
+    removed_by text,
+    constraint fold_rule_removed_check check (
+        (removed_at is null) = (coalesce(removed_reason, '') = '') and (removed_at is null) = (coalesce(removed_by, '') = '')
+    )
+);
+alter table stats.fold_rule enable row level security;
+
+create table if not exists stats.fold_value (
+    rule_no integer not null references stats.fold_rule,
+    value text not null,
+    primary key (rule_no, value)
+);
+alter table stats.fold_value enable row level security;

@@ -80,6 +80,7 @@ create table if not exists stats.partition_state (
     facts_at timestamptz,
     facts bigint,
     owned_facts bigint,
+    folded_facts bigint,
     fact_ids numeric,
     fingerprint numeric,
     attribution_fingerprint numeric,

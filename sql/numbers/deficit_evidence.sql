@@ -7,7 +7,7 @@ with entry as (
     where e.created_at >= :window_start and e.created_at < :now and e.client_id = :client_id
 ),
 hit as (
-    select v.session_id, v.campaign_id, v.client_id, v.campaign_row_is_missing,
+    select v.session_id, v.campaign_id, v.client_id, v.entity_row_is_missing,
            exists (select from stats.exclusion x where x.campaign_id = v.campaign_id) as excluded
     from (
         {include numbers/visits}
@@ -21,7 +21,7 @@ select
     count(*) filter (where h.client_id = :client_id and not h.excluded) as client_hits,
     count(*) filter (where h.client_id = :client_id and not h.excluded and h.session_id is null) as sessionless_hits,
     count(*) filter (where h.client_id = :client_id and h.excluded) as excluded_hits,
-    count(*) filter (where h.campaign_row_is_missing and h.campaign_id in (select e.campaign_id from entry e))
+    count(*) filter (where h.entity_row_is_missing and h.campaign_id in (select e.campaign_id from entry e))
         as hits_of_missing_campaigns,
     (select count(*) from stats.visit_facts v
      where v.created_at >= :window_start and v.created_at < :now

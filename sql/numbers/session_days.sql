@@ -1,12 +1,12 @@
 -- WHAT: the facts of a window, attributed, one row per attribution, session and exclusion.
 -- Grain: client, entity, link, link_status, UTM triple, session_id (NULL: sessionless hits and entries), excluded.
--- Inputs: numbers/attributed_facts, which holds the rules; :window_start, :window_end.
+-- Inputs: numbers/folded_facts, which holds the rules; :window_start, :window_end.
 select
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    sum(hits) as hits, sum(conversions) as conversions, excluded,
+    sum(hits) as hits, sum(conversions) as conversions, excluded, sum(folded) as folded_facts,
     sum(fact_hash) as fact_hash, sum(attribution_hash) as attribution_hash
 from (
-    {include numbers/attributed_facts}
+    {include numbers/folded_facts}
 ) fact
 group by
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id, excluded

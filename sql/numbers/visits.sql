@@ -10,7 +10,8 @@ select
          else 'unknown' end as entity_type,
     coalesce(v.campaign_id, v.webinar_id) as entity_id,
     case when v.campaign_id is not null then c.client_id else w.client_id end as client_id,
-    v.campaign_id is not null and c.id is null as campaign_row_is_missing,
+    case when v.campaign_id is not null then c.id is null
+         else v.webinar_id is not null and w.id is null end as entity_row_is_missing,
     v.link_id, v.cid, v.utm_source, v.utm_medium, v.utm_campaign, v.session_id
 from stats.visit_facts v
 left join stats.campaigns c on c.id = v.campaign_id

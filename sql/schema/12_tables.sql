@@ -17,6 +17,10 @@ comment on table stats.grain is
     'Published grains (M5). A grain is data: its row here and its partition of stats.bucket_daily.';
 comment on table stats.exclusion is
     'Campaigns whose facts are counted as excluded instead of in buckets (E3), such as test clones.';
+comment on table stats.fold_rule is
+    'Fold rules (A6): facts of a client (NULL: the unknown one) whose field has one of a set of values, begins with a prefix, or has none of a set, count in one member: (folded), or the nil UUID of unresolved links and of entities without a row. NULL never folds. Rules are never deleted: removed_at says since when one no longer holds.';
+comment on table stats.fold_value is
+    'The sets of fold rules (A6) of the kinds values and all_except, normalized as facts are (N1); ids in lower case.';
 comment on table stats.session_days is
     'Session-days (M6): one row per business day, attribution and session, the de-duplicated and attributed form of the facts. Sessionless hits and entries share the row whose session_id is NULL. Every daily bucket is counted from here.';
 comment on type stats.entity_type is 'What a fact belongs to (E1): a campaign, a webinar, or neither (unknown).';
@@ -28,21 +32,22 @@ comment on table stats.partition_state is
 comment on column stats.partition_state.facts_at is 'Start of the transaction that computed the day: facts committed before it are in.';
 comment on column stats.partition_state.facts is 'Visit hits and entries the day was computed from, excluded ones included.';
 comment on column stats.partition_state.owned_facts is 'Facts whose client was known.';
+comment on column stats.partition_state.folded_facts is 'Facts of which a fold rule folded a field (A6), excluded ones included.';
 comment on column stats.partition_state.fingerprint is
     'Sum of the 64-bit hashes of the facts: every column the computation reads, id included.';
 comment on column stats.partition_state.attribution_fingerprint is
-    'Sum of the 64-bit hashes of what dimensions and exclusions made of each fact.';
+    'Sum of the 64-bit hashes of what dimensions, exclusions and fold rules made of each fact.';
 comment on column stats.partition_state.definition is
     'What the numbers meant when the day was computed: version, zone, grains, relevant settings.';
 comment on column stats.partition_state.day_fingerprint is
     'The three before it in one text, by which whatever is derived from the day says what it was derived from; NULL: never computed.';
 comment on column stats.partition_state.stale_since is
     'When change detection first found that the facts, dimensions or definition differ from what the day was computed from; NULL: they do not.';
-comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, facts_moved (to another client), facts_redated (to another day), facts_redated_here (from a day that is held), dimensions_vanished, dimensions_missing (counted while rows are missing that other days are held for), dimensions_changed, exclusions_changed or definition_changed.';
+comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, facts_moved (to another client), facts_redated (to another day), facts_redated_here (from a day that is held), dimensions_vanished, dimensions_missing (counted while rows are missing that other days are held for), dimensions_changed, exclusions_changed, folds_changed or definition_changed.';
 comment on column stats.partition_state.stale_clients is
     'The clients (NULL in it: the unknown one) whose part of the day is not what it was computed from; NULL: all.';
 comment on table stats.client_day is
-    'What each client''s part of a business day was computed from: the sums of the hashes of its facts, and of what dimensions and exclusions made of them. client_id NULL: the unknown client. By it change detection tells whose numbers are stale.';
+    'What each client''s part of a business day was computed from: the sums of the hashes of its facts, and of what dimensions, exclusions and fold rules made of them. client_id NULL: the unknown client. By it change detection tells whose numbers are stale.';
 comment on column stats.partition_state.held_since is
     'Since when the guard against mass loss keeps the old buckets; held_reason says why, held_clients which clients would lose (NULL in it: the unknown one; empty: cannot be told). `eventflow accept held` applies the change.';
 comment on column stats.partition_state.histogram_pending is

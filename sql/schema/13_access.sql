@@ -14,6 +14,8 @@ begin
             ('definition_change', 'select, insert', 'all_read'),
             ('grain', 'select', 'all_read'),
             ('exclusion', 'select, insert, delete', 'all_read'),
+            ('fold_rule', 'select, insert, update (removed_at, removed_reason, removed_by)', 'all_read'),
+            ('fold_value', 'select, insert', 'all_read'),
             ('session_days', 'select, insert, update, delete', 'all_read'),
             ('bucket_daily', 'select, insert, update, delete', 'tenant_read'),
             ('campaign_hourly', 'select, insert, update, delete', 'tenant_read'),

@@ -1,7 +1,8 @@
 -- Days that must be computed again: comparing, judging losses, marking, queueing; rules of exclusion (E3).
 
 -- name: create_day_counts
--- HOW: a connection's own scratch table: what the facts of some days amount to now, by member of the grain campaign.
+-- HOW: a connection's own scratch table: what the facts of some days amount to now, by member of the grain campaign,
+-- folded entities by what they were before (A6).
 create temporary table if not exists day_counts (
     bucket_date date not null,
     client_id uuid,
@@ -11,38 +12,40 @@ create temporary table if not exists day_counts (
     hits bigint not null,
     conversions bigint not null,
     linked_facts bigint not null,
+    folded_facts bigint not null,
     fact_hash numeric not null,
     attribution_hash numeric not null
 ) on commit delete rows;
 
 -- name: insert_day_counts
 -- HOW: counts and fingerprints of contiguous days, straight from the facts; nothing else of the day is computed.
--- Grain: business day, client, entity, excluded. Inputs: numbers/attributed_facts over the days' whole window
+-- Grain: business day, client, entity, excluded. Inputs: numbers/folded_facts over the days' whole window
 -- (:window_start, :window_end); :dates and :starts, the days and their first instants in order (T1).
 insert into day_counts (
-    bucket_date, client_id, entity_type, entity_id, excluded, hits, conversions, linked_facts, fact_hash,
+    bucket_date, client_id, entity_type, entity_id, excluded, hits, conversions, linked_facts, folded_facts, fact_hash,
     attribution_hash
 )
 select
     (cast(:dates as date[]))[width_bucket(occurred_at, cast(:starts as timestamptz[]))] as bucket_date,
-    client_id, entity_type, entity_id, excluded,
-    sum(hits), sum(conversions), count(*) filter (where link_status = 'resolved'), sum(fact_hash), sum(attribution_hash)
+    client_id, entity_type, unfolded_entity_id, excluded,
+    sum(hits), sum(conversions), count(*) filter (where link_status = 'resolved'), sum(folded), sum(fact_hash),
+    sum(attribution_hash)
 from (
-    {include numbers/attributed_facts}
+    {include numbers/folded_facts}
 ) fact
 group by 1, 2, 3, 4, 5;
 
 -- name: insert_staged_day_counts
--- HOW: the same counts of a day that is being replaced, from its staged facts.
+-- HOW: the same counts of a day that is being replaced, from its staged facts; for days none of whose facts is folded.
 -- Grain: client, entity, excluded. Inputs: stage_session_days, :bucket_date.
 insert into day_counts (
-    bucket_date, client_id, entity_type, entity_id, excluded, hits, conversions, linked_facts, fact_hash,
+    bucket_date, client_id, entity_type, entity_id, excluded, hits, conversions, linked_facts, folded_facts, fact_hash,
     attribution_hash
 )
 select
     cast(:bucket_date as date), client_id, entity_type, entity_id, excluded,
     sum(hits), sum(conversions), coalesce(sum(hits + conversions) filter (where link_status = 'resolved'), 0),
-    sum(fact_hash), sum(attribution_hash)
+    sum(folded_facts), sum(fact_hash), sum(attribution_hash)
 from stage_session_days
 group by client_id, entity_type, entity_id, excluded;
 
@@ -54,9 +57,10 @@ group by client_id, entity_type, entity_id, excluded;
 -- day_fingerprint: of the facts now, spelled as that of stats.partition_state; kept: they are those it was accepted with.
 select
     d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.held_since, s.held_reason,
-    s.held_clients, n.facts, n.owned_facts, n.excluded_facts, n.fingerprint, n.attribution_fingerprint,
+    s.held_clients, n.facts, n.owned_facts, n.excluded_facts, n.folded_facts, n.fingerprint, n.attribution_fingerprint,
     s.facts as was_facts, s.owned_facts as was_owned_facts, 
-    s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.fingerprint as was_fingerprint,
+    s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.folded_facts as was_folded_facts,
+    s.fingerprint as was_fingerprint,
     s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition,
     n.day_fingerprint, n.day_fingerprint = k.fingerprint is true as kept,
     case when s.computed_at is not null and s.definition = cast(:definition as text) then array(
@@ -81,6 +85,7 @@ cross join lateral (
         coalesce(sum(c.hits + c.conversions), 0) as facts,
         coalesce(sum(c.hits + c.conversions) filter (where c.client_id is not null), 0) as owned_facts,
         coalesce(sum(c.hits + c.conversions) filter (where c.excluded), 0) as excluded_facts,
+        coalesce(sum(c.folded_facts), 0) as folded_facts,
         coalesce(sum(c.fact_hash), 0) as fingerprint,
         coalesce(sum(c.attribution_hash), 0) as attribution_fingerprint,
         md5(coalesce(sum(c.fact_hash), 0)::text || ' ' || coalesce(sum(c.attribution_hash), 0)::text || ' '
@@ -102,6 +107,8 @@ order by d.bucket_date;
 -- dimension rows vanished; what merely moved to another known client or was excluded is no loss.
 -- Grain: business day, client (NULL: unknown), measure (hits or conversions). Inputs: day_counts, stats.bucket_daily at
 -- the grain campaign, :dates. lost = deleted + vanished. Facts that turned up under the unknown client count as vanished.
+-- day_counts names folded entities as they were before (A6), so folding is no loss. What the folded member of a stored day
+-- (the nil UUID) loses has gone to members that were not there: they are folded now as well, or no more.
 with counted as (
     select b.bucket_date, m.measure, b.client_id, b.entity_type::text, b.entity_id, m.n as before, 0 as after, 0 as excluded
     from stats.bucket_daily b
@@ -122,12 +129,19 @@ member as (
 ),
 entity as (
     select m.*,
-           greatest(before - after, 0) as fallen,
-           sum(greatest(before - after, 0)) over e as entity_fallen,
+           sum(fallen) over e as entity_fallen,
            sum(excluded) over e + coalesce(sum(greatest(after - before, 0)) filter (where client_id is not null) over e, 0)
                as moved,
            coalesce(sum(greatest(after - before, 0)) filter (where client_id is null) over e, 0) as orphaned
-    from member m
+    from (
+        select m.*,
+               case when entity_id = '00000000-0000-0000-0000-000000000000' then greatest(
+                        before - after
+                        - coalesce(sum(after) filter (where before = 0) over (partition by bucket_date, measure, entity_type), 0),
+                        0
+                    ) else greatest(before - after, 0) end as fallen
+        from member m
+    ) m
     window e as (partition by bucket_date, measure, entity_type, entity_id)
 ),
 loss as (
@@ -200,14 +214,18 @@ cross join lateral (
 -- name: select_clients_of_missing_rows
 -- WHAT: the clients whose campaigns or webinars have staged facts without a dimension row, by what days say that are
 -- held: there these facts' entities are still published under their client.
--- Grain: one client. Inputs: stage_session_days, stats.bucket_daily at the grain campaign, stats.partition_state;
--- :bucket_date, the day that is staged.
+-- Grain: one client. Inputs: stage_session_days, day_counts (of a day with folded facts: what folded entities were before),
+-- stats.bucket_daily at the grain campaign, stats.partition_state; :bucket_date, the day that is staged.
 select distinct b.client_id
 from stats.bucket_daily b
 join (
-    select distinct n.entity_type, n.entity_id
+    select n.entity_type, n.entity_id
     from stage_session_days n
     where n.client_id is null and n.entity_id is not null and not n.excluded
+    union
+    select c.entity_type, c.entity_id
+    from day_counts c
+    where c.bucket_date = :bucket_date and c.client_id is null and c.entity_id is not null and not c.excluded
 ) orphan on orphan.entity_id = b.entity_id and orphan.entity_type = b.entity_type::text
 where b.grain = 'campaign' and b.client_id is not null
   and b.bucket_date in (
@@ -505,3 +523,97 @@ where occurred_at >= :window_start and occurred_at < :window_end;
 select
     (select max(v.created_at) from stats.visit_facts v) as event_access_logs,
     (select max(e.created_at) from stats.entry_facts e) as event_survey_entries;
+
+-- name: select_normalized_utm
+-- WHAT: UTM values as facts have them (N1, A5), each once. Grain: one value. Inputs: :values (text array).
+select distinct stats.normalize_utm(given.value) as value
+from unnest(cast(:values as text[])) as given (value)
+where stats.normalize_utm(given.value) is not null
+order by value;
+
+-- name: select_folds
+-- WHAT: fold rules (A6), removed ones only with :also_removed, with how many values each lists.
+-- Grain: one rule. Inputs: stats.fold_rule, stats.fold_value, stats.clients.
+select r.rule_no, r.client_id, k.name as client_name, r.field, r.kind, r.prefix,
+       (select count(*) from stats.fold_value v where v.rule_no = r.rule_no) as listed,
+       r.reason, r.author, r.created_at, r.removed_at, r.removed_reason, r.removed_by
+from stats.fold_rule r
+left join stats.clients k on k.id = r.client_id
+where cast(:also_removed as boolean) or r.removed_at is null
+order by r.rule_no;
+
+-- name: select_days_of_fold
+-- WHAT: the computed days whose buckets have members that a fold rule (A6) folds: those that adding it changes.
+-- Grain: one business day. Inputs: stats.bucket_daily, dimensions; :client_id (NULL: the unknown client), :field, :kind,
+-- :prefix, :values (text array; the set of the kinds values and all_except).
+select distinct m.bucket_date
+from (
+    select b.bucket_date,
+           case cast(:field as text)
+               when 'utm_source' then b.utm_source
+               when 'utm_medium' then b.utm_medium
+               when 'utm_campaign' then b.utm_campaign
+               when 'link_id' then case when b.link_status = 'unresolved' then b.link_id::text end
+               when 'entity_id' then case when c.id is null and w.id is null then b.entity_id::text end
+           end as value
+    from stats.bucket_daily b
+    left join stats.campaigns c on c.id = b.entity_id and b.entity_type = 'campaign'
+    left join stats.webinars w on w.id = b.entity_id and b.entity_type = 'webinar'
+    where b.grain = case cast(:field as text) when 'link_id' then 'link' when 'entity_id' then 'campaign' else cast(:field as text) end
+      and b.client_id is not distinct from cast(:client_id as uuid)
+) m
+left join unnest(cast(:values as text[])) as listed (value) on listed.value = m.value
+where m.value not in ('(folded)', '00000000-0000-0000-0000-000000000000')
+  and case cast(:kind as text)
+      when 'prefix' then starts_with(m.value, cast(:prefix as text))
+      when 'values' then listed.value is not null
+      else listed.value is null
+  end
+order by m.bucket_date;
+
+-- name: select_days_with_folded
+-- WHAT: the computed days that have a folded member of a client and field (A6): those that removing a rule may change.
+-- Grain: one business day. Inputs: stats.bucket_daily; :client_id (NULL: the unknown client), :field.
+select distinct b.bucket_date
+from stats.bucket_daily b
+where b.grain = case cast(:field as text) when 'link_id' then 'link' when 'entity_id' then 'campaign' else cast(:field as text) end
+  and b.client_id is not distinct from cast(:client_id as uuid)
+  and case cast(:field as text)
+      when 'utm_source' then b.utm_source
+      when 'utm_medium' then b.utm_medium
+      when 'utm_campaign' then b.utm_campaign
+      when 'link_id' then b.link_id::text
+      when 'entity_id' then b.entity_id::text
+  end in ('(folded)', '00000000-0000-0000-0000-000000000000')
+order by b.bucket_date;
+
+-- name: select_pruned_days
+-- WHAT: how many of some days pruned session-days no longer allow to be computed again (M6). Grain: one row.
+-- Inputs: stats.build_settings; :days.
+select count(*) as days
+from unnest(cast(:days as date[])) as d (day)
+cross join stats.build_settings c
+where d.day < c.session_days_from + c.longest_range_days - 1;
+
+-- name: insert_fold
+-- HOW: adds a fold rule (A6) with the set it lists. Returns its number.
+with added as (
+    insert into stats.fold_rule (rule_no, client_id, field, kind, prefix, reason, author)
+    select coalesce(max(r.rule_no), 0) + 1, cast(:client_id as uuid), :field, :kind, cast(:prefix as text), :reason, :author
+    from stats.fold_rule r
+    returning rule_no
+),
+listed as (
+    insert into stats.fold_value (rule_no, value)
+    select a.rule_no, v.value
+    from added a
+    cross join unnest(cast(:values as text[])) as v (value)
+)
+select rule_no from added;
+
+-- name: update_fold_removed
+-- HOW: ends a fold rule (A6) and notes who did and why; nothing when it is none in force. Returns the rule.
+update stats.fold_rule
+set removed_at = clock_timestamp(), removed_reason = :reason, removed_by = :author
+where rule_no = :rule_no and removed_at is null
+returning rule_no;

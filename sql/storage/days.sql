@@ -15,6 +15,7 @@ create temporary table if not exists stage_session_days (
     hits integer not null,
     conversions integer not null,
     excluded boolean not null,
+    folded_facts integer not null,
     fact_hash numeric not null,
     attribution_hash numeric not null
 ) on commit delete rows;
@@ -59,14 +60,14 @@ create temporary table if not exists stage_buckets (
 -- HOW: the day's attributed facts, kept for the statements of this transaction.
 insert into stage_session_days (
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    hits, conversions, excluded, fact_hash, attribution_hash
+    hits, conversions, excluded, folded_facts, fact_hash, attribution_hash
 )
 {include numbers/session_days};
 
 -- name: select_day_totals
 -- WHAT: totals of one day as staged, what was excluded (E3), and the raw facts they must add up to.
 -- Grain: one row. Inputs: stage_session_days, stats.visit_facts, stats.entry_facts; :window_start, :window_end.
--- Rules: M1-M3, E2, E3, A2; facts, owned_facts and the fingerprints include what is excluded; raw_hits
+-- Rules: M1-M3, E2, E3, A2, A6; facts, owned_facts, folded_facts and the fingerprints include what is excluded; raw_hits
 -- and raw_conversions count the facts without any join.
 with raw_visits as (
     select count(*) as facts, max(v.created_at) as newest, coalesce(sum(uuid_hash_extended(v.id, 0)), 0) as ids
@@ -93,6 +94,7 @@ select
     coalesce(sum(n.conversions) filter (where n.excluded), 0) as excluded_conversions,
     coalesce(sum(n.hits + n.conversions), 0) as facts,
     coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null), 0) as owned_facts,
+    coalesce(sum(n.folded_facts), 0) as folded_facts,
     coalesce(sum(n.fact_hash), 0) as fingerprint,
     coalesce(sum(n.attribution_hash), 0) as attribution_fingerprint,
     (select raw.ids from raw_visits raw) + (select raw.ids from raw_entries raw) as fact_ids,
@@ -104,7 +106,7 @@ from stage_session_days n;
 -- name: select_stored_input
 -- WHAT: what a day's stored buckets were computed from, when (NULL: never), and what it is marked with; no row when
 -- nothing is known of it. Input: :bucket_date.
-select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, fingerprint,
+select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, folded_facts, fingerprint,
        attribution_fingerprint, definition, computed_at, stale_cause, held_reason, held_clients
 from stats.partition_state
 where bucket_date = :bucket_date;
@@ -366,7 +368,7 @@ insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, grains, session_days,
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
     excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
-    facts, owned_facts, fact_ids, fingerprint, attribution_fingerprint, definition, facts_at,
+    facts, owned_facts, folded_facts, fact_ids, fingerprint, attribution_fingerprint, definition, facts_at,
     stale_since, stale_cause, stale_clients, held_since, held_reason, held_clients
 )
 values (
@@ -374,7 +376,7 @@ values (
     (select array_agg(name order by position) from stats.grain), :session_days,
     :hits, :visits, :sessionless_hits, :conversions, :unknown_link_hits, :unresolved_link_hits, :unknown_client_hits,
     :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true,
-    :facts, :owned_facts, :fact_ids, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp(),
+    :facts, :owned_facts, :folded_facts, :fact_ids, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp(),
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:stale_cause as text),
     -- What a client misses the unknown one has too much.
     case when cast(:held_reason as text) is not null then array_append(cast(:held_clients as uuid[]), null) end,
@@ -401,6 +403,7 @@ on conflict (bucket_date) do update set
     computed_at = excluded.computed_at,
     facts = excluded.facts,
     owned_facts = excluded.owned_facts,
+    folded_facts = excluded.folded_facts,
     fact_ids = excluded.fact_ids,
     fingerprint = excluded.fingerprint,
     attribution_fingerprint = excluded.attribution_fingerprint,

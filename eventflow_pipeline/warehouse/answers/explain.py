@@ -38,6 +38,7 @@ class Explanation:
     visits_counted_in_several: Mapping[str, int]
     excluded: Rows
     attribution: Rows
+    folded_facts: int
     utc_date: Mapping[str, Any]
     state: Mapping[str, Any] | None
     ledger: Rows
@@ -55,7 +56,8 @@ class Explanation:
             "window": {"start": self.window.start, "end": self.window.end},
             "published": self.published, "facts": self.facts, "agrees": self.agrees, "members": self.members,
             "visits_counted_in_several": self.visits_counted_in_several, "excluded": self.excluded,
-            "attribution": self.attribution, "utc_date": self.utc_date, "state": self.state, "ledger": self.ledger,
+            "attribution": self.attribution, "folded_facts": self.folded_facts, "utc_date": self.utc_date,
+            "state": self.state, "ledger": self.ledger,
         }  # fmt: skip
 
 
@@ -75,6 +77,7 @@ def explain(engine: Engine, settings: Settings, client: str, day: date, campaign
     """Explain ``client`` (an id, a name or ``unknown``) on business day ``day``, or one campaign or webinar of it.
 
     Reads raw facts of the day (a drill-down), in one snapshot. UTM values that look personal are redacted (S7).
+    ``folded_facts``: of how many a fold rule folded a field (A6).
     """
     with connect(engine) as connection, repeatable_read(connection):
         found = find_client(connection, client)
@@ -82,7 +85,8 @@ def explain(engine: Engine, settings: Settings, client: str, day: date, campaign
         who = {"client_id": found["id"], "entity_id": campaign}
         members = _members(connection, window, who)
         kept = [row for row in members if not row["excluded"]]
-        totals = _measures(next((row for row in kept if row["level"] == "total"), None))
+        total = next((row for row in kept if row["level"] == "total"), None)
+        totals = _measures(total)
         levels = {level: [_shown(row) for row in kept if row["level"] == level] for level in ("entity", "link", "utm")}
         excluded = [_shown(row) for row in members if row["excluded"] and row["level"] == "entity"]
         parameters = {"bucket_date": day, **who}
@@ -108,6 +112,7 @@ def explain(engine: Engine, settings: Settings, client: str, day: date, campaign
             },
             excluded=_with_rules(connection, excluded),
             attribution=[dict(row) for row in attribution.mappings()],
+            folded_facts=int(total["folded_facts"]) if total else 0,
             utc_date=_utc_date(connection, day, who),
             state=dict(state) if state else None,
             ledger=[dict(row) for row in ledger],

@@ -403,13 +403,13 @@ def differing_days(connection: Connection, settings: Settings, days: DayRange) -
 
 def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _ComparedDay:
     now = DayInput(
-        row.facts, row.owned_facts, row.excluded_facts, row.fingerprint,
+        row.facts, row.owned_facts, row.excluded_facts, row.folded_facts, row.fingerprint,
         row.attribution_fingerprint, definition,
     )  # fmt: skip
     stored = None
     if row.computed_at and row.was_fingerprint is not None:
         stored = DayInput(
-            row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_fingerprint,
+            row.was_facts, row.was_owned_facts, row.was_excluded_facts, row.was_folded_facts, row.was_fingerprint,
             row.was_attribution_fingerprint, row.was_definition,
         )  # fmt: skip
     mark = mark_of(row)

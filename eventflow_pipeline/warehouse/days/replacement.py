@@ -98,6 +98,10 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             _require_parity(day, totals)
             grains = published_grains(connection)
             definition = current_definition(connection, settings)
+            if totals["folded_facts"]:
+                # What folded entities were before (A6) staged rows do not say, and the guard must know.
+                named = {"dates": [day], "starts": [window.start]}
+                connection.execute(statement("storage/changes/insert_day_counts"), {**bounds, **named})
             verdict = _judge(connection, day, totals, definition, settings)
             if verdict.cause and verdict.hold and not request.accepted:
                 raise DayHeld(day, verdict.cause, verdict.hold)
@@ -153,7 +157,8 @@ def _judge(connection: Connection, day: date, totals: RowMapping, definition: st
     stored = DayInput(**{name: getattr(row, name) for name in names}) if row and row.computed_at else None
     losses = DayLosses()
     if stored and stored != now:
-        connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
+        if not totals["folded_facts"]:
+            connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
         losses = follow_lost_facts(connection, settings, day_losses(connection, [day]), [day])[day]
     return judge_day(stored, now, losses, limits(settings), _hold_on(row))
 

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, text
 KEPT: Mapping[str, str] = {
     "exclusion": "exclusions",
     "exclusion_change": "changes of exclusions with their reasons",
+    "fold_rule": "fold rules",
+    "fold_value": "values of fold rules",
     "definition_change": "changes of definitions with their reasons",
     "threshold_override": "clients' own thresholds",
     "day_ledger": "ledger rows",

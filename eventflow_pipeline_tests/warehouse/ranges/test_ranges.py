@@ -1,7 +1,8 @@
 """M6: every answer over every range at every grain is what a clean load would give, after every commit.
 
 Random facts meet random replacements, deletions, edits, changes of dimension rows, crashes in the middle and workers
-side by side; all ranges and grains are compared with sets counted from the rows (``independent_count``).
+side by side, rules that fold members; all ranges and grains are compared with sets counted from the rows
+(``independent_count``).
 """
 
 import itertools
@@ -26,7 +27,7 @@ from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.schema.migrations import migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds import small_world as small
-from eventflow_pipeline_tests.worlds.independent_count import KEYS, Counted, Measures, Member, count
+from eventflow_pipeline_tests.worlds.independent_count import KEYS, Counted, Fold, Measures, Member, count
 from eventflow_pipeline_tests.worlds.small_world import Mirror
 
 DAYS = [date(2024, 3, 1) + timedelta(days=n) for n in range(5)]
@@ -193,6 +194,8 @@ _CHANGES: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
     st.tuples(st.just("set_campaign"), st.sampled_from(list(small.CAMPAIGN_ROWS)), _NTH),
     st.tuples(st.just("set_webinar"), st.sampled_from(list(small.WEBINAR_ROWS)), _NTH),
     st.tuples(st.just("exclude"), st.sampled_from([small.CAMPAIGN, small.FOREIGN])),
+    st.tuples(st.just("fold"), st.sampled_from(small.FOLDS)),
+    st.tuples(st.just("fold"), st.sampled_from(small.FOLDS)),
 )
 _WORK: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
     st.tuples(st.just("replace"), _DAY),
@@ -205,16 +208,25 @@ _HISTORY = st.lists(st.one_of(*_CHANGES) | st.one_of(*_WORK), min_size=6, max_si
 
 @pytest.mark.slow
 @limits(**_FIXED, phases=_PHASES)  # type: ignore[arg-type]
-@given(visits=_VISITS, entries=_ENTRIES, backfilled=st.permutations(DAYS), history=_HISTORY)
+@given(
+    visits=_VISITS,
+    entries=_ENTRIES,
+    folds=st.lists(st.sampled_from(small.FOLDS), unique=True, max_size=8),
+    backfilled=st.permutations(DAYS),
+    history=_HISTORY,
+)
 def test_every_answer_is_that_of_a_clean_load_after_every_commit(
     engineer: Engineer,
     visits: list[dict[str, Any]],
     entries: list[dict[str, Any]],
+    folds: list[Fold],
     backfilled: list[date],
     history: list[tuple[Any, ...]],
 ) -> None:
     engineer.start_over()
     engineer.mirror.add(visits, entries)
+    for rule in folds:
+        engineer.mirror.fold(rule)
     for day in backfilled[1:]:
         engineer.replace(day)
     for name, *arguments in history:
