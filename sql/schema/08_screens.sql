@@ -1,10 +1,10 @@
 -- What the admin screens call (Supabase RPC): answered from aggregates alone, except the explicit drill-down.
 set local search_path = pg_catalog, pg_temp;
 
-select stats.set_aside('public.get_marketing_summary(uuid, date, date)'),
-       stats.set_aside('public.get_link_stats(uuid, date, date)'),
-       stats.set_aside('public.get_client_overview(uuid, date, date)'),
-       stats.set_aside('public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer)');
+select stats.set_aside(format('public.%s(uuid, date, date%s)', screen.name, more.argument))
+from unnest(array['get_marketing_summary', 'get_link_stats', 'get_client_overview']) as screen (name)
+cross join unnest(array['', ', integer']) as more (argument);
+select stats.set_aside('public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer)');
 
 create or replace function stats.screen_range(p_client_id uuid, p_from_date date, p_to_date date)
 returns table (readable uuid[], as_of timestamptz, complete boolean, first_day date, last_day date)
@@ -42,12 +42,62 @@ $$;
 comment on function stats.screen_days(date, date) is
     'The days of a screen''s range and whether each is computed: a computed day without traffic is 0, another one is NULL.';
 
+create or replace function stats.folded_id() returns uuid
+language sql immutable parallel safe
+return '00000000-0000-0000-0000-000000000000'::uuid;
+comment on function stats.folded_id() is 'What a folded link or entity counts as (A6).';
+
 create or replace function stats.share(p_part numeric, p_whole numeric) returns numeric
 language sql immutable parallel safe
 return round(p_part / nullif(p_whole, 0), 4);
 comment on function stats.share(numeric, numeric) is 'p_part / p_whole to four digits; NULL when p_whole is 0 (M4).';
 
-create or replace function public.get_marketing_summary(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+create or replace function stats.top_rows(
+    p_grain text, p_from date, p_to date, p_client_id uuid, p_readable uuid[], p_top integer, p_webinars_apart boolean default false
+)
+returns table (
+    client_id uuid, entity_type text, entity_id uuid, link_id uuid, link_status text,
+    utm_source text, utm_medium text, utm_campaign text,
+    hits bigint, visits bigint, sessionless_hits bigint, conversions bigint, cvr numeric,
+    place bigint, members bigint, all_hits bigint, all_conversions bigint
+)
+-- Enough for 100,000 members to be counted and put in order without a temporary file, taken only where there are so many.
+language plpgsql stable set search_path = pg_catalog, pg_temp set work_mem = '64MB'
+as $$
+begin
+    return query execute format($sql$
+        select *
+        from (
+            select r.*, row_number() over (
+                       partition by %2$s order by r.conversions desc, r.hits desc, r.utm_source collate "C",
+                       r.utm_medium collate "C", r.utm_campaign collate "C", r.entity_id, r.link_id, r.link_status, r.client_id
+                   ) as place,
+                   count(*) over e, stats.total(r.hits) over e, stats.total(r.conversions) over e
+            from (%1$s) as r (client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,
+                              hits, visits, sessionless_hits, conversions, cvr)
+            window e as (partition by %2$s)
+        ) ranked
+        where ranked.place <= $5
+    $sql$, stats.range_query(p_grain, p_from, p_to, p_client_id),
+           case when p_webinars_apart then $part$r.entity_type = 'webinar'$part$ else 'true' end)
+    using p_from, p_to, p_client_id, p_readable, least(greatest(coalesce(p_top, 200), 1), 1000);
+end
+$$;
+comment on function stats.top_rows(text, date, date, uuid, uuid[], integer, boolean) is
+    'The p_top (1 to 1000, NULL: 200) members of range_rows with the most conversions, then hits, at their place; beside each how many members there are and their hits and conversions, which add up. p_webinars_apart: webinars and the rest each have their own. For functions that have checked.';
+
+create or replace function stats.screen_rest(p_members bigint, p_hits numeric, p_conversions numeric) returns jsonb
+language sql immutable set search_path = pg_catalog, pg_temp
+return case when p_members > 0 then jsonb_build_object(
+    'members', p_members, 'hits', p_hits, 'conversions', p_conversions, 'visits', null,
+    'why_no_visits', 'sessions of several members are not counted together: ask for more with p_top'
+) end;
+comment on function stats.screen_rest(bigint, numeric, numeric) is
+    'What a list of a screen leaves out, as one row: its members, hits and conversions; NULL when it leaves out none.';
+
+create or replace function public.get_marketing_summary(
+    p_client_id uuid, p_from_date date, p_to_date date, p_top integer
+) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
@@ -70,23 +120,26 @@ begin
         select jsonb_build_object(
             'by_source', coalesce(jsonb_agg(jsonb_build_object(
                 'source', coalesce(r.utm_source, '__direct__'), 'is_unknown', r.utm_source is null,
-                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
-            ) order by r.conversions desc, r.visits desc, r.utm_source), '[]'))
-        from stats.range_rows('utm_source', p_from_date, p_to_date, p_client_id, screen.readable) r
+                'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
+            ) order by r.place), '[]'), 'by_source_rest', stats.screen_rest(
+                max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
+        from stats.top_rows('utm_source', p_from_date, p_to_date, p_client_id, screen.readable, p_top) r
     ) || (
         select jsonb_build_object(
             'by_medium', coalesce(jsonb_agg(jsonb_build_object(
                 'medium', coalesce(r.utm_medium, '__direct__'), 'is_unknown', r.utm_medium is null,
-                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
-            ) order by r.conversions desc, r.visits desc, r.utm_medium), '[]'))
-        from stats.range_rows('utm_medium', p_from_date, p_to_date, p_client_id, screen.readable) r
+                'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
+            ) order by r.place), '[]'), 'by_medium_rest', stats.screen_rest(
+                max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
+        from stats.top_rows('utm_medium', p_from_date, p_to_date, p_client_id, screen.readable, p_top) r
     ) || (
         select jsonb_build_object(
             'by_campaign', coalesce(jsonb_agg(jsonb_build_object(
                 'campaign', coalesce(r.utm_campaign, '__direct__'), 'is_unknown', r.utm_campaign is null,
-                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
-            ) order by r.conversions desc, r.visits desc, r.utm_campaign), '[]'))
-        from stats.range_rows('utm_campaign', p_from_date, p_to_date, p_client_id, screen.readable) r
+                'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
+            ) order by r.place), '[]'), 'by_campaign_rest', stats.screen_rest(
+                max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
+        from stats.top_rows('utm_campaign', p_from_date, p_to_date, p_client_id, screen.readable, p_top) r
     ) || (
         select jsonb_build_object(
             'by_combo', coalesce(jsonb_agg(jsonb_build_object(
@@ -94,28 +147,40 @@ begin
                 'campaign', coalesce(r.utm_campaign, '__direct__'), 'source_is_unknown', r.utm_source is null,
                 'medium_is_unknown', r.utm_medium is null, 'campaign_is_unknown', r.utm_campaign is null,
                 'is_unknown', coalesce(r.utm_source, r.utm_medium, r.utm_campaign) is null,
-                'count', r.conversions, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
-            ) order by r.conversions desc, r.visits desc, r.utm_source, r.utm_medium, r.utm_campaign), '[]'))
-        from stats.range_rows('utm', p_from_date, p_to_date, p_client_id, screen.readable) r
+                'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
+            ) order by r.place), '[]'), 'by_combo_rest', stats.screen_rest(
+                max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
+        from stats.top_rows('utm', p_from_date, p_to_date, p_client_id, screen.readable, p_top) r
     ) || (
         -- Hits and conversions add up over links; visits do not, so they are not given by status.
         select jsonb_build_object('link_status', jsonb_object_agg(
             status.name, jsonb_build_object('hits', coalesce(r.hits, 0), 'conversions', coalesce(r.conversions, 0))))
         from (values ('resolved'), ('unresolved'), ('unknown')) as status (name)
         left join (
-            select l.link_status, sum(l.hits) as hits, sum(l.conversions) as conversions
-            from stats.range_rows('link', p_from_date, p_to_date, p_client_id, screen.readable) l
-            group by l.link_status
+            select b.link_status::text as link_status, sum(b.hits) as hits, sum(b.conversions) as conversions
+            from stats.bucket_daily b
+            where b.grain = 'link' and b.bucket_date between p_from_date and p_to_date
+              and (p_client_id is null or b.client_id = p_client_id)
+              and (screen.readable is null or b.client_id = any (screen.readable))
+            group by b.link_status
         ) r on r.link_status = status.name
     );
     return answer || jsonb_build_object(
         'from', p_from_date, 'to', p_to_date, 'as_of', screen.as_of, 'complete', screen.complete);
 end
 $$;
-comment on function public.get_marketing_summary(uuid, date, date) is
-    'eventflow_pipeline: conversions, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+comment on function public.get_marketing_summary(uuid, date, date, integer) is
+    'eventflow_pipeline: conversions, hits, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), of each the p_top (1 to 1000, default 200) with the most conversions, then hits, and what is left as one row (_rest); hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
-create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+create or replace function public.get_marketing_summary(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp
+as $$ select public.get_marketing_summary(p_client_id, p_from_date, p_to_date, null) $$;
+comment on function public.get_marketing_summary(uuid, date, date) is
+    'eventflow_pipeline: get_marketing_summary with the 200 members of each list that have the most conversions, then hits. [readers]';
+
+create or replace function public.get_link_stats(
+    p_client_id uuid, p_from_date date, p_to_date date, p_top integer
+) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
@@ -129,36 +194,51 @@ begin
         with calendar_day as materialized (
             select c.day, c.computed from stats.screen_days(p_from_date, p_to_date) c
         ),
-        traffic as (
-            select r.client_id, r.entity_type, r.entity_id, r.link_id, r.link_status,
-                   r.hits, r.visits, r.conversions
-            from stats.range_rows('link', p_from_date, p_to_date, p_client_id, screen.readable) r
+        traffic as materialized (
+            select r.*, row(r.client_id, r.entity_type, r.entity_id, r.link_id, r.link_status)::text as member
+            from stats.top_rows('link', p_from_date, p_to_date, p_client_id, screen.readable, p_top) r
         ),
-        listed as (
-            select t.*, l.name
-            from traffic t
-            left join stats.links l on l.id = t.link_id and l.client_id = t.client_id
-            union all
-            select l.client_id, l.target_type, coalesce(l.target_campaign_id, l.target_webinar_id), l.id, 'resolved',
-                   0, 0, 0, l.name
-            from stats.links l
-            where (p_client_id is null or l.client_id = p_client_id)
-              and (screen.readable is null or l.client_id = any (screen.readable))
-              and not exists (select from traffic t where t.link_id = l.id and t.client_id = l.client_id)
-        ),
-        daily as (
+        -- The days of what is listed, and of all links there are: nobody invents those.
+        daily as materialized (
             select b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status,
+                   row(b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status)::text as member,
                    jsonb_object_agg(b.bucket_date, jsonb_build_array(b.visits, b.conversions)) as measured
             from stats.bucket_daily b
             where b.grain = 'link' and b.bucket_date between p_from_date and p_to_date
               and (p_client_id is null or b.client_id = p_client_id)
               and (screen.readable is null or b.client_id = any (screen.readable))
+              and (b.link_status = 'resolved'
+                   or row(b.client_id, b.entity_type, b.entity_id, b.link_id, b.link_status)::text in (select t.member from traffic t))
             group by 1, 2, 3, 4, 5
+        ),
+        idle as materialized (
+            select l.client_id, l.target_type as entity_type, coalesce(l.target_campaign_id, l.target_webinar_id) as entity_id,
+                   l.id as link_id, l.name, row_number() over (order by l.name, l.id) as place
+            from stats.links l
+            where (p_client_id is null or l.client_id = p_client_id)
+              and (screen.readable is null or l.client_id = any (screen.readable))
+              and not exists (
+                  select from daily d
+                  where d.link_id = l.id and d.client_id = l.client_id and d.link_status = 'resolved'
+              )
+        ),
+        listed as (
+            select t.client_id, t.entity_type, t.entity_id, t.link_id, t.link_status, t.member, t.hits, t.visits,
+                   t.conversions, l.name, t.place
+            from traffic t
+            left join stats.links l on l.id = t.link_id and l.client_id = t.client_id
+            union all
+            -- Links without traffic have the room that is left.
+            select i.client_id, i.entity_type, i.entity_id, i.link_id, 'resolved', null, 0, 0, 0, i.name, shown.traffic + i.place
+            from idle i
+            cross join (select count(*) as traffic from traffic) shown
+            where shown.traffic + i.place <= least(greatest(coalesce(p_top, 200), 1), 1000)
         )
         select jsonb_build_object(
             'links', coalesce(jsonb_agg(jsonb_build_object(
                 'link_id', i.link_id, 'link_name', i.name, 'link_status', i.link_status,
                 'is_unknown', i.link_status = 'unknown',
+                'is_folded', i.link_status = 'unresolved' and i.link_id is not distinct from stats.folded_id(),
                 'entity_type', i.entity_type, 'entity_id', i.entity_id,
                 'hits', i.hits, 'visits', i.visits, 'conversions', i.conversions,
                 'cvr', stats.share(i.conversions, i.visits),
@@ -170,20 +250,30 @@ begin
                     ) order by c.day), '[]')
                     from calendar_day c
                 )
-            ) order by i.visits desc, i.conversions desc, i.name, i.link_id, i.entity_id), '[]'),
+            ) order by i.place), '[]'),
+            'links_rest', stats.screen_rest(
+                (select coalesce(max(t.members), 0) from traffic t) + (select count(*) from idle) - count(*),
+                (select max(t.all_hits) from traffic t) - sum(i.hits),
+                (select max(t.all_conversions) from traffic t) - sum(i.conversions)),
+            'totals', stats.screen_totals(p_client_id, p_from_date, p_to_date, screen.readable)
+                || jsonb_build_object('complete', screen.complete),
             'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
             'complete', screen.complete
         )
         from listed i
-        left join daily d
-            on row(d.client_id, d.entity_type, d.entity_id, d.link_id, d.link_status)::text
-             = row(i.client_id, i.entity_type, i.entity_id, i.link_id, i.link_status)::text
+        left join daily d on d.member = i.member
     );
 end
 $$;
+comment on function public.get_link_stats(uuid, date, date, integer) is
+    'eventflow_pipeline: links of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days: the p_top (1 to 1000, default 200) with the most conversions, then hits, what is left as one row (links_rest), and the totals. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+
+create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp
+as $$ select public.get_link_stats(p_client_id, p_from_date, p_to_date, null) $$;
 comment on function public.get_link_stats(uuid, date, date) is
-    'eventflow_pipeline: every link of the client, also without traffic, and what arrived by unresolved links or none, each with hits, visits, conversions, cvr over inclusive local dates and its days. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+    'eventflow_pipeline: get_link_stats with the 200 members of each list that have the most conversions, then hits. [readers]';
 
 create or replace function stats.screen_totals(p_client_id uuid, p_from_date date, p_to_date date, p_readable uuid[]) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
@@ -201,7 +291,9 @@ $$;
 comment on function stats.screen_totals(uuid, date, date, uuid[]) is
     'Measures of a client (or the platform) over a range as one object, and whether the range is complete. For functions that have checked the caller.';
 
-create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+create or replace function public.get_client_overview(
+    p_client_id uuid, p_from_date date, p_to_date date, p_top integer
+) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
@@ -214,7 +306,7 @@ begin
     return (
         with entity as materialized (
             select r.*, coalesce(c.title, w.title) as title
-            from stats.range_rows('campaign', p_from_date, p_to_date, p_client_id, screen.readable) r
+            from stats.top_rows('campaign', p_from_date, p_to_date, p_client_id, screen.readable, p_top, true) r
             -- An entry keeps the client it was stored with (E2), though its campaign may be another's: whose title nobody is told.
             left join stats.campaigns c
                 on r.entity_type = 'campaign' and c.id = r.entity_id and c.client_id is not distinct from r.client_id
@@ -225,9 +317,11 @@ begin
             -- Facts without any entity (E1) are listed with the campaigns, their entity_id NULL: nothing is hidden.
             select e.entity_type = 'webinar' as is_webinar, jsonb_agg(jsonb_build_object(
                 'entity_id', e.entity_id, 'title', e.title, 'is_unknown', e.entity_type = 'unknown',
+                'is_folded', e.entity_id is not distinct from stats.folded_id(),
                 'hits', e.hits, 'visits', e.visits,
                 'conversions', e.conversions, 'cvr', stats.share(e.conversions, e.visits)
-            ) order by e.visits desc, e.conversions desc, e.title, e.entity_id) as items
+            ) order by e.place) as items, stats.screen_rest(
+                max(e.members) - count(*), max(e.all_hits) - sum(e.hits), max(e.all_conversions) - sum(e.conversions)) as rest
             from entity e
             group by is_webinar
         ),
@@ -245,7 +339,9 @@ begin
             'previous_period', stats.screen_totals(
                 p_client_id, p_from_date - (p_to_date - p_from_date + 1), p_from_date - 1, screen.readable),
             'campaigns', coalesce((select l.items from entity_list l where not l.is_webinar), '[]'),
+            'campaigns_rest', (select l.rest from entity_list l where not l.is_webinar),
             'webinars', coalesce((select l.items from entity_list l where l.is_webinar), '[]'),
+            'webinars_rest', (select l.rest from entity_list l where l.is_webinar),
             'links', (
                 select jsonb_build_object('total', count(*), 'active', count(*) filter (where l.status = 'active'))
                 from stats.links l
@@ -269,8 +365,14 @@ begin
     );
 end
 $$;
+comment on function public.get_client_overview(uuid, date, date, integer) is
+    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns and webinars (of each the p_top, 1 to 1000, default 200, with the most conversions, then hits, and what is left as one row), number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+
+create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp
+as $$ select public.get_client_overview(p_client_id, p_from_date, p_to_date, null) $$;
 comment on function public.get_client_overview(uuid, date, date) is
-    'eventflow_pipeline: totals of a client over inclusive local dates and over the equally long period before, its campaigns, webinars, number of links, and its days. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+    'eventflow_pipeline: get_client_overview with the 200 members of each list that have the most conversions, then hits. [readers]';
 
 create or replace function public.get_campaign_visits_raw(
     p_campaign_id uuid, p_from_date date, p_to_date date,
@@ -346,9 +448,12 @@ declare
 begin
     foreach checked in array array[
         'stats.screen_range(uuid, date, date)', 'stats.screen_days(date, date)', 'stats.share(numeric, numeric)',
-        'stats.screen_totals(uuid, date, date, uuid[])',
+        'stats.screen_totals(uuid, date, date, uuid[])', 'stats.folded_id()',
+        'stats.top_rows(text, date, date, uuid, uuid[], integer, boolean)', 'stats.screen_rest(bigint, numeric, numeric)',
         'public.get_marketing_summary(uuid, date, date)', 'public.get_link_stats(uuid, date, date)',
         'public.get_client_overview(uuid, date, date)',
+        'public.get_marketing_summary(uuid, date, date, integer)', 'public.get_link_stats(uuid, date, date, integer)',
+        'public.get_client_overview(uuid, date, date, integer)',
         'public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer)'
     ] loop
         execute format('revoke execute on function %s from public', checked);

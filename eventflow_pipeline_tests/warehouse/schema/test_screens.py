@@ -224,3 +224,148 @@ def test_facts_without_any_entity_are_listed_too(screens: Database) -> None:
         connection.rollback()
     assert None not in [item["entity_id"] for item in answer["campaigns"]]
     assert [item["is_unknown"] for item in whole["campaigns"] if item["entity_id"] is None] == [True]
+
+
+#: The lists of each screen: where it stands, what makes a member, and the grain it is counted at.
+_LISTS = {
+    ("get_marketing_summary", "by_source"): ("utm_source", "true"),
+    ("get_marketing_summary", "by_medium"): ("utm_medium", "true"),
+    ("get_marketing_summary", "by_campaign"): ("utm_campaign", "true"),
+    ("get_marketing_summary", "by_combo"): ("utm", "true"),
+    ("get_link_stats", "links"): ("link", "true"),
+    ("get_client_overview", "campaigns"): ("campaign", "entity_type <> 'webinar'"),
+    ("get_client_overview", "webinars"): ("campaign", "entity_type = 'webinar'"),
+}
+
+
+@pytest.fixture
+def attacked(database: Database) -> Database:
+    """A client with many members of every kind, some of them on two days, one of them folded."""
+    database.insert("clients", [{"id": CLIENT, "name": "Client"}])
+    database.insert("event_survey_campaigns", [{"id": SPRING, "client_id": CLIENT, "title": "Spring"}])
+    database.insert(
+        "campaign_link_meta", [{"id": UUID(int=0x700 + n), "client_id": CLIENT, "name": f"idle {n}"} for n in range(3)]
+    )
+    rows: list[dict[str, Any]] = [
+        {"session_id": f"s{n % 5}", "campaign_id": SPRING, "accessed_at": _at(1 + n % 2 * (n % 3), 9),
+         "utm_source": f"s{n % 9}", "utm_medium": f"m{n % 8}", "utm_campaign": f"c{n % 12}",
+         "marketing_campaign_link_id": UUID(int=0x900 + n % 11)}
+        for n in range(40)
+    ]  # fmt: skip
+    webinars = [UUID(int=0xD00 + n) for n in range(7)]
+    database.insert("webinars", [{"id": id, "client_id": CLIENT, "title": "w"} for id in webinars])
+    rows += [
+        {"session_id": "w", "webinar_id": id, "accessed_at": _at(2, 9)} for id in webinars for _ in range(id.int % 3)
+    ]
+    database.insert("event_access_logs", rows)
+    database.insert(
+        "event_survey_entries",
+        [
+            {"campaign_id": UUID(int=0xBAD0 + n), "client_id": CLIENT, "phone_norm": str(n), "created_at": _at(2, 10),
+             "utm_source": f"s{n % 4}"}
+            for n in range(9)
+        ],
+    )  # fmt: skip
+    database.execute(
+        "insert into stats.fold_rule (rule_no, client_id, field, kind, prefix, reason, author) "
+        "values (1, :c, 'link_id', 'prefix', '00000000-0000-0000-0000-000000000900', 'bots', 'me')",
+        c=CLIENT,
+    )
+    database.replace(*(FIRST + timedelta(days=n) for n in range(3)))
+    database.merge_pending()
+    return database
+
+
+def test_a_screen_lists_the_top_and_what_is_left_as_one_row(attacked: Database) -> None:
+    for (screen, name), (grain, condition) in _LISTS.items():
+        members = attacked.rows(
+            f"select * from stats.range_summary(:g, :a, :b, :c) where {condition} order by conversions desc, hits desc",
+            g=grain, a=FIRST, b=LAST, c=CLIENT,
+        )  # fmt: skip
+        assert len(members) > 3, name
+        whole = _answer(attacked, screen, CLIENT, FIRST, LAST)
+        idle = 3 if name == "links" else 0
+        assert (len(whole[name]), whole[f"{name}_rest"]) == (len(members) + idle, None)
+        for top in (1, 3):
+            answer = _answer(attacked, screen, CLIENT, FIRST, LAST, top)
+            assert answer[name] == whole[name][:top], "each exact, in the same order"
+            measured = "count" if "count" in whole[name][0] else "conversions"
+            assert [(i[measured], i["hits"]) for i in answer[name]] == [
+                (m["conversions"], m["hits"]) for m in members[:top]
+            ]
+            assert answer[f"{name}_rest"] == {
+                "members": len(members) + idle - top,
+                "hits": sum(m["hits"] for m in members[top:]),
+                "conversions": sum(m["conversions"] for m in members[top:]),
+                "visits": None,
+                "why_no_visits": "sessions of several members are not counted together: ask for more with p_top",
+            }
+    # The client's total stands beside it, whatever is listed.
+    assert _answer(attacked, "get_link_stats", CLIENT, FIRST, LAST, 1)["totals"]["visits"] == 6
+    folded = [i for i in _answer(attacked, "get_link_stats", CLIENT, FIRST, LAST)["links"] if i["is_folded"]]
+    assert [(i["link_id"], i["link_status"]) for i in folded] == [(str(UUID(int=0)), "unresolved")]
+
+
+@pytest.mark.parametrize(("given", "listed"), [(0, 1), (-5, 1), (None, 200), (10_000, 1_000)])
+def test_how_many_a_screen_lists_is_bounded(database: Database, given: int | None, listed: int) -> None:
+    database.insert("clients", [{"id": CLIENT, "name": "Client"}])
+    database.execute(
+        "insert into public.campaign_link_meta (id, client_id, name) "
+        "select gen_random_uuid(), :c, 'link' from generate_series(1, 1200)",
+        c=CLIENT,
+    )
+    database.replace(FIRST)
+    answer = _answer(database, "get_link_stats", CLIENT, FIRST, FIRST, given)
+    assert (len(answer["links"]), answer["links_rest"]["members"]) == (listed, 1_200 - listed)
+
+
+def _buffers(connection: psycopg.Connection, query: str, *values: Any) -> int:
+    """Pages a query touches, those it spills included: work that does not depend on the machine."""
+    ((plan,),) = connection.execute(f"explain (analyze, buffers, timing off, format json) {query}".encode(), values)
+    return sum(plan[0]["Plan"][f"{kind} Blocks"] for kind in ("Shared Hit", "Shared Read", "Temp Read", "Temp Written"))
+
+
+@pytest.mark.parametrize(
+    "invented", [3_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])]
+)
+def test_a_month_with_invented_members_costs_as_reading_its_buckets(database: Database, invented: int) -> None:
+    """At most three times as much as reading the buckets plainly, of each grain that the screen reads."""
+    month, days = date(2024, 3, 1), 30
+    database.insert("clients", [{"id": CLIENT, "name": "Client"}])
+    database.insert("event_survey_campaigns", [{"id": SPRING, "client_id": CLIENT, "title": "Spring"}])
+    database.execute(
+        "insert into public.event_access_logs (id, session_id, campaign_id, utm_source, utm_medium, utm_campaign, "
+        "marketing_campaign_link_id, accessed_at) "
+        "select gen_random_uuid(), 's' || n / 3, :c, md5('s' || n), md5('m' || n), md5('c' || n), gen_random_uuid(), "
+        "cast(:at as timestamptz) + n % :days * interval '1 day' from generate_series(1, :n) n",
+        c=SPRING, at=_at(1, 9), days=days, n=invented,
+    )  # fmt: skip
+    database.insert(
+        "event_survey_entries",
+        [
+            {"campaign_id": UUID(int=0xBAD0 + n), "client_id": CLIENT, "phone_norm": str(n), "created_at": _at(1, 10)}
+            for n in range(invented // 100)
+        ],
+    )
+    last = month + timedelta(days=days - 1)
+    database.replace(*(month + timedelta(days=n) for n in range(days)))
+    database.merge_pending()
+    database.execute("analyze stats.bucket_daily")
+    grains = {
+        "get_marketing_summary": ["client", "utm_source", "utm_medium", "utm_campaign", "utm", "link"],
+        "get_link_stats": ["client", "link"],
+        "get_client_overview": ["client", "campaign"],
+    }
+    with psycopg.connect(database.url) as connection:
+        for screen, read in grains.items():
+            asked = (f"select public.{screen}(%s, %s, %s)", CLIENT, month, last)
+            _buffers(connection, *asked)  # what the session looks up once
+            plainly = sum(
+                _buffers(connection, f"select * from stats.{grain}_daily where client_id = %s and bucket_date "
+                         "between %s and %s", CLIENT, month, last)
+                for grain in read
+            )  # fmt: skip
+            cost = _buffers(connection, *asked)
+            print(f"{screen}: {cost} pages, plainly {plainly}, ratio {cost / plainly:.2f}")
+            # What a screen looks up whatever there is.
+            assert cost <= 3 * plainly + 250, (screen, cost, plainly)
