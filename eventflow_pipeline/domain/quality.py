@@ -60,6 +60,9 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "clones": Threshold(0),
     # Of the hits, or the entries, of a client's last seven days: in the member (redacted) of any UTM (A5).
     "redacted": Threshold(0.01, 0.10),
+    # Members of one grain within a client and day (B2), and in multiples of the median of the 28 days before.
+    "members": Threshold(None, 2_000),
+    "members_rise": Threshold(10.0),
     # In multiples of the quiet the stream is used to.
     "silence": Threshold(1.0, 3.0),
 }
@@ -81,7 +84,10 @@ CHECKS: Mapping[str, str] = {
     "tenant_consistency": "campaign_daily",
     "clones": "campaign_daily",
     "silence": "client_daily",
+    "members": "client_daily",
 }
+#: Fewer members are not judged by how much they rise: a new campaign may have many.
+MEMBERS_OF_A_RISE = 200
 #: Checks of what nobody can put right once its day is over: what was not captured, or without its session, link or UTM,
 #: stays so. The others fail for what can be put right: a dimension row, a copy to be excluded, a day to be rebuilt.
 LOST_FOR_GOOD = frozenset(
@@ -162,6 +168,26 @@ class Judge:
             found += self._counts(row)
             found += self.deficit(row["bucket_date"], row["client_id"], row["visits"], row["entries"], "on the day")
         return found
+
+    def least_members(self) -> int:
+        """From how many members of a grain on a threshold of any client may be passed."""
+        own = [bounds for (_, name), bounds in self.overrides.items() if name == "members"]
+        bounds = [bound for t in (self.thresholds["members"], *own) for bound in (t.warn, t.error) if bound is not None]
+        return int(min([*bounds, MEMBERS_OF_A_RISE]))
+
+    def members(
+        self, day: date, client_id: UUID | None, what: str, members: int, median: float | None
+    ) -> list[Finding]:
+        """B2: members of one grain, against the limit, and where that is not passed against the usual number."""
+        found = self.judged("members", day, client_id, what, members, members)
+        if found or median is None or members <= MEMBERS_OF_A_RISE:
+            return found
+        rise = self.threshold("members_rise", client_id)
+        for severity, factor in ((Severity.ERROR, rise.error), (Severity.WARN, rise.warn)):
+            if factor is not None and members > factor * median:
+                usually = f"{what}, usually {median:,.0f}"
+                return [Finding("members", day, client_id, severity, usually, members, factor * median, members)]
+        return []
 
     def deficit(self, day: date, client_id: UUID | None, visits: int, entries: int, when: str) -> list[Finding]:
         """Q6: too few visits for the entries there are; only clients are judged."""

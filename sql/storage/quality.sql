@@ -184,3 +184,64 @@ from unnest(cast(:days as date[]), cast(:computed_at as timestamptz[])) as d (da
 join stats.partition_state s on s.bucket_date = d.day and s.computed_at = d.computed_at
 order by s.bucket_date
 on conflict (bucket_date, checks) do update set derived_from = excluded.derived_from, checked_at = excluded.checked_at;
+
+-- name: select_many_members
+-- WHAT: client-days with more than :least members of a grain, and what is usual: the median of the 28 days before, where
+-- at least a week of them had any (B2). Grain: business day, client, grain; the grains as they are registered.
+-- Inputs: stats.bucket_daily, stats.grain; :first_day, :last_day, :least.
+select m.bucket_date, m.client_id, m.grain, m.members, case when usual.days >= 7 then usual.members end as median_members
+from (
+    select b.bucket_date, b.client_id, b.grain, count(*) as members
+    from stats.bucket_daily b
+    where b.bucket_date between :first_day and :last_day
+    group by b.bucket_date, b.client_id, b.grain
+    having count(*) > :least
+) m
+join stats.grain g on g.name = m.grain and g.by_client and g.key_columns <> '{client_id}'
+cross join lateral (
+    select count(*) as days, percentile_cont(0.5) within group (order by p.members) as members
+    from (
+        select count(*) as members
+        from stats.bucket_daily b
+        where b.grain = m.grain and b.client_id is not distinct from m.client_id
+          and b.bucket_date between m.bucket_date - 28 and m.bucket_date - 1
+        group by b.bucket_date
+    ) p
+) usual
+order by m.bucket_date, m.client_id, g.position;
+
+-- name: select_member_examples
+-- WHAT: of a client-day's members of a grain, the field that has the most values, and a few of those that few hits have.
+-- What a fold rule folds or nobody can fold (what has a row, NULL) is no value here. Grain: at most one row.
+-- Inputs: stats.bucket_daily, dimensions; :bucket_date, :client_id (NULL: the unknown client), :grain.
+with bucket as (
+    select b.*
+    from stats.bucket_daily b
+    where b.grain = :grain and b.bucket_date = :bucket_date and b.client_id is not distinct from cast(:client_id as uuid)
+),
+member as (
+    select 'utm_source' as field, b.utm_source as value, b.hits from bucket b
+    union all
+    select 'utm_medium', b.utm_medium, b.hits from bucket b
+    union all
+    select 'utm_campaign', b.utm_campaign, b.hits from bucket b
+    union all
+    select 'link_id', b.link_id::text, b.hits from bucket b where b.link_status = 'unresolved'
+    union all
+    select 'entity_id', b.entity_id::text, b.hits
+    from bucket b
+    left join stats.campaigns c on c.id = b.entity_id and b.entity_type = 'campaign'
+    left join stats.webinars w on w.id = b.entity_id and b.entity_type = 'webinar'
+    where c.id is null and w.id is null
+),
+counted as (
+    select m.field, m.value, sum(m.hits) as hits
+    from member m
+    where m.value not in ('(folded)', '00000000-0000-0000-0000-000000000000')
+    group by m.field, m.value
+)
+select c.field, count(*) as members, (array_agg(c.value order by c.hits, c.value collate "C"))[1:3] as examples
+from counted c
+group by c.field
+order by members desc, c.field
+limit 1;

@@ -26,6 +26,7 @@ RUNBOOK = {
     "silence": "visits-zero-or-low",
     "unknown_client": "visits-zero-or-low",
     "unknown_entity": "visits-zero-or-low",
+    "members": "members-explode",
 }
 _FIX = "Compare with the facts; days that differ are rebuilt by themselves, once."
 #: What puts a failing check right, by the section of the runbook it points to; for the rest ``_FIX``.
@@ -34,6 +35,8 @@ _FIXES = {
     "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
     "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
     "recomputed, what a missing row hides is recomputed once it is back.",
+    "members-explode": "Fold what somebody invents into one member (`eventflow fold add`): every number stays exact, "
+    "and removing the rule restores everything.",
 }
 _CLIENT = re.compile(r"client_id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: A condition of its own (``heal_held``) notifies of what this check shows.
@@ -82,7 +85,7 @@ def _command(check: str, newest: FailedCheck, days: DayRange | None) -> str:
     if check not in RUNBOOK:
         return f"eventflow verify --from {days.first} --to {days.last}"
     named = _CLIENT.search(newest.detail or "")
-    client = named[1] if named else "unknown" if check == "unknown_client" else None
+    client = named[1] if named else "unknown" if check in ("unknown_client", "members") else None
     return (
         f"eventflow explain --client {client} --date {newest.partition or days.last}" if client else "eventflow doctor"
     )

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
+from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
@@ -21,6 +22,8 @@ from eventflow_pipeline.warehouse.registry import current_definition, definition
 #: Days measured from one snapshot.
 _DAYS_AT_ONCE = 10
 _SILENCE_DAYS = 7
+#: How much of a value that somebody invented is shown.
+_EXAMPLE = 60
 
 
 def measure(engine: Engine, settings: Settings, days: DayRange) -> dict[date, Exception]:
@@ -141,6 +144,7 @@ def findings(engine: Engine, settings: Settings, days: DayRange, now: datetime |
     judged = judge(engine, settings)
     found = judged.findings(indicators(engine, settings, days))
     found += _campaign_rates(engine, settings, judged, days)
+    found += _many_members(engine, judged, days)
     newest = today(settings.zone, now)
     found += _silences(engine, settings, judged, days, now)
     if newest in days:
@@ -157,6 +161,29 @@ def _campaign_rates(engine: Engine, settings: Settings, judged: Judge, days: Day
     for row in rows:
         what = f"{row.entity_type} {row.entity_id}: {row.conversions} conversions of {row.visits} visits"
         yield from judged.judged("cvr", row.bucket_date, row.client_id, what, row.conversions / row.visits, row.visits)
+
+
+def _many_members(engine: Engine, judged: Judge, days: DayRange) -> Iterable[Finding]:
+    """Client-days whose members of a grain are too many, each field once, by the smallest grain that shows it."""
+    asked = {"first_day": days.first, "last_day": days.last, "least": judged.least_members()}
+    told = set()
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/quality/select_many_members"), asked).all()
+        # The least grain that has many values of a field comes first; of equal ones the first that is registered.
+        for row in sorted(rows, key=lambda row: (row.bucket_date, str(row.client_id), row.members)):
+            if not judged.members(row.bucket_date, row.client_id, "", row.members, row.median_members):
+                continue
+            member = {"bucket_date": row.bucket_date, "client_id": row.client_id, "grain": row.grain}
+            most = connection.execute(statement("storage/quality/select_member_examples"), member).first()
+            field = most.field if most else "what has a row"
+            if (row.bucket_date, row.client_id, field) in told:
+                continue
+            told.add((row.bucket_date, row.client_id, field))
+            what = f"{'unknown client, ' if row.client_id is None else ''}{row.members:,} members of {row.grain}"
+            if most:
+                shown = ", ".join(repr(plain(value)[:_EXAMPLE]) for value in most.examples)
+                what += f", {most.members:,} by {field} such as {shown}"
+            yield from judged.members(row.bucket_date, row.client_id, what, row.members, row.median_members)
 
 
 def _trailing_deficits(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.domain.quality import Finding
+from eventflow_pipeline.domain.quality import Finding, Threshold
 from eventflow_pipeline.oncall.conditions import silence
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.answers.settlement import settle_client
@@ -264,6 +264,79 @@ def test_campaigns_that_convert_more_often_than_they_are_visited(dimensions: Dat
     found = _findings(dimensions)
     assert found["cvr"].severity is Severity.WARN
     assert found["cvr"].value == pytest.approx(1.1)
+
+
+def _invented(database: Database, count: int, at: datetime = AT, field: str = "utm_campaign") -> None:
+    """Hits each of which brings a value of its own."""
+    values = {
+        "utm_campaign": ("utm_campaign, campaign_id", "'[red]' || n || chr(27) || ' bot', :c"),
+        "link_id": ("marketing_campaign_link_id, campaign_id", "cast(lpad(to_hex(n), 32, '0') as uuid), :c"),
+        "entity_id": ("campaign_id", "coalesce(cast(lpad(to_hex(n + 4096), 32, '0') as uuid), :c)"),
+    }
+    columns, made = values[field]
+    database.execute(
+        f"insert into public.event_access_logs (id, session_id, accessed_at, {columns}) "
+        f"select gen_random_uuid(), 's', :at, {made} from generate_series(101, 100 + :count) n",
+        at=at, c=C, count=count,
+    )  # fmt: skip
+
+
+def _of_members(database: Database, **changed: Threshold) -> list[tuple[Severity, UUID | None, str, float]]:
+    thresholds = {**database.settings.quality.thresholds, **changed}
+    settings = database.settings.changed(quality={"thresholds": thresholds})
+    quality.measure(database.pipeline, settings, ONLY)
+    found = [f for f in quality.findings(database.pipeline, settings, ONLY) if f.check == "members"]
+    return [(f.severity, f.client_id, f.what, f.limit) for f in found]
+
+
+def test_members_that_somebody_invents_are_told_with_field_and_examples(dimensions: Database) -> None:
+    few = {"members": Threshold(None, 40)}
+    _visits(dimensions, 3, **UTM)
+    _invented(dimensions, 41)
+    _invented(dimensions, 42, field="link_id")
+    _invented(dimensions, 43, field="entity_id")
+    dimensions.replace(DAY)
+    assert _of_members(dimensions) == [], "2,000 are allowed"
+    found = _of_members(dimensions, **few)
+    assert [(severity, client, limit) for severity, client, _, limit in found] == [
+        (Severity.ERROR, CLIENT, 40), (Severity.ERROR, CLIENT, 40), (Severity.ERROR, None, 40)
+    ]  # fmt: skip
+    # Each field once, by the least grain that has it; text as text. (What looks personal the check's table redacts.)
+    told = {what.partition(" by ")[2].partition(" such as ")[0]: what for _, _, what, _ in found}
+    assert (
+        "members of utm_campaign, 42 by utm_campaign such as '[red]101\N{REPLACEMENT CHARACTER}" in told["utm_campaign"]
+    )
+    assert "members of link, 42 by link_id such as '00000000-0000-0000-0000-000000000065', " in told["link_id"]
+    assert told["entity_id"].startswith(
+        "unknown client, 43 members of campaign, 43 by entity_id such as '00000000-0000-"
+    )
+    # A client may be that big; another one is not by that.
+    dimensions.execute(
+        "insert into stats.threshold_override (client_id, name, error, reason) values (:c, 'members', 50, 'big')",
+        c=CLIENT,
+    )
+    assert [client for _, client, _, _ in _of_members(dimensions, **few)] == [None]
+    # Folded they are one.
+    dimensions.execute(
+        "insert into stats.fold_rule (rule_no, field, kind, reason, author) "
+        "values (1, 'entity_id', 'all_except', 'r', 'a')"
+    )
+    dimensions.replace(DAY)
+    assert _of_members(dimensions, **few) == []
+
+
+def test_members_are_judged_against_what_is_usual_for_the_client(dimensions: Database) -> None:
+    for back in range(1, 8):
+        _invented(dimensions, 20, AT - timedelta(days=back))
+    _invented(dimensions, 201)
+    days = [DAY - timedelta(days=back) for back in range(8)]
+    dimensions.replace(*days[:-1])
+    assert _of_members(dimensions) == [], "a week of history is needed"
+    dimensions.replace(days[-1])
+    ((severity, client, what, limit),) = _of_members(dimensions)
+    assert (severity, client, limit) == (Severity.WARN, CLIENT, 200)
+    assert what.endswith(", usually 20")
+    assert _of_members(dimensions, members_rise=Threshold(11)) == []
 
 
 def test_clones_share_entries_to_the_microsecond(dimensions: Database) -> None:
