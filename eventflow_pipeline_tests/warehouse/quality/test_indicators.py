@@ -312,7 +312,8 @@ def test_members_that_somebody_invents_are_told_with_field_and_examples(dimensio
     )
     # A client may be that big; another one is not by that.
     dimensions.execute(
-        "insert into stats.threshold_override (client_id, name, error, reason) values (:c, 'members', 50, 'big')",
+        "insert into stats.threshold_override (client_id, name, error, reason, author) "
+        "values (:c, 'members', 50, 'big', 'ann')",
         c=CLIENT,
     )
     assert [client for _, client, _, _ in _of_members(dimensions, **few)] == [None]
