@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
@@ -18,17 +19,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from eventflow_pipeline.domain.changes import Cause
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.personal_data import redact
-from eventflow_pipeline.errors import StoppedError
+from eventflow_pipeline.errors import StoppedError, UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
 from eventflow_pipeline.warehouse.changes.erasure import Person, Traces, erase_traces, explained_days
 from eventflow_pipeline.warehouse.days.computed import computed_days
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, server_time
+from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
 #: More commands than these are not told to somebody who stopped one.
@@ -121,7 +123,7 @@ def run_accept(
         with connect(engine) as connection:
             require_build_settings(connection, settings)
         marked = [stale.day for stale in stale_days(engine) if stale.held_since]
-        held = detect_changes(engine, settings, Scope.NAMED, marked).held
+        held = again_when_lost(partial(detect_changes, engine, settings, Scope.NAMED, marked)).held
         days = contiguous(stale.day for stale in choose(held))
         return materialize(engine, settings, days, accepted_tags(reason, author), show_progress=show_progress)
 
@@ -151,7 +153,7 @@ def run_heal(
     with pipeline(settings) as engine:
         with connect(engine) as connection:
             require_build_settings(connection, settings)
-        detection = detect_changes(engine, settings, Scope.ALL, dry_run=dry_run)
+        detection = again_when_lost(partial(detect_changes, engine, settings, Scope.ALL, dry_run=dry_run))
         held = detection.held if accept else ()
         found = tuple(sorted({*detection.changed, *held}, key=lambda stale: stale.day))
         if dry_run:
@@ -215,7 +217,7 @@ def run_erase(
         traces = erase_traces(engine, settings, person, dry_run=dry_run)
         if dry_run:
             return ErasureReport(traces)
-        detection = detect_changes(engine, settings, Scope.ALL)
+        detection = again_when_lost(partial(detect_changes, engine, settings, Scope.ALL))
         # An entry is no session-day: how many of a day were the person's is not kept, one is.
         own = {day: traces.hits.get(day, 0) + 1 for day in traces.hits}
         held = {stale.day for stale in detection.held}
@@ -387,9 +389,10 @@ def day_progress(
         def follow() -> None:
             while True:
                 last = over.wait(0.3)
-                done = sum(at >= since for at in computed_days(engine, days).values())
-                checking = "checking" if done >= (expected or len(days)) else "computing"
-                bar.update(task, completed=done, description=f"{checking} {days}")
+                with suppress(SQLAlchemyError, UserError):  # whether the server is away others say
+                    done = sum(at >= since for at in computed_days(engine, days).values())
+                    checking = "checking" if done >= (expected or len(days)) else "computing"
+                    bar.update(task, completed=done, description=f"{checking} {days}")
                 if last:
                     return
 

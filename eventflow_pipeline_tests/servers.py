@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -72,7 +73,42 @@ def pgbouncer(server: URL, mode: str, *users: str) -> Iterator[URL]:
 
 
 @contextmanager
-def _debian(programs: Path, folder: Path) -> Iterator[URL]:
+def tls_server() -> Iterator[tuple[URL, Path]]:
+    """Address over TCP of a server with a certificate for ``localhost``, and the authority's; skips where absent."""
+    folder = Path(tempfile.mkdtemp(prefix="eventflow-tls-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    try:
+        certificate(folder / "ca", "an authority")
+        certificate(folder / "server", "localhost", signed_by=folder / "ca")
+        if os.geteuid() == 0:
+            for suffix in ("key", "crt"):
+                shutil.chown(folder / f"server.{suffix}", "postgres")
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={port} -c ssl=on -c ssl_cert_file={folder}/server.crt "
+            f"-c ssl_key_file={folder}/server.key"
+        )
+        with _debian(_DEBIAN / "15" / "bin", folder, options) as url:
+            yield url.set(host="localhost", port=port, query={}), folder / "ca.crt"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def certificate(at: Path, name: str, signed_by: Path | None = None) -> None:
+    """Make ``at``.key and ``at``.crt for a host, signed by another or by itself."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    command += ["-keyout", f"{at}.key", "-out", f"{at}.crt"]
+    if signed_by:
+        command += ["-CA", f"{signed_by}.crt", "-CAkey", f"{signed_by}.key", "-addext", f"subjectAltName=DNS:{name}"]
+        command += ["-addext", "basicConstraints=CA:FALSE"]
+    subprocess.run(command, check=True, capture_output=True)
+    Path(f"{at}.key").chmod(0o600)
+
+
+@contextmanager
+def _debian(programs: Path, folder: Path, options: str = "-c listen_addresses=") -> Iterator[URL]:
     if not (programs / "initdb").exists():
         pytest.skip(f"{programs} is not there: apt-get install postgresql-{programs.parent.name}")
     # Postgres does not run as root; the packages make this user.
@@ -99,7 +135,7 @@ def _debian(programs: Path, folder: Path) -> Iterator[URL]:
         "--log",
         str(folder / "log"),
         "-o",
-        f"-k {folder} -c listen_addresses= -c fsync=off",
+        f"-k {folder} -c fsync=off {options}",
     )
     try:
         yield URL.create("postgresql", username="postgres", database="postgres", query={"host": str(folder)})

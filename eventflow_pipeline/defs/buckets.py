@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -30,7 +31,7 @@ from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.computed import stored_totals
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.days.replacement import DayTotals
-from eventflow_pipeline.warehouse.db.engine import reason
+from eventflow_pipeline.warehouse.db.engine import again_when_lost, reason
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline.warehouse.ranges.pruning import prune_session_days
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
@@ -142,7 +143,7 @@ def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
         yield FinishedDay(totals.day, "as the run before computed it", asset_metadata(totals))
     if context.run.tags.get(TRIGGER_TAG) not in (HEAL, SCHEDULE, ACCEPTED):
         try:
-            compare_first(engine, warehouse.settings, days)
+            again_when_lost(partial(compare_first, engine, warehouse.settings, days))
         except Exception as problem:  # costs no day: each is judged once more in its own transaction
             context.log.error(f"The days could not be compared first: {reason(problem)}")
     for outcome in replace_days(engine, days, warehouse.settings, request_of(context.run)):

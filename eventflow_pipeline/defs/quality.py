@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import dagster as dg
 from sqlalchemy import Engine
@@ -27,7 +28,7 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import stale_days
 from eventflow_pipeline.warehouse.changes.guard import accept_command
-from eventflow_pipeline.warehouse.db.engine import reason
+from eventflow_pipeline.warehouse.db.engine import again_when_lost, reason
 from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.parity.rebuild import repair
 from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
@@ -124,7 +125,7 @@ def parity(
     for name, compare in comparisons.items():
         if asked := sorted(key for key in checks if key.name == name):
             as_compared = checkable(engine, days, Checks.PARITY)
-            found = compare()
+            found = again_when_lost(compare)
             if not found.differences:
                 yield _results(found, days, asked)
             else:
@@ -135,9 +136,8 @@ def parity(
                 context.log.error(f"{name}: {len(found.differences)} differences; {note}")
                 yield _results(found, days, asked, note)
             if set(asked) >= RAW_KEYS:
-                note_checked(
-                    engine, {day: as_compared[day] for day in found.checked if day in as_compared}, Checks.PARITY
-                )
+                compared = {day: as_compared[day] for day in found.checked if day in as_compared}
+                again_when_lost(partial(note_checked, engine, compared, Checks.PARITY))
     if HELD_KEY in checks:
         yield {HELD_KEY: _held(engine, days)}
 
@@ -175,14 +175,14 @@ def quality(
         failed = measure(warehouse.engine, warehouse.settings, span)
     as_judged = checkable(warehouse.engine, days, Checks.QUALITY)
     found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
-    for finding in findings(warehouse.engine, warehouse.settings, span):
+    for finding in again_when_lost(partial(findings, warehouse.engine, warehouse.settings, span)):
         found[finding.check, finding.day].append(finding)
     yield {
         check: {day: _quality_result(found[check.name, day], failed.get(day)) for day in days}
         for check in sorted(checks)
     }
     if checks >= QUALITY_KEYS:
-        note_checked(warehouse.engine, as_judged, Checks.QUALITY)
+        again_when_lost(partial(note_checked, warehouse.engine, as_judged, Checks.QUALITY))
     if failed:
         names = ", ".join(map(str, sorted(failed)))
         problem = failed[min(failed)]

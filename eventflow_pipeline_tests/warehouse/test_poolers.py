@@ -119,6 +119,13 @@ def test_nothing_is_done_through_a_pooler_that_lends_transactions(pooled: Pooled
         assert other.execute("select current_setting('search_path')").fetchone() != ("pg_catalog, pg_temp",)
 
 
+@pytest.mark.parametrize("pooled", ["statement"], indirect=True)
+def test_one_that_lends_statements_is_refused_too(pooled: Pooled) -> None:
+    done = pooled.eventflow("replay")
+    assert isinstance(done.exception, Exception)
+    assert REFUSED in str(as_refusal(done.exception)), repr(done.exception)
+
+
 @pytest.mark.parametrize("pooled", ["transaction"], indirect=True)
 def test_a_pooler_whose_processes_are_busy_is_recognized_too(pooled: Pooled) -> None:
     with pooled.connected() as one, pooled.connected() as two, one.transaction():

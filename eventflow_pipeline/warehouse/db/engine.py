@@ -18,7 +18,7 @@ from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.login import Login, login
-from eventflow_pipeline.warehouse.db.session import require_session
+from eventflow_pipeline.warehouse.db.session import no_session, require_session
 
 PIPELINE_ROLE = "eventflow_pipeline"
 OLDEST_SERVER = 150000
@@ -143,6 +143,7 @@ def _engine(settings: Settings, address: SecretStr | None = None, variable: str 
         hide_parameters=True,  # an error must not carry session ids or other values into logs and events
         pool_size=settings.runs.parallel_days + 2,
         max_overflow=16,
+        pool_pre_ping=True,  # one that waited while the server restarted is no reason for a tick to fail
         execution_options={"variable": variable, "opened": opened},
         connect_args={
             "application_name": APPLICATION,
@@ -190,9 +191,14 @@ def connect(engine: Engine, variable: str | None = None) -> Iterator[Connection]
         connection = engine.connect()
     except OperationalError as problem:
         named = variable or engine.get_execution_options().get("variable", "EVENTFLOW_DATABASE_URL")
+        why = reason(problem)
+        if "pooling mode" in why:  # one that lends statements has no transactions: nothing gets as far as being asked
+            raise no_session(named) from problem
+        remedy = "and that the server is up"
+        if "certificate" in why or "SSL" in why:
+            remedy = "whose host, sslmode and sslrootcert must be those of the server's certificate"
         raise UnreachableError(
-            f"The database {_where(engine.url)} cannot be reached ({reason(problem)}): check {named} "
-            "and that the server is up."
+            f"The database {_where(engine.url)} cannot be reached ({why}): check {named} {remedy}."
         ) from problem
     with connection:
         version = int(connection.execute(text("show server_version_num")).scalar_one())

@@ -16,10 +16,15 @@ def require_session(connection: psycopg.Connection, variable: str) -> None:
     """
     # A pooler cannot know the process of a connection that it lends none yet, and hands a number of its own out.
     if process(connection) != connection.info.backend_pid and not _keeps_its_process(connection):
-        raise UserError(
-            f"{variable} leads through a transaction pooler, which silently breaks locks and roles: give the pooler's "
-            "session port (Supabase: 5432), or the server itself."
-        )
+        raise no_session(variable)
+
+
+def no_session(variable: str) -> UserError:
+    """The refusal of an address behind which no session is kept."""
+    return UserError(
+        f"{variable} leads through a transaction pooler, which silently breaks locks and roles: give the pooler's "
+        "session port (Supabase: 5432), or the server itself."
+    )
 
 
 def process(connection: psycopg.Connection) -> int:

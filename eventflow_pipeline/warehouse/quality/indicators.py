@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
@@ -10,7 +11,7 @@ from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import connect, reason, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, reason, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import quality_lock
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
@@ -46,7 +47,7 @@ def _measure_each(engine: Engine, settings: Settings, days: DayRange) -> dict[da
     failed: dict[date, Exception] = {}
     for part in days.chunks(_DAYS_AT_ONCE):
         try:
-            _measure(engine, settings, part)
+            again_when_lost(partial(_measure, engine, settings, part))
         except Exception as problem:
             if len(part) == 1:
                 failed[part.first] = problem

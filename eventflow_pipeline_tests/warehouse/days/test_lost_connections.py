@@ -11,14 +11,21 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.warehouse.changes.due_days import underived_days
 from eventflow_pipeline.warehouse.days.range_replacement import replace_days
 from eventflow_pipeline.warehouse.db import engine as db
+from eventflow_pipeline.warehouse.parity.comparison import compare_everything
+from eventflow_pipeline_tests.command_line import Eventflow
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
+from eventflow_pipeline_tests.worlds.site import ALPHA, Site
 
 
-def _lose(database: Database, blocked_by: str, work: Callable[[], Any], times: int = 1) -> Any:
+def _lose(
+    database: Database, blocked_by: str, work: Callable[[], Any], times: int = 1, *, everything: bool = False
+) -> Any:
     """What ``work`` returns, or the error it ends with, while whoever of its connections waits for ``blocked_by`` is
-    cut off ``times`` times; then it may go on.
+    cut off ``times`` times (with all its others, for ``everything``); then it may go on.
     """
     came: list[Any] = []
 
@@ -39,7 +46,11 @@ def _lose(database: Database, blocked_by: str, work: Callable[[], Any], times: i
             assert time.monotonic() < deadline
             for (pid,) in watching.execute(waits, [blocking.info.backend_pid]).fetchall():
                 if pid not in lost and len(lost) < times:
-                    watching.execute("select pg_terminate_backend(%s)", [pid])
+                    watching.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity "
+                        "where pid = %s or (%s and datname = current_database() and application_name = %s)",
+                        [pid, everything, db.APPLICATION],
+                    )
                     lost.add(pid)
             time.sleep(0.02)
         blocking.rollback()
@@ -93,3 +104,35 @@ def test_histograms_are_merged_again(visited: Database) -> None:
     visited.replace(FIRST_DAY)
     merged = _lose(visited, "lock table stats.return_histogram in access exclusive mode", visited.merge_pending)
     assert merged == [FIRST_DAY]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "where", "everything"),
+    [
+        ("backfill", "lock table stats.session_days in access exclusive mode", True),
+        ("backfill", "lock table stats.day_check in access exclusive mode", True),
+        ("heal", "lock table stats.day_comparison in access exclusive mode", False),
+        ("heal", "lock table stats.quality_daily in access exclusive mode", True),
+    ],
+)
+def test_a_command_goes_on_and_leaves_nothing_half_done(
+    database: Database, eventflow: Eventflow, command: str, where: str, everything: bool
+) -> None:
+    site = Site(database)
+    days = DayRange(site.day(2), site.day(1))
+    for day in days:
+        site.visits(day, 5)
+    span = ("--from", str(days.first), "--to", str(days.last)) if command == "backfill" else ()
+
+    def work() -> Any:
+        return eventflow(command, *span, EVENTFLOW_START_DATE=str(database.settings.start_date))
+
+    done = _lose(database, where, work, everything=everything)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert [site.client_hits(day) for day in days] == [{ALPHA: 5}] * 2
+    written = database.rows("select bucket_date from stats.day_ledger where grain = 'platform' order by 1")
+    assert [row["bucket_date"] for row in written] == list(days)
+    assert underived_days(database.pipeline) == []
+    assert compare_everything(database.pipeline, database.settings, days).differences == ()
