@@ -28,7 +28,7 @@ from eventflow_pipeline.errors import StoppedError, UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
-from eventflow_pipeline.warehouse.changes.erasure import Person, Traces, erase_traces, explained_days
+from eventflow_pipeline.warehouse.changes.erasure import Person, Traces, erase_traces, erased_days, explained_days
 from eventflow_pipeline.warehouse.days.computed import computed_days
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
@@ -197,18 +197,25 @@ def _record_computed_days(engine: Engine) -> Sequence[date]:
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What named the person, the days computed again without them, those that failed and those the guard holds."""
+    """What named the person, the days computed again without them, those that failed and those the guard holds.
+
+    ``pruned``: days that lost facts and can no longer be computed.
+    """
 
     traces: Traces
     done: tuple[date, ...] = ()
     failed: tuple[date, ...] = ()
     held: tuple[date, ...] = ()
+    pruned: tuple[StaleDay, ...] = ()
 
 
 def run_erase(
     settings: Settings, person: Person, *, reason: str, author: str, dry_run: bool = False, show_progress: bool = True
 ) -> ErasureReport:
-    """Erase a person whose facts were deleted, then compute the days that lost them; see ``erase_traces``."""
+    """Erase a person whose facts were deleted, then compute the days that lost them; see ``erase_traces``.
+
+    Days that an earlier, interrupted erasure left are computed as well.
+    """
     from eventflow_pipeline.defs.run_tags import ACCEPTED, AUTHOR_TAG, HEAL, REASON_TAG, TRIGGER_TAG
 
     with pipeline(settings) as engine:
@@ -218,8 +225,7 @@ def run_erase(
         if dry_run:
             return ErasureReport(traces)
         detection = again_when_lost(partial(detect_changes, engine, settings, Scope.ALL))
-        # An entry is no session-day: how many of a day were the person's is not kept, one is.
-        own = {day: traces.hits.get(day, 0) + 1 for day in traces.hits}
+        own = erased_days(engine)
         held = {stale.day for stale in detection.held}
         passing = explained_days(engine, settings, own) & held
         changed = [stale.day for stale in detection.changed if stale.day in own or stale.cause is Cause.FACTS_DELETED]
@@ -230,11 +236,13 @@ def run_erase(
             done |= set(report.done)
             failed |= set(report.failed)
         still_held = {stale.day for stale in stale_days(engine) if stale.held_since}
+        erased_days(engine)
     return ErasureReport(
         traces,
         tuple(sorted(done)),
         tuple(sorted(failed - still_held)),
         tuple(sorted(still_held & (own.keys() | set(changed)))),
+        tuple(stale for stale in detection.pruned if stale.cause is Cause.FACTS_DELETED),
     )
 
 

@@ -282,6 +282,9 @@ class CaptureSettings(Section):
     dead_letter_days: int = Field(
         90, ge=1, description="Days a dead letter that cannot be replayed keeps its payload, personal data."
     )
+    surface_days: int | None = Field(
+        None, ge=31, description="Days the page and the first touch of a captured fact are kept. Unset: for good."
+    )
 
 
 class Settings(BaseSettings):

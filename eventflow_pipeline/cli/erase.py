@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from eventflow_pipeline.cli.accept import pruned_lines
 from eventflow_pipeline.cli.app import Author, Json, Yes, agreed, answer, app, login_name
 from eventflow_pipeline.errors import UserError
 
@@ -31,7 +32,7 @@ def erase(
     facts passes the guard against mass loss, with the reason in the ledger; one that loses more is held as ever, and
     its session-days name nobody. Neither ledger nor log gets the value. docs/privacy.md has the whole procedure.
 
-    Exit status 1 when a day failed, 3 when one is held.
+    Interrupted, it is finished by the same command again. Exit status 1 when a day failed, 3 when one is held.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.changes.erasure import Person
@@ -69,6 +70,7 @@ def erase(
         "done": report.done,
         "failed": report.failed,
         "held": report.held,
+        "pruned": [stale.day for stale in report.pruned],
     }
     named = (
         f"{data['session_days']} session-days, {traces.letters} dead letters, {traces.surfaces} pages and first touches"
@@ -89,6 +91,7 @@ def erase(
             f"Held, because they lose more than this person's facts: {', '.join(map(str, report.held))}. They name "
             "nobody; see `eventflow heal --dry-run`."
         )
+    lines += pruned_lines(report.pruned)
     answer(as_json, data, "\n".join(lines))
     if report.failed or report.held:
         raise typer.Exit(1 if report.failed else 3)

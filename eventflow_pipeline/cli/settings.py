@@ -1,6 +1,7 @@
 """``eventflow settings``: every setting by section, what it means and what it is now."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Annotated
@@ -19,9 +20,19 @@ from eventflow_pipeline.settings import Settings, Variable, load_settings, secti
 _PAGE_HEAD = """# Settings
 
 Read from the environment by every process. `eventflow settings` shows those in force here; this page is \
-`eventflow settings --markdown`. A variable `EVENTFLOW_…` that is not listed here is refused. Dagster's own storage is \
-`DAGSTER_POSTGRES_URL` (unset: a database on the embedded server).
+`eventflow settings --markdown`. A variable `EVENTFLOW_…` that is not listed here is refused.
 """
+_OF_DAGSTER = "Dagster's own, as far as they matter here"
+#: Variables that Dagster defines and this project reads, sets or asks for, with what they mean here.
+_DAGSTER_VARIABLES: Mapping[str, str] = {
+    "DAGSTER_POSTGRES_URL": "Database of Dagster's runs and events (secret). Unset: one on the embedded server. It may "
+    "be reached by a transaction pooler: no lock and no setting outlives a transaction there.",
+    "DAGSTER_HOME": "Folder with dagster.yaml. Unset: EVENTFLOW_HOME for `eventflow`; Dagster's own commands need it.",
+    "DAGSTER_EVENT_BATCH_SIZE": "Events of a range handed to the storage at once. Unset: 200 for `eventflow`, 1 for "
+    "Dagster's own commands.",
+    "DAGSTER_GRPC_TIMEOUT_SECONDS": "Longest a call of the code server may take; 300 for Dagster's own commands.",
+    "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "Longest a schedule's tick may take; 300 for Dagster's own commands.",
+}
 
 
 def _shown(value: object) -> str:
@@ -53,7 +64,15 @@ def _rows(settings: Settings) -> list[dict[str, str]]:
             "meaning": variable.info.description or "",
         }
         for variable in variables()
+    ] + [
+        {"section": _OF_DAGSTER, "setting": name, "now": _of_dagster(name), "default": "unset", "meaning": meaning}
+        for name, meaning in _DAGSTER_VARIABLES.items()
     ]
+
+
+def _of_dagster(name: str) -> str:
+    value = os.environ.get(name)
+    return _shown(SecretStr(value) if value and name.endswith("_URL") else value)
 
 
 def settings_document() -> str:
@@ -67,6 +86,9 @@ def settings_document() -> str:
                 meaning = (variable.info.description or "").replace("|", "\\|")
                 lines.append(f"| `{variable.name}` | `{_default(variable)}` | {meaning} |")
         lines.append("")
+    lines += [f"## {_OF_DAGSTER}", "", "| setting | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | `unset` | {meaning} |" for name, meaning in _DAGSTER_VARIABLES.items()]
+    lines.append("")
     return "\n".join(lines)
 
 

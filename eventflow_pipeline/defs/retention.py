@@ -11,6 +11,7 @@ from eventflow_pipeline.defs.dagster_internals.private import (
 )
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.warehouse.capture.dead_letters import prune_surfaces
 from eventflow_pipeline.warehouse.changes.due_days import delete_old_passes, delete_running_days
 
 #: Runs deleted by one run of the job; the next one goes on.
@@ -22,7 +23,8 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     """Delete what is older than EVENTFLOW_RUNS_RETENTION_DAYS and on which nothing rests.
 
     Only runs of schedules and sensors are touched, and of those only the superseded: the latest materialization of
-    every partition keeps its run, so no partition changes its status.
+    every partition keeps its run, so no partition changes its status. Pages and first touches of captured facts are
+    deleted with it, after EVENTFLOW_CAPTURE_SURFACE_DAYS.
     """
     before = datetime.now(UTC) - timedelta(days=warehouse.settings.runs.retention_days)
     runs = superseded_runs(context.instance, before, _MOST)
@@ -32,6 +34,7 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     purge_ticks(context.instance, before)
     delete_old_passes(warehouse.engine, before)
     delete_running_days(warehouse.engine, before.astimezone(warehouse.settings.zone).date())
+    prune_surfaces(warehouse.engine, warehouse.settings)
     context.log.info(f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {checks} check executions")
 
 

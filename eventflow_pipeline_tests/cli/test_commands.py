@@ -235,12 +235,14 @@ def test_home_that_cannot_be_written(tmp_path: Path) -> None:
 def test_settings_shows_what_is_in_force_and_no_secret(eventflow: Eventflow) -> None:
     shown = eventflow(
         "settings", "--json", EVENTFLOW_RUNS_PARALLEL_DAYS="5", EVENTFLOW_ALERTS_URLS="json://u:hush@127.0.0.1:1/",
-        EVENTFLOW_CAPTURE_KEYS="hush-hush-hush-hush",
+        EVENTFLOW_CAPTURE_KEYS="hush-hush-hush-hush", DAGSTER_POSTGRES_URL="postgresql://u:hush@127.0.0.1:1/d",
+        DAGSTER_HOME="/srv/dagster",
     )  # fmt: skip
     assert "hush" not in shown.stdout
     section = {row["setting"]: row["section"] for row in json.loads(shown.stdout)["settings"]}
     assert (section["EVENTFLOW_RUNS_PARALLEL_DAYS"], section["EVENTFLOW_ALERTS_URLS"]) == ("Runs of Dagster", "Alerts")
     now = {row["setting"]: row["now"] for row in json.loads(shown.stdout)["settings"]}
+    assert (now["DAGSTER_POSTGRES_URL"], now["DAGSTER_HOME"]) == ("set (secret)", "/srv/dagster")
     assert (now["EVENTFLOW_RUNS_PARALLEL_DAYS"], now["EVENTFLOW_ALERTS_URLS"]) == ("5", "set (secret)")
     assert now["EVENTFLOW_CHANGES_LOOKBACK_DAYS"] == "3"
     refused(eventflow("settings", EVENTFLOW_RUNS_PARALLEL_DAYS="none"), "EVENTFLOW_RUNS_PARALLEL_DAYS")

@@ -7,6 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from eventflow_pipeline.warehouse.changes.erasure import Person, erase_traces
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.command_line import Eventflow, refused
 from eventflow_pipeline_tests.databases import Database
@@ -131,6 +132,20 @@ def test_a_day_that_loses_more_is_held_and_names_nobody(requested: Requested) ->
     assert json.loads(done.stdout)["held"] == [str(requested.days[1])]
     assert requested.named() == set()
     assert requested.site.client_hits(requested.days[1]) == {ALPHA: 31}, "published as it was"
+
+
+def test_what_was_interrupted_behind_the_names_is_finished_by_the_same_command(requested: Requested) -> None:
+    database, settings = requested.database, requested.database.settings
+    requested.forget()
+    erase_traces(database.pipeline, settings, Person(SESSION, requested.entry))  # and the process is killed
+    assert requested.named() == set()
+    requested.site.detect()
+    assert requested.site.state(requested.days[0])["held_since"], "all of the day was this person's"
+    done = requested.run(*requested.command, "--reason", "asked for it", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["done"] == [str(day) for day in requested.days]
+    assert requested.site.client_hits(requested.days[0]) == {}
+    assert database.rows("select from stats.erased_day") == []
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,13 @@ create table if not exists stats.kept_day (
 );
 alter table stats.kept_day enable row level security;
 
+create table if not exists stats.erased_day (
+    bucket_date date not null,
+    facts bigint not null,
+    erased_at timestamptz not null default clock_timestamp()
+);
+alter table stats.erased_day enable row level security;
+
 create table if not exists stats.day_ledger (
     entry_no bigint generated always as identity primary key,
     bucket_date date not null,

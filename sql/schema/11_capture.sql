@@ -482,8 +482,9 @@ declare
 begin
     replayed := 0;
     refused := 0;
+    -- Never less than a day: whoever may call this may not throw away what has just come.
     update stats.dead_letter d set payload = null, expired_at = now()
-    where d.payload is not null and d.received_at < now() - p_retention;
+    where d.payload is not null and d.received_at < now() - greatest(p_retention, interval '1 day');
     get diagnostics expired = row_count;
     for letter in
         select d.fact, d.event_id, d.payload, d.received_at, d.refused_columns
@@ -517,7 +518,7 @@ begin
 end
 $$;
 comment on function stats.replay_dead_letters(integer, interval, interval) is
-    'Tries dead letters again, least recently tried first; a replayed one loses its payload. A link refused for longer than p_link_grace is left out (kept as fact_surface.missing_link_id); payloads older than p_retention are removed. Safe to repeat and to run twice at once.';
+    'Tries dead letters again, least recently tried first; a replayed one loses its payload. A link refused for longer than p_link_grace is left out (kept as fact_surface.missing_link_id); payloads older than p_retention, and than a day, are removed. Safe to repeat and to run twice at once.';
 
 -- Where a short link leads: read by eventflow_capture_owner, which may not read campaigns themselves.
 do $$
@@ -587,6 +588,20 @@ $$;
 comment on function stats.erase_captured(text, uuid, timestamptz, timestamptz) is
     'Deletes what capture keeps of a session or an entry (NULL: none): dead letters that name it, pages and first touches, also of visits captured from p_first to before p_last whose fact is gone. Returns how many of each.';
 
+create or replace function stats.prune_surfaces(p_retention interval) returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    -- Never within the 31 days in which an entry may still find its visits, and streams are compared with themselves.
+    with gone as (
+        delete from stats.fact_surface s
+        where s.captured_at < now() - greatest(p_retention, interval '31 days')
+        returning 1
+    )
+    select count(*) from gone
+$$;
+comment on function stats.prune_surfaces(interval) is
+    'Deletes pages and first touches captured longer ago than p_retention, and than 31 days; returns how many.';
+
 -- The functions belong to the role they run as; to take them over it needs CREATE for a moment.
 grant create on schema stats to eventflow_capture_owner;
 
@@ -607,7 +622,7 @@ begin
         'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',
         'capture_events(jsonb)', 'link_entries(integer)',
         'replay_dead_letters(integer, interval, interval)', 'link_target(text, uuid)',
-        'erase_captured(text, uuid, timestamptz, timestamptz)'
+        'erase_captured(text, uuid, timestamptz, timestamptz)', 'prune_surfaces(interval)'
     ] loop
         execute format('revoke execute on function stats.%s from public', owned);
         execute format('alter function stats.%s owner to eventflow_capture_owner', owned);
@@ -618,7 +633,7 @@ revoke create on schema stats from eventflow_capture_owner;
 revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
 grant execute on function stats.capture_events(jsonb), stats.link_target(text, uuid) to eventflow_capture;
 grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval),
-    stats.erase_captured(text, uuid, timestamptz, timestamptz) to eventflow_pipeline;
+    stats.erase_captured(text, uuid, timestamptz, timestamptz), stats.prune_surfaces(interval) to eventflow_pipeline;
 grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_name(text),
     stats.normalize_utm(text), stats.normalize_cid(text), stats.personal_pattern(), stats.may_look_personal(text)
     to eventflow_capture_owner;

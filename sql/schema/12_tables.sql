@@ -66,6 +66,8 @@ comment on table stats.day_comparison is
     'When change detection last compared each business day with its facts and found them to agree: compared_at, the time of the snapshot, and the computation it compared (computed_at as it was; NULL: never computed, and without facts). What as_of is read from.';
 comment on table stats.kept_day is
     'Days that pruned session-days no longer allow to be computed and that somebody decided to keep as they are, though their facts differ: which facts (fingerprint, spelled as day_fingerprint), for which clients they differ (NULL in it: the unknown one; NULL: all), why and by whom. With other facts the day is stale again; with those it was computed from the row goes. No range with such a day is complete for these clients.';
+comment on table stats.erased_day is
+    'Days on which an erased person had facts, and how many at most, until these days are computed again: by it an erasure that was interrupted is finished. It names nobody.';
 comment on table stats.day_ledger is
     'Why a number changed: every replacement of a day appends one row for the platform (grain platform) and one for each client whose totals it changed (grain client; client_id NULL is the unknown client). cause is what differed in facts, dimensions or definition (unchanged: nothing did; kept: the day can no longer be computed and was accepted as it is, before = after), reason and author who asked for it and why. Written in the transaction of the day.';
 comment on table stats.exclusion_change is 'Every rule of exclusion (E3) ever added or removed, by whom and why.';

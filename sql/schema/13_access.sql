@@ -26,6 +26,7 @@ begin
             ('detection_pass', 'select, insert, delete', 'all_read'),
             ('day_comparison', 'select, insert, update, delete', 'all_read'),
             ('kept_day', 'select, insert, update, delete', 'all_read'),
+            ('erased_day', 'select, insert, delete', 'all_read'),
             ('day_ledger', 'select, insert, delete', 'all_read'),
             ('exclusion_change', 'select, insert', 'all_read'),
             ('quality_daily', 'select, insert, update, delete', 'tenant_read'),

@@ -76,6 +76,17 @@ def replay_dead_letters(engine: Engine, settings: Settings, limit: int | None = 
     return total
 
 
+def prune_surfaces(engine: Engine, settings: Settings) -> int:
+    """Delete pages and first touches older than EVENTFLOW_CAPTURE_SURFACE_DAYS (unset: none); returns how many."""
+    if settings.capture.surface_days is None:
+        return 0
+    with connect(engine) as connection:
+        days = {"days": settings.capture.surface_days}
+        return int(
+            connection.execute(text("select stats.prune_surfaces(make_interval(days => :days))"), days).scalar_one()
+        )
+
+
 def waiting_letters(engine: Engine) -> int:
     """Dead letters that wait for their replay."""
     with connect(engine) as connection:

@@ -74,7 +74,7 @@ def _erased(
 ) -> Traces:
     hits = {
         row.bucket_date: int(row.hits)
-        for row in connection.execute(statement("storage/erasure/select_session_hits"), {"session": asked["session"]})
+        for row in connection.execute(statement("storage/erasure/insert_erased_days"), {"session": asked["session"]})
     }
     renamed = {"session": asked["session"], "nobody": f"erased {uuid4()}"}
     session_days = connection.execute(statement("storage/erasure/update_session_days"), renamed).rowcount
@@ -88,6 +88,17 @@ def _erased(
         }
     captured = connection.execute(statement("storage/erasure/erase_captured"), {**asked, **window}).one()
     return Traces(visits, entries, hits, session_days, changes, captured.letters, captured.surfaces)
+
+
+def erased_days(engine: Engine) -> dict[date, int]:
+    """Days not computed since a person was erased who had facts on them, and how many at most; also of earlier calls.
+
+    So an erasure that was interrupted behind its transaction is finished by the next, which finds no name any more.
+    """
+    with connect(engine) as connection:
+        connection.execute(statement("storage/erasure/delete_erased_days"))
+        rows = connection.execute(statement("storage/erasure/select_erased_days"))
+        return {row.bucket_date: int(row.facts) for row in rows}
 
 
 def explained_days(engine: Engine, settings: Settings, held: Mapping[date, int]) -> frozenset[date]:

@@ -48,6 +48,7 @@ _COMPUTED = (
     "stats.detection_pass",
     "stats.day_comparison",
     "stats.kept_day",
+    "stats.erased_day",
 )
 
 

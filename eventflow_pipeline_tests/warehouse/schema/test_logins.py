@@ -3,7 +3,7 @@
 import socket
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -266,3 +266,17 @@ def _rights_of(database: Database, *roles: str) -> list[tuple[str, str, str]]:
             """,
             [list(roles)],
         ).fetchall()
+
+
+def test_what_the_pipeline_may_delete_of_capture_is_old(logins: Database) -> None:
+    """Its login asks for everything at once, and gets what the settings' least values would give it."""
+    at = "insert into stats.fact_surface (fact, fact_id, captured_at) values ('visit', gen_random_uuid(), now() - :age)"
+    for age in (timedelta(days=30), timedelta(days=32)):
+        logins.execute(at, age=age)
+    with connected(logins, "eventflow_pipeline_login") as connection:
+        connection.execute("set role eventflow_pipeline")
+        for retention in ("0", "-1 year"):
+            connection.execute("select * from stats.replay_dead_letters(0, '0', %s)", [retention])
+        assert connection.execute("select stats.prune_surfaces('0')").fetchone() == (1,)
+    with psycopg.connect(logins.url) as owner:
+        assert owner.execute("select count(*) from stats.dead_letter where payload is not null").fetchone() == (1,)
