@@ -44,6 +44,11 @@ def answer(
 ) -> Response:
     """A JSON response of the fields of ``Answer`` that are there. What else the database said stays inside."""
     shown = {name: content[name] for name in _PUBLIC if content.get(name) is not None}
+    # Which table, column or constraint it was, the log knows.
+    if shown.get("status") == "dead_letter":
+        shown["reason"] = "refused by its table; kept"
+    elif shown.get("reason", "").startswith("storing failed"):
+        shown["reason"] = "storing failed"
     response = Response(json.dumps(shown).encode(), status, media_type="application/json")
     response.headers["cache-control"] = UNCACHED
     if retry is not None:

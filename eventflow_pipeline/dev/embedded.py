@@ -31,6 +31,8 @@ shared_buffers = 256MB
 max_wal_size = 2GB
 random_page_cost = 1.1
 eventflow.embedded = on
+# It asks nobody for a password: who may open the socket is its superuser.
+unix_socket_permissions = 0700
 """
 
 
@@ -94,12 +96,22 @@ def start_embedded(home: Path) -> EmbeddedServer:
             _configure(data)
             _forget_dead_processes(handle)
         handle.start()
+        _close_socket_folder(handle, data)
     except Exception as problem:
         raise UserError(
             f"The embedded Postgres in {data} did not start ({type(problem).__name__}): see what it said above or in "
             f"{data / 'log'}, or name a server in EVENTFLOW_DATABASE_URL."
         ) from problem
     return EmbeddedServer(handle)
+
+
+def _close_socket_folder(handle: Any, data: Path) -> None:
+    """Where the path of the data is too long for a socket, the wheel has a folder elsewhere, open to everybody."""
+    folder = Path(handle.get_postmaster_info().socket_dir)
+    if folder != data:
+        owner = data.stat()
+        os.chown(folder, owner.st_uid, owner.st_gid)
+        folder.chmod(0o700)
 
 
 def _configure(data: Path) -> None:

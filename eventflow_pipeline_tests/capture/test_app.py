@@ -141,8 +141,10 @@ def test_hostile_json_is_a_fact_or_a_dead_letter(app: Serving, database: Databas
         b'{"campaign_id": "nowhere", "event_id": {"a": 1}}',
     ]  # fmt: skip
     with app.client() as browser:
-        statuses = [browser.post("/visit", content=body).json()["status"] for body in bodies]
-        statuses += [browser.post("/entry", content=body).json()["status"] for body in bodies[1:2]]
+        answers = [browser.post("/visit", content=body).json() for body in bodies]
+        answers += [browser.post("/entry", content=body).json() for body in bodies[1:2]]
+    statuses = [said["status"] for said in answers]
+    assert answers[3]["reason"] == "refused by its table; kept", "which, and by what constraint, is not for everybody"
     assert statuses == ["stored", "stored", "stored", "dead_letter", "stored"]
     assert _rows(database, "select count(*) from stats.dead_letter") == [(1,)]
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from eventflow_pipeline.dev.embedded import VERIFIED_WITH
+from eventflow_pipeline.dev.embedded import VERIFIED_WITH, start_embedded
 
 _USE = """
 import shutil, sys
@@ -66,6 +67,40 @@ def test_it_starts_from_a_folder_that_its_user_cannot_enter(tmp_path: Path) -> N
         assert (beside / package.name).is_dir(), "the binaries were copied to where the server's user can go"
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _nobody_connects(path: Path) -> bool:
+    """Whether another user of the machine can open the socket."""
+    if (child := os.fork()) == 0:
+        try:
+            os.setgroups([])
+            os.setuid(65534)
+            socket.socket(socket.AF_UNIX).connect(str(path))
+        except PermissionError:
+            os._exit(1)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try it as somebody else")
+def test_nobody_else_can_open_its_socket_where_the_home_is_too_long_for_one() -> None:
+    base = Path(tempfile.mkdtemp(prefix="eventflow-long-", dir="/var/tmp"))
+    base.chmod(0o755)
+    home = base / ("a-very-long-folder-name-that-makes-socket-paths-too-long-" * 2)
+    server = start_embedded(home)
+    try:
+        folder = Path(server.socket_dir)
+        assert folder != home / "postgres"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert folder.stat().st_uid == (home / "postgres").stat().st_uid
+        for mode in (0o700, 0o777):  # the folder alone, then the socket alone
+            folder.chmod(mode)
+            assert not _nobody_connects(folder / ".s.PGSQL.5432")
+    finally:
+        server.stop()
+        shutil.rmtree(base, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_it_ends_with_the_process_that_was_killed() -> None:

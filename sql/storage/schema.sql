@@ -20,7 +20,9 @@ with in_the_way as (
     select wanted.signature, p.oid, p.proowner
     from unnest(cast(:signatures as text[])) as wanted (signature)
     join pg_catalog.pg_proc p on p.oid = to_regprocedure(wanted.signature)
+    -- A comment anybody can write on a function of their own: ours belongs to whom the schema does.
     where coalesce(obj_description(p.oid, 'pg_proc'), '') not like 'eventflow_pipeline:%'
+       or p.proowner is distinct from (select n.nspowner from pg_catalog.pg_namespace n where n.nspname = 'stats')
 )
 select 'function_owner' as what, f.signature as subject, pg_get_userbyid(f.proowner)::text as found
 from in_the_way f
@@ -67,6 +69,13 @@ from (
     select 2, 'schema_owner', n.nspname, pg_get_userbyid(n.nspowner)
     from pg_catalog.pg_namespace n
     where n.nspname = 'stats' and not pg_has_role(n.nspowner, 'usage')
+    union all
+    -- Whoever owns a schema can drop what is in it and put something else there.
+    select 2, 'schema_foreign', n.nspname, pg_get_userbyid(n.nspowner)
+    from pg_catalog.pg_namespace n
+    join pg_catalog.pg_roles o on o.oid = n.nspowner
+    where n.nspname in ('stats', 'stats_kept') and n.nspowner <> (select me.oid from me) and not o.rolsuper
+      and n.nspowner not in (select s.relowner from source s)
     union all
     -- Ours says so from its first statement on; an empty one may become ours.
     select 3, 'schema_used', n.nspname, min(pg_describe_object(held.classid, held.objid, 0))

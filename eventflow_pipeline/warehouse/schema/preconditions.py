@@ -31,6 +31,8 @@ _SENTENCES: Mapping[str, str] = {
     "collation": "the server has neither pg_unicode_fast nor und-x-icu, collations that map the case of Unicode text "
     "(N1): use Postgres 18 or later, or one built with ICU",
     "schema_owner": "the schema {subject} belongs to {found}: run `eventflow migrate` as {found}",
+    "schema_foreign": "the schema {subject} belongs to {found}, who could replace whatever is in it: drop it, or give "
+    "it to the owner of EventFlow's tables with `alter schema {subject} owner to`",
     "schema_used": "the schema {subject} already holds something that is not this project's ({found}): rename that "
     "schema, or use another database",
     "create_schema": "{found} may not create a schema: have the database's owner run "

@@ -9,6 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy import event, text
 
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import sql_root
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
@@ -194,3 +195,26 @@ def test_the_files_by_themselves_set_the_path(empty_database: Database) -> None:
         ):
             connection.execute(file.read_bytes())
     assert mallory.run == []
+
+
+def test_what_is_planted_under_our_names_is_not_taken_for_ours(empty_database: Database) -> None:
+    """By somebody who may create: a function with our comment, to alter later; a schema, to replace what is in it."""
+    create_source(empty_database.owner)
+    _Mallory(empty_database)
+    signature = "public.get_link_stats(uuid, date, date)"
+    with psycopg.connect(empty_database.url) as connection:
+        connection.execute(f'grant create on database "{empty_database.name}" to mallory')
+        connection.execute("set role mallory")
+        connection.execute(f"create function {signature} returns jsonb return null::jsonb")
+        connection.execute(f"comment on function {signature} is 'eventflow_pipeline: mine [readers]'")
+        for schema in ("stats", "stats_kept"):
+            connection.execute(f"create schema {schema}")
+    for schema in ("stats", "stats_kept"):
+        with pytest.raises(UserError, match=f"the schema {schema} belongs to mallory, who could replace"):
+            migrate(empty_database.owner, empty_database.settings)
+        empty_database.execute(f"drop schema {schema}")
+    migrate(empty_database.owner, empty_database.settings)
+    (row,) = empty_database.rows(
+        f"select pg_get_userbyid(proowner) as name from pg_proc where oid = '{signature}'::regprocedure"
+    )
+    assert row["name"] == empty_database.owner.url.username
