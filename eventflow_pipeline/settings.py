@@ -251,12 +251,12 @@ class CaptureSettings(Section):
         "(https://site.example). Without either: pages on loopback alone.",
     )
     rate: str = Field(
-        "600/minute",
-        description="Calls of one address (IPv6: of a /64) without a session of ours, and its look-ups of short links, "
-        "such as 600/minute; off: no limit, nor the two below.",
+        "3000/minute",
+        description="Calls of one address (IPv6: of a /64) without a session of ours, for each campaign, and its "
+        "look-ups of short links, such as 3000/minute; off: no limit, nor the two below.",
     )
     session_rate: str = Field("120/minute", description="Calls of one session, whose cookie must be ours.")
-    address_rate: str = Field("6000/minute", description="All calls of one address: a hall of visitors behind it.")
+    address_rate: str = Field("9000/minute", description="All calls of one address: a hall of visitors behind it.")
     connections: int = Field(256, ge=1, description="Connections that one address may hold, proxies excepted.")
     request_seconds: float = Field(10, gt=0, description="Longest a request may take to come in: headers, then body.")
     proxies: str = Field(
@@ -267,6 +267,19 @@ class CaptureSettings(Section):
     queue_mib: int = Field(64, ge=1, description="Memory that events held while the database is away may take, in MiB.")
     visit_wait_ms: int = Field(25, ge=0, description="Longest a visit call waits to hear it is stored.")
     entry_wait_ms: int = Field(2_000, ge=0, description="Longest an entry call waits to hear it is stored.")
+    metrics: str = Field(
+        "127.0.0.1:8601",
+        description="Where each process shows its metrics, for Prometheus and for on-call: an address and port that "
+        "are not public; off: nowhere.",
+    )
+    processes: str = Field(
+        "",
+        description="Metrics of capture's processes that conditions, doctor and probe read, comma-separated "
+        "(http://127.0.0.1:8601/metrics). Empty: nobody is told what they lose.",
+    )
+    limited_calls: int = Field(
+        1_000, ge=0, description="Calls a process refuses for their rate in an hour, above which it is a warning."
+    )
     site_url: str = Field("", description="Where short links lead: the site's origin. Empty: the app's own.")
     webinar_path: str = Field("/webinars/{id}", description="Path a short link to a webinar leads to.")
     jwt_secret: SecretStr | None = Field(

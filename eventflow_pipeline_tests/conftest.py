@@ -21,6 +21,8 @@ def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("EVENTFLOW_", "DAGSTER_")):
             monkeypatch.delenv(name)
+    # Tests run side by side, and its port is one.
+    monkeypatch.setenv("EVENTFLOW_CAPTURE_METRICS", "off")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.capture.store import CaptureStore
 
 #: Paths that are no pages: nobody arrives there.
-NO_PAGES = ("/visit", "/entry", "/presence", "/l/", "/health", "/openapi.json", "/docs")
+NO_PAGES = ("/visit", "/entry", "/presence", "/l/", "/health", "/ready", "/openapi.json", "/docs")
 _DRAIN_SECONDS = 10.0
 _ANY = {"description": "Any JSON; whatever is malformed counts as not supplied."}
 _VISIT_FIELDS = (
@@ -94,10 +94,19 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
     app.add_api_route("/l/{key}", short_link, methods=["HEAD"], include_in_schema=False)
     app.add_api_route("/l/{client_id}/{key}", client_link, methods=["HEAD"], include_in_schema=False)
 
-    @app.get("/health", summary="Is it up, and does the database take events?")
+    app.state.queue, app.state.log = queue, log
+
+    @app.get("/health", summary="Is the process alive? 200 as long as it answers, whatever the database does.")
     async def health() -> JSONResponse:
         away = queue.away_since is not None
         return JSONResponse({"status": "degraded" if away else "ok", "database": not away, "queued": len(queue)})
+
+    refused: dict[int | str, dict[str, Any]] = {503: {"description": "The queue is full: events are refused."}}
+
+    @app.get("/ready", summary="Are events taken? 503 only while they are refused.", responses=refused)
+    async def ready() -> JSONResponse:
+        # Not while they are held: whoever took this process away for that would kill the queue that keeps them.
+        return JSONResponse({"ready": not queue.refusing}, 503 if queue.refusing else 200)
 
     if pages:
         from eventflow_pipeline.capture_app.pages import add_pages

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from eventflow_pipeline.capture_app.log_lines import LogLines
 from eventflow_pipeline.warehouse.capture.store import AWAY
 from eventflow_pipeline.warehouse.db.engine import reason
 
-_BATCH = 64
+_BATCH, _BATCH_BYTES = 64, 2**20
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -50,7 +50,17 @@ class EventQueue:
         self._in_flight = 0
         self._arrived = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        #: On the clock of the event loop, which is the monotonic one.
         self.away_since: float | None = None
+        #: Whether an event was refused for want of room and none has been stored since.
+        self.refusing = False
+        #: Answers given, by fact and status.
+        self.answered: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the events held."""
+        return self._bytes
 
     def __len__(self) -> int:
         return len(self._waiting) + self._in_flight
@@ -63,6 +73,7 @@ class EventQueue:
         """Take an event; its future gets the database's answer. None: full (back-pressure)."""
         text = json.dumps(event)
         if len(self) >= self._most or self._bytes + len(text) > self._most_bytes:
+            self.refusing = True
             return None
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(fact, event.get("event_id"), event.get("campaign_id"), text, answer))
@@ -88,7 +99,7 @@ class EventQueue:
         loop = asyncio.get_running_loop()
         while True:
             await self._arrived.wait()
-            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            batch = self._next()
             if not batch:
                 self._arrived.clear()
                 continue
@@ -109,11 +120,23 @@ class EventQueue:
                 self._in_flight = 0
                 raise
             self._in_flight = 0
+            self.refusing = False
             pause = _SHORTEST_PAUSE
             if self.away_since is not None:
                 seconds = round(loop.time() - self.away_since, 1)
                 self._log.write("info", "database_back", seconds=seconds, waiting=len(self._waiting))
                 self.away_since = None
+
+    def _next(self) -> list[_Waiting]:
+        """The first that wait, not so many that their texts, put together for the database, are large."""
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < _BATCH:
+            size += len(self._waiting[0].text)
+            if batch and size > _BATCH_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:
         try:
@@ -136,6 +159,7 @@ class EventQueue:
     def _answer(self, waiting: _Waiting, answer: dict[str, Any]) -> None:
         waiting.done = True
         self._bytes -= len(waiting.text)
+        self.answered[waiting.fact, answer.get("status") or "lost"] += 1
         if not waiting.answer.done():
             waiting.answer.set_result(answer)
         if answer.get("status") == "dead_letter" or not answer.get("accepted"):

@@ -3,6 +3,8 @@
 import logging
 import queue
 import threading
+import time
+from collections import Counter, deque
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
@@ -10,6 +12,7 @@ from eventflow_pipeline.logs import JsonHandler, logger
 
 BACKLOG = 10_000
 _CLOSE_SECONDS = 2
+_HOUR = 60  # minutes
 
 
 class _Backlog(QueueHandler):
@@ -53,6 +56,36 @@ class _Writer(QueueListener):
             logger(component="capture").warning("log_lines_dropped", count=dropped)
 
 
+class Counts:
+    """How often each line was written that somebody may have to act on: since the start, and in the last hour."""
+
+    def __init__(self) -> None:
+        self._total: Counter[tuple[str, str]] = Counter()
+        self._minutes: deque[tuple[int, Counter[tuple[str, str]]]] = deque(maxlen=_HOUR)
+
+    def add(self, event: str, reason: str) -> None:
+        """Count one line; ``reason`` is one of few, never a value."""
+        minute = int(time.monotonic() // 60)
+        if not self._minutes or self._minutes[-1][0] != minute:
+            self._minutes.append((minute, Counter()))
+        self._total[event, reason] += 1
+        self._minutes[-1][1][event, reason] += 1
+
+    def total(self) -> dict[tuple[str, str], int]:
+        """Lines since the start, by event and reason. May be asked from another thread."""
+        return dict(self._total)
+
+    def last_hour(self) -> dict[tuple[str, str], int]:
+        """Lines of the last sixty minutes; reasons that were counted before and not since are there with 0."""
+        oldest = int(time.monotonic() // 60) - _HOUR
+        found = dict.fromkeys(self.total(), 0)
+        for minute, counted in list(self._minutes):
+            if minute > oldest:
+                for what, times in dict(counted).items():
+                    found[what] = found.get(what, 0) + times
+        return found
+
+
 class LogLines:
     """``write(event, ...)`` never blocks and never raises; ``close`` writes what is left."""
 
@@ -61,11 +94,14 @@ class LogLines:
         lines = logging.Logger("eventflow.capture")
         lines.addHandler(backlog)
         self._log = logger(lines, component="capture")
+        self.counts = Counts()
         self._writer = _Writer(backlog)
         self._writer.start()
 
     def write(self, level: str, event: str, **fields: Any) -> None:
-        """Hand one line over; ``level`` is info, warning or error."""
+        """Hand one line over; ``level`` is info, warning or error. What is worse than info is counted."""
+        if level != "info":
+            self.counts.add(event, str(fields.get("reason", "")))
         getattr(self._log, level)(event, **fields)
 
     def close(self) -> None:

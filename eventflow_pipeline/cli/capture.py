@@ -24,12 +24,13 @@ def serve(
         bool, typer.Option("--demo-pages", help="Also serve the demo's pages under /demo/. Development only.")
     ] = False,
 ) -> None:
-    """Serve POST /visit, /entry and /presence, short links /l/{cid or id}, and /health.
+    """Serve POST /visit, /entry and /presence, short links /l/{cid or id}, /health and /ready.
 
     Needs EVENTFLOW_CAPTURE_KEYS, which sign the cookies, and a migrated database; comes up, and keeps taking
     events in memory, while the database is away. A stop (SIGTERM) first stores what is queued. Set
     EVENTFLOW_CAPTURE_ORIGINS to the sites whose pages may call, EVENTFLOW_CAPTURE_PROXIES to the proxies before it
-    (else all callers are one address). /openapi.json describes every call.
+    (else all callers are one address). /openapi.json describes every call. Metrics are at EVENTFLOW_CAPTURE_METRICS;
+    name it in EVENTFLOW_CAPTURE_PROCESSES where the daemon runs, so that somebody is told of what is lost.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.settings import load_settings
@@ -46,6 +47,7 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
     import uvicorn
 
     from eventflow_pipeline.capture_app.app import create_app
+    from eventflow_pipeline.capture_app.metrics import shown_metrics
     from eventflow_pipeline.capture_app.server import server_config
     from eventflow_pipeline.logs import logger
     from eventflow_pipeline.warehouse.capture.store import examine_login
@@ -61,4 +63,6 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
         logger(component="capture").warning("unverified_server", reason=reason)
     # Its own retries are no news: the queue says when the database goes and comes back.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
-    uvicorn.Server(server_config(create_app(settings, pages=demo_pages), settings.capture, host, port)).run()
+    app = create_app(settings, pages=demo_pages)
+    with shown_metrics(app, settings.capture.metrics):
+        uvicorn.Server(server_config(app, settings.capture, host, port)).run()

@@ -1,4 +1,4 @@
-"""``eventflow probe``: health of databases, daemon, sensors and change detection, for a cron elsewhere."""
+"""``eventflow probe``: health of databases, daemon, sensors, change detection and capture, for a cron elsewhere."""
 
 import json
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ def probe(
         bool, typer.Option("--alert", help="Also notify the receivers, once when it begins and ends.")
     ] = False,
 ) -> None:
-    """For a cron outside this system: are databases, daemon, sensors and change detection alive?
+    """For a cron outside this system: are databases, daemon, sensors, change detection and capture alive?
 
     Prints one JSON line and exits 0 when all are, 1 when something is not. The sensors notify people of everything
     except their own death, so run it every few minutes from another machine.

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -74,9 +74,10 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
         if fresh:
             drop_databases(home)
         console.print("[bold]1/4[/] Postgres, migrations and sample data …")
-        with stop_server(home, sys.executable), environment(dagster=True) as found:
+        with stop_server(home, sys.executable), environment(dagster=True) as found, ExitStack() as serving:
             settings = _prepare(found)
             os.environ[_MARK] = str(home)
+            url = None if headless else serving.enter_context(_capture(home))
             console.print("[bold]2/4[/] Dagster's code server, webserver and daemon …")
             with DagsterStack(home / "output", port) as stack, pipeline(settings) as engine:
                 console.print("[bold]3/4[/] Backfill through Dagster's daemon …")
@@ -94,13 +95,22 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
                 _show_busiest(engine, days)
                 campaign = demo_campaign(engine)
                 engine.dispose()  # nothing more is asked while it stays up
-                if not headless:
+                if url:
                     console.print(f"\nDagster UI: [bold]{stack.url}[/]  (assets, partitions and runs)")
-                    with capture_server(home / "output", free_port()) as url:
-                        _show_pages(url, campaign)
-                        console.print("Stays up until Ctrl-C.")
-                        _stay(stack)
+                    _show_pages(url, campaign)
+                    console.print("Stays up until Ctrl-C.")
+                    _stay(stack)
                 return True
+
+
+@contextmanager
+def _capture(home: Path) -> Iterator[str]:
+    """Capture's pages, and whoever is on call told where to ask what is lost; their address."""
+    metrics = f"127.0.0.1:{free_port()}"
+    os.environ["EVENTFLOW_CAPTURE_METRICS"] = metrics
+    os.environ["EVENTFLOW_CAPTURE_PROCESSES"] = f"http://{metrics}/metrics"
+    with capture_server(home / "output", free_port()) as url:
+        yield url
 
 
 def _show_pages(url: str, campaign: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Health probe: what a cron outside this system asks of databases, daemons, ticks and change detection.
+"""Health probe: what a cron outside this system asks of databases, daemons, ticks, change detection and capture.
 
 Sensors notify people of everything but their own death; that is for the probe, from outside.
 """
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.conditions import capture_losses
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import newest_detection
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
@@ -34,11 +35,13 @@ class Probe:
     newest_tick_age: int | None = None
     newest_detection_age: int | None = None
     problems: list[str] = field(default_factory=list)
+    #: Of capture's processes: what they lose or refuse. Sensors notify people of it.
+    capture_problems: list[str] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
         """True when nothing is wrong."""
-        return not self.problems
+        return not self.problems and not self.capture_problems
 
     def as_json(self) -> dict[str, object]:
         """One flat object for a line of JSON."""
@@ -57,9 +60,15 @@ def _finding(probe: Probe, what: str) -> Iterator[None]:
 
 
 def probe(settings: Settings, now: datetime | None = None) -> Probe:
-    """Check databases, daemons, ticks and change detection. Never raises for what is broken: it is in the answer."""
+    """Check databases, daemons, ticks, change detection, capture. Never raises for what is broken: it is said."""
     now = now or datetime.now(UTC)
-    found = Probe()
+    found = Probe(
+        capture_problems=[
+            f"{wrong.summary[0].upper()}{wrong.summary[1:]}."
+            for wrong in capture_losses.losses(settings, now)
+            if wrong.severity is Severity.ERROR
+        ]
+    )
     with _finding(found, "The database"):
         _check_database(found, settings, now)
     with _finding(found, "Dagster's database"):
@@ -111,7 +120,7 @@ def _age(instant: datetime | None, now: datetime) -> int | None:
 
 def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
     """The probe's problems as one condition, for notifying people."""
-    if found.healthy:
+    if not found.problems:
         return []
     return [
         Condition(
@@ -119,7 +128,7 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
             subject="dagster" if found.database_reachable else "database",
             severity=Severity.ERROR,
             since=now,
-            summary=" ".join(found.problems),
+            summary=" ".join([*found.problems, *found.capture_problems]),
             runbook=RUNBOOK,
             command="eventflow doctor",
             fix=FIX,

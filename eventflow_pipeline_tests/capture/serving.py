@@ -11,6 +11,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from eventflow_pipeline.capture_app.app import create_app
+from eventflow_pipeline.capture_app.metrics import shown_metrics
 from eventflow_pipeline.capture_app.server import server_config
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.settings import Settings
@@ -29,6 +30,7 @@ def capture_settings(settings: Settings, **changes: Any) -> Settings:
         "rate": "off",
         "visit_wait_ms": 10_000,
         "entry_wait_ms": 10_000,
+        "metrics": "off",
     }
     return settings.changed(capture={**defaults, **changes})
 
@@ -40,11 +42,15 @@ class Serving:
     settings: Settings
     pages: bool = False
     url: str = field(init=False)
+    #: Of its metrics; None: not shown.
+    metrics: str | None = field(init=False)
 
     def __enter__(self) -> "Serving":
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         app = create_app(self.settings, pages=self.pages)
+        self._metrics = shown_metrics(app, self.settings.capture.metrics)
+        self.metrics = self._metrics.__enter__()
         config = server_config(app, self.settings.capture, "127.0.0.1", port)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve()), daemon=True)
@@ -59,6 +65,7 @@ class Serving:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(20)
+        self._metrics.__exit__(None, None, None)
 
     def client(self, **options: Any) -> httpx.Client:
         """A browser of sorts: keeps cookies."""

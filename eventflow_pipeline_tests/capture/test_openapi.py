@@ -54,7 +54,7 @@ def test_calls_answer_as_described(api: Any, path: str) -> None:
     _check(api[path]["POST"], check)
 
 
-@pytest.mark.parametrize("path", ["/l/{key}", "/l/{client_id}/{key}", "/health"])
+@pytest.mark.parametrize("path", ["/l/{key}", "/l/{client_id}/{key}", "/health", "/ready"])
 def test_links_and_health_never_fail(api: Any, path: str) -> None:
     def check(case: Any) -> None:
         answer = case.call(allow_redirects=False)

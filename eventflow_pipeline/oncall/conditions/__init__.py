@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.oncall.conditions import (
+    capture_losses,
     dead_letters,
     deficit,
     detection_late,
@@ -56,6 +57,7 @@ SOURCES: tuple[Source, ...] = (
     Source("personal_data", personal_data.conditions, every=timedelta(minutes=5)),
     Source("webinar_sampler_silent", webinar_sampler_silent.conditions),
     Source("dead_letters", dead_letters.conditions),
+    Source("capture_losses", capture_losses.conditions),
     Source("source_columns", source_columns.conditions, every=timedelta(minutes=5)),
     Source("owner_login", owner_login.conditions, every=timedelta(minutes=5)),
     Source("unverified_server", unverified_server.conditions, every=timedelta(minutes=5)),
