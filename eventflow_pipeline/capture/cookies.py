@@ -26,6 +26,8 @@ LARGEST = 3_800
 CLOCK_SKEW = 300
 #: Cookies of one name that are looked at. A browser sends one for each domain and path that set it.
 _MOST_OF_A_NAME = 8
+#: Cookies of one header that are looked at: more than a browser keeps of one site.
+_MOST_COOKIES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def outgoing(rules: CaptureRules, request: CaptureRequest, *cookies: SetCookie) 
 
 def cookie_pairs(header: str) -> list[tuple[str, str]]:
     """Names and values of a Cookie header in its order, a name as often as it came."""
-    pairs = (part.partition("=") for part in header.split(";"))
+    pairs = (part.partition("=") for part in header.split(";", _MOST_COOKIES)[:_MOST_COOKIES])
     return [(name.strip(), value.strip().strip('"')) for name, _, value in pairs]
 
 

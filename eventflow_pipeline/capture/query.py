@@ -31,12 +31,14 @@ def first_of_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def without(raw: bytes, dropped: set[str], other_encoding: str | None) -> str:
     """The query as it came, byte for byte, but for blank fields of the names in ``dropped`` (in lower case)."""
-    kept = [
-        field
-        for field in raw.split(b"&")
-        if field
-        and not any(name.lower() in dropped and not value.strip() for name, value in query_pairs(field, other_encoding))
-    ]
+
+    def is_dropped(field: bytes) -> bool:
+        pairs = query_pairs(field, other_encoding)
+        return any(name.lower() in dropped and not value.strip() for name, value in pairs)
+
+    # The last one is all that comes after the fields that are looked at.
+    fields = enumerate(raw.split(b"&", MOST_FIELDS))
+    kept = [field for number, field in fields if field and (number == MOST_FIELDS or not is_dropped(field))]
     # Bytes that no URL may hold travel in percent form: the same bytes to whoever decodes them.
     return _NO_URL.sub(lambda byte: b"%%%02X" % ord(byte[0]), b"&".join(kept)).decode("ascii")
 

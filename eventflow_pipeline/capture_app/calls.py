@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from starlette.requests import Request
@@ -27,6 +28,16 @@ _RULES: dict[Fact, Callable[[CaptureRules, CaptureRequest, Mapping[str, Any]], O
 _PRESENCE_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event on its way: no id for a page that was fetched ahead, nothing to wait for when the queue is full."""
+
+    fact: Fact
+    outcome: Outcome
+    event_id: str | None
+    waiting: asyncio.Future[dict[str, Any]] | None
+
+
 #: Whose a registration is, its campaign says; in a call anybody can make, nobody else does (E2).
 _NOT_FROM_OUTSIDE = ("client_id", "agency_id")
 
@@ -44,22 +55,39 @@ class Calls:
 
     async def payload(self, request: Request) -> dict[str, Any] | Response:
         """The call's body as an object, or the refusal that answers it."""
+        body = await self._body(request)
+        if isinstance(body, Response):
+            return body
+        parsed = parse(body, request.headers.get("content-type", ""), self.rules.other_encoding)
+        if parsed is None:
+            return self._refuse(request, 400, "body is no JSON object")
+        target = uuid_text(parsed.get("campaign_id")) or uuid_text(parsed.get("webinar_id"))
+        if not self.rates.may_call(request, capture_request(request.scope, self.rules), target):
+            return self._refuse(request, 429, "too many calls", retry=60)
+        return parsed
+
+    async def _body(self, request: Request) -> bytes | Response:
+        """The call's body, or the refusal of what costs too much to look at."""
         if not self._origins.allow(request):
             return self._refuse(request, 403, "origin not allowed")
-        if not self.rates.allow(request, capture_request(request.scope, self.rules)):
+        if not self.rates.may_send(request):
             return self._refuse(request, 429, "too many calls", retry=60)
         body = await read_body(request, self._settings.capture.body_kib * 1024, self._settings.capture.request_seconds)
         if body is None:
             return self._refuse(request, 413, "body too large")
-        parsed = parse(body, request.headers.get("content-type", ""), self.rules.other_encoding)
-        return self._refuse(request, 400, "body is no JSON object") if parsed is None else parsed
+        if not self.rates.may_send_as_much(request, len(body)):
+            return self._refuse(request, 429, "too many calls", retry=1)
+        return body
 
     async def record(self, fact: Fact, request: Request) -> Response:
         """Answer ``POST /visit`` or ``POST /entry``."""
         payload = await self.payload(request)
         if isinstance(payload, Response):
             return payload
-        outcome, result = await self.capture(fact, request, payload)
+        taken = self.take(fact, request, payload)
+        # Parsed, a body is many times its size, and the database may be slow: nobody holds one while waiting for it.
+        del payload
+        outcome, result = await self.answered(taken)
         committed = result.get("status") in ("stored", "duplicate")
         full = result.get("reason") == "queue full"
         status = 200 if committed else 202 if result["accepted"] else 429 if full else 200
@@ -67,27 +95,34 @@ class Calls:
         result["ignored"] = sorted({*outcome.ignored, *result.get("ignored", ())}) or None
         return answer(self.rules, status, result, outcome.cookies, retry=1 if full else None)
 
-    async def capture(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> tuple[Outcome, dict[str, Any]]:
-        """Apply the rules to a payload, hand the event over and say what became of it. For pages rendered here, too."""
+    def take(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> "Taken":
+        """Apply the rules to a payload and hand the event over. For pages rendered here, too."""
         asked = capture_request(request.scope, self.rules)
         outcome = _RULES[fact](self.rules, asked, {k: v for k, v in payload.items() if k not in _NOT_FROM_OUTSIDE})
         if outcome.log.get("cookie_problems") or outcome.log.get("rejected"):
             self._log.write("info", "capture", **outcome.log)
         if outcome.earlier is not None:
             self._offer("visit", outcome.earlier, outcome)
+        without_facts = replace(outcome, fact=None, earlier=None)
         if outcome.fact is None:
-            return outcome, {"accepted": True, "status": "provisional"}
-        waiting, identifier = self._offer(fact, outcome.fact, outcome), outcome.fact["event_id"]
+            return Taken(fact, without_facts, None, None)
+        return Taken(fact, without_facts, outcome.fact["event_id"], self._offer(fact, outcome.fact, outcome))
+
+    async def answered(self, taken: "Taken") -> tuple[Outcome, dict[str, Any]]:
+        """What became of the event, as far as is known in time, and the outcome without its facts."""
+        identifier, waiting = taken.event_id, taken.waiting
+        if identifier is None:
+            return taken.outcome, {"accepted": True, "status": "provisional"}
         if waiting is None:
-            return outcome, {"accepted": False, "event_id": identifier, "reason": "queue full"}
-        await asyncio.wait([waiting], timeout=self._wait[fact])
+            return taken.outcome, {"accepted": False, "event_id": identifier, "reason": "queue full"}
+        await asyncio.wait([waiting], timeout=self._wait[taken.fact])
         if waiting.done():
             result = dict(waiting.result())
             if result.get("duplicate_of") == "person":
                 # Who is registered is not for everybody to ask.
                 result = {"accepted": True, "status": "stored", "event_id": identifier}
-            return outcome, result
-        return outcome, {"accepted": True, "status": "queued", "event_id": identifier}
+            return taken.outcome, result
+        return taken.outcome, {"accepted": True, "status": "queued", "event_id": identifier}
 
     def _offer(self, fact: Fact, event: Mapping[str, Any], outcome: Outcome) -> asyncio.Future[dict[str, Any]] | None:
         """Into the queue; None when it is full."""

@@ -4,7 +4,7 @@ import asyncio
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, RateLimitItemPerSecond, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +14,10 @@ from eventflow_pipeline.capture.cookies import believed
 from eventflow_pipeline.capture.text import clean
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import CaptureSettings
+
+#: Bytes from which a body is large, and how many of those one address may send: a form of thousands of words is rare.
+_LARGE = 8 * 1024
+_LARGE_RATE = RateLimitItemPerSecond(10)
 
 
 class Origins:
@@ -56,10 +60,11 @@ def _is_loopback(host: str) -> bool:
 
 
 class Rates:
-    """How often one may call, in fixed windows of memory alone: an address, a session, an address with sessions.
+    """How often one may call, in fixed windows of memory alone: an address, a session, an address for a campaign.
 
-    Who carries a session cookie of ours counts for itself, so that a hall of visitors behind one address is not locked
-    out; the address counts all the same, only much later.
+    Who carries a session cookie of ours counts for itself, who does not for the campaign the call is about: neither a
+    hall of visitors behind one address nor the visitors of another campaign are locked out by somebody beside them.
+    The address counts all the same, only much later.
     """
 
     def __init__(self, settings: CaptureSettings, rules: CaptureRules) -> None:
@@ -70,16 +75,23 @@ class Rates:
         self._address = None if off else _parsed("EVENTFLOW_CAPTURE_ADDRESS_RATE", settings.address_rate)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    def allow(self, request: Request, asked: CaptureRequest) -> bool:
-        """Count a call; False when its sender has called too often."""
-        if self._anonymous is None or self._session is None or self._address is None:
+    def may_send(self, request: Request) -> bool:
+        """Count a call, before anything of it is read; False when its address has called too often."""
+        return self._address is None or self._limiter.hit(self._address, "all", address_of(request))
+
+    def may_send_as_much(self, request: Request, size: int) -> bool:
+        """Count the body of a call, before it is parsed: large ones cost as much as many small ones."""
+        return self._address is None or size <= _LARGE or self._limiter.hit(_LARGE_RATE, "large", address_of(request))
+
+    def may_call(self, request: Request, asked: CaptureRequest, target: str | None) -> bool:
+        """Count a call about a campaign or webinar (None: neither); False when its sender has called too often."""
+        if self._anonymous is None or self._session is None:
             return True
-        address = address_of(request)
         content = believed(self._rules, asked, self._rules.session_cookie, self._rules.session_seconds)
         session = clean(content.get("id")) if isinstance(content, dict) else None
         if session is None:
-            return self._limiter.hit(self._anonymous, "anonymous", address)
-        return self._limiter.hit(self._address, "all", address) and self._limiter.hit(self._session, "session", session)
+            return self._limiter.hit(self._anonymous, "anonymous", address_of(request), target or "")
+        return self._limiter.hit(self._session, "session", session)
 
     def may_look_up(self, request: Request) -> bool:
         """Count a look-up in the database for a short link."""
@@ -114,15 +126,13 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes | None
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and len(announced) < 16 and int(announced) > most:
         return None
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
-                size += len(chunk)
-                if size > most:
+                body += chunk
+                if len(body) > most:
                     return None
-                chunks.append(chunk)
     except (ClientDisconnect, TimeoutError):
         return b""
-    return b"".join(chunks)
+    return bytes(body)

@@ -29,7 +29,7 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
     async def seen(request: Request, campaign: uuid.UUID, shown: Response) -> Response:
         """A page rendered here records its visit here: it needs no JavaScript, and the cookies are the truth (S6)."""
         event = {"campaign_id": str(campaign), "surface": request.url.path}
-        outcome, _ = await calls.capture("visit", request, event)
+        outcome, _ = await calls.answered(calls.take("visit", request, event))
         return with_cookies(shown, outcome)
 
     def with_cookies(response: Response, outcome: Outcome) -> Response:
@@ -55,7 +55,7 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
         if isinstance(payload, Response):
             return payload
         form = {**payload, "campaign_id": str(campaign), "surface": request.url.path}
-        outcome, result = await calls.capture("entry", request, form)
+        outcome, result = await calls.answered(calls.take("entry", request, form))
         return with_cookies(page("thanks", status=result.get("status") or "refused"), outcome)
 
     @app.get("/demo/{campaign}/app", include_in_schema=False)

@@ -1,8 +1,11 @@
 """The HTTP server: uvicorn, with what one sender may cost bounded before anything of it is looked at."""
 
 import asyncio
+import re
 from collections import Counter
+from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -11,6 +14,10 @@ from eventflow_pipeline.settings import CaptureSettings
 
 #: Bytes of a request's line and headers.
 _HEADER_BYTES = 32 * 1024
+#: Lines of a request's headers, and pieces its body comes in: each costs as much as many bytes.
+_HEADER_LINES = 128
+_BODY_PIECES = 1_024
+_END_OF_HEADERS = re.compile(rb"\n\r?\n")
 
 
 def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int) -> uvicorn.Config:
@@ -25,7 +32,8 @@ def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int)
         host=host,
         port=port,
         http=_protocol(settings, frozenset(proxies)),
-        h11_max_incomplete_event_size=_HEADER_BYTES,
+        # Whoever asks for one would leave the protocol that counts and bounds.
+        ws="none",
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
         log_level="warning",
@@ -35,11 +43,39 @@ def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int)
     )
 
 
+class _Connection(h11.Connection):
+    """Stops reading a request of too many parts, before they are made."""
+
+    exceeded = False
+    _pieces = 0
+
+    def next_event(self) -> Any:
+        """As h11; nothing more comes once too much has."""
+        if self.their_state is h11.IDLE:
+            coming = self.trailing_data[0]
+            end = _END_OF_HEADERS.search(coming)
+            if coming.count(b"\n", 0, end.start() if end else None) > _HEADER_LINES:
+                self.exceeded = True
+        if self.exceeded:
+            return h11.NEED_DATA
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            self.exceeded = self._pieces > _BODY_PIECES
+        return event
+
+
 def _protocol(settings: CaptureSettings, proxies: frozenset[str]) -> type[H11Protocol]:
     open_of: Counter[str] = Counter()
 
     class Bounded(H11Protocol):
         _late: asyncio.TimerHandle | None = None
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.conn: _Connection = _Connection(h11.SERVER, _HEADER_BYTES)
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)  # type: ignore[arg-type]
@@ -56,6 +92,11 @@ def _protocol(settings: CaptureSettings, proxies: frozenset[str]) -> type[H11Pro
             elif self._late:
                 self._late.cancel()
                 self._late = None
+
+        def handle_events(self) -> None:
+            super().handle_events()
+            if self.conn.exceeded:
+                self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:
             if self._late:

@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ import httpx
 import psycopg
 import pytest
 from pydantic import SecretStr
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from eventflow_pipeline.capture import CaptureRules
+from eventflow_pipeline.capture import CaptureRequest, CaptureRules, arrive
 from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
+from eventflow_pipeline.capture_app.guards import Rates
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.warehouse.capture.dead_letters import link_entries
 from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
@@ -210,7 +213,8 @@ def test_one_address_cannot_flood(database: Database) -> None:
 
 
 def test_a_hall_of_visitors_behind_one_address_is_not_locked_out(database: Database) -> None:
-    settings = capture_settings(database.settings, rate="3/minute", session_rate="2/minute", address_rate="14/minute")
+    """Neither by each other, nor by somebody beside them who floods their campaign, or another, without cookies."""
+    settings = capture_settings(database.settings, rate="3/minute", session_rate="2/minute", address_rate="24/minute")
     with Serving(settings) as app:
 
         def visitor() -> list[int]:
@@ -218,12 +222,31 @@ def test_a_hall_of_visitors_behind_one_address_is_not_locked_out(database: Datab
                 browser.get("/welcome")
                 return [browser.post("/visit", json={"campaign_id": C}).status_code for _ in range(3)]
 
+        def flood(campaign: str) -> list[int]:
+            with app.client() as browser:
+                event = {"campaign_id": campaign}
+                return [_anonymous(browser, event, cookie="ef_session=x.y").status_code for _ in range(4)]
+
+        assert flood(C) == [200, 200, 200, 429], "a cookie that is not ours is nobody's session"
         assert [visitor() for _ in range(4)] == [[200, 200, 429]] * 4, "each counts for itself"
-        assert visitor() == [200, 200, 429]
-        with app.client() as browser:
-            event = {"campaign_id": C}
-            anonymous = [_anonymous(browser, event, cookie="ef_session=x.y").status_code for _ in range(4)]
-        assert anonymous == [200, 200, 200, 429], "a cookie that is not ours is nobody's session"
+        assert flood(str(uuid.uuid4())) == [200, 200, 200, 429], "another campaign counts for itself"
+        assert flood(str(uuid.uuid4())) == [200, 200, 200, 429]
+        assert flood(str(uuid.uuid4())) == [429, 429, 429, 429], "the address counts all the same"
+
+
+def test_a_thousand_visitors_of_one_address_come_in_within_a_minute(database: Database) -> None:
+    """By the defaults: their first call, which may carry no cookie yet, a second, and their registration."""
+    settings = database.settings.changed(capture={"keys": SecretStr(KEYS)})
+    rates = Rates(settings.capture, settings.capture_rules)
+    request = Request({"type": "http", "client": ("192.0.2.1", 1), "headers": [], "path": "/visit"})
+    for number in range(1_000):
+        asked = CaptureRequest(now=time.time(), new_session_id=f"s{number}", new_event_id=f"e{number}")
+        assert rates.may_send(request)
+        assert rates.may_call(request, asked, C)
+        cookies = [(cookie.name, cookie.value) for cookie in arrive(settings.capture_rules, asked).cookies]
+        for _ in range(2):
+            assert rates.may_send(request)
+            assert rates.may_call(request, replace(asked, cookies=cookies), C)
 
 
 def test_who_calls_is_who_the_named_proxy_says(database: Database) -> None:

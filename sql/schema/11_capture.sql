@@ -529,17 +529,33 @@ begin
 end
 $$;
 comment on view stats.campaign_paths is 'Public path of each campaign, for short links.';
-grant select on stats.campaign_paths to eventflow_capture_owner;
+
+-- By what a cid is found (index 0014): spelled in plain ASCII its normal form is its upper case, any other spelling is one
+-- of the few under the empty key. Built-in functions alone, in the index as here: whoever writes a link needs no right to
+-- ours, and nothing ties EventFlow's table to the schema stats.
+create or replace view stats.link_keys as
+select t.id, case when t.cid collate "C" ~ '^[!-~]([ -~]{0,198}[!-~])?$' then upper(t.cid collate "C") when t.cid is not null then '' end as key
+from public.campaign_link_meta t;
+select stats.hand_view_over('link_keys', 'campaign_link_meta');
+comment on view stats.link_keys is 'Key by which a link''s cid is looked up; the empty one is that of all whose cid is spelled beyond plain ASCII.';
+grant select on stats.campaign_paths, stats.link_keys to eventflow_capture_owner;
 
 create or replace function stats.link_target(p_key text, p_client_id uuid default null) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- By id, or by cid; a cid is unique within its client only, so one that several clients use leads nowhere alone.
-    with found as (
+    with asked as materialized (
+        select stats.capture_uuid(to_jsonb(p_key)) as id, stats.normalize_cid(p_key) as cid
+    ), candidate as (
+        select a.id from asked a
+        union
+        select k.id from asked a join stats.link_keys k on k.key = a.cid
+        union
+        select k.id from stats.link_keys k where k.key = ''
+    ), found as (
         select l.*, count(*) over () as candidates
-        from stats.links l
-        where (l.id = stats.capture_uuid(to_jsonb(p_key)) or l.cid = stats.normalize_cid(p_key))
-          and (p_client_id is null or l.client_id = p_client_id)
+        from asked a cross join candidate c join stats.links l on l.id = c.id
+        where (l.id = a.id or l.cid = a.cid) and (p_client_id is null or l.client_id = p_client_id)
         limit 2
     )
     select jsonb_strip_nulls(jsonb_build_object(

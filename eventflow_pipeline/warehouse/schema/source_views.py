@@ -8,7 +8,7 @@ from eventflow_pipeline.warehouse.db.sql import statement
 
 SOURCE_VIEWS = (
     "visit_facts", "entry_facts", "campaigns", "webinars", "links", "clients", "agencies", "campaign_paths",
-    "webinar_presence", "webinar_legacy_buckets",
+    "link_keys", "webinar_presence", "webinar_legacy_buckets",
 )  # fmt: skip
 
 
