@@ -124,8 +124,22 @@ def run_accept(
             require_build_settings(connection, settings)
         marked = [stale.day for stale in stale_days(engine) if stale.held_since]
         held = again_when_lost(partial(detect_changes, engine, settings, Scope.NAMED, marked)).held
-        days = contiguous(stale.day for stale in choose(held))
+        chosen = choose(held)
+        _require_origins(chosen, held)
+        days = contiguous(stale.day for stale in chosen)
         return materialize(engine, settings, days, accepted_tags(reason, author), show_progress=show_progress)
+
+
+def _require_origins(chosen: Sequence[StaleDay], held: Sequence[StaleDay]) -> None:
+    """Raise UserError where days would be accepted that are held only because of others, and these would not."""
+    following = [stale.day for stale in chosen if not stale.losing and stale.held_names]
+    elsewhere = (Cause.DIMENSIONS_VANISHED, Cause.DIMENSIONS_MISSING)  # there facts stayed on their day
+    origins = [s.day for s in held if s.losing and s not in chosen and s.cause not in elsewhere]
+    if following and origins:
+        raise UserError(
+            f"{following[0]} is held only because facts of days that are held may have come to it: decide about "
+            f"{', '.join(map(str, contiguous(origins)))}, and it follows by itself."
+        )
 
 
 def accepted_tags(reason: str, author: str) -> dict[str, str]:
@@ -162,7 +176,8 @@ def run_heal(
         underived = underived_days(engine)
         done: list[BackfillReport] = []
         healing = {TRIGGER_TAG: HEAL, AUTHOR_TAG: author}
-        for some, tags in ((detection.changed, healing), (held, accepted_tags(accept or "", author))):
+        changed = [stale for stale in detection.changed if stale not in held]
+        for some, tags in ((changed, healing), (held, accepted_tags(accept or "", author))):
             days = contiguous(stale.day for stale in some)
             done.append(materialize(engine, settings, days, tags, show_progress=show_progress))
         recomputed = {day for report in done for day in (*report.done, *report.failed)}

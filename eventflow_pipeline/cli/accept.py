@@ -119,14 +119,12 @@ def _range(settings: "Settings", first: str | None, last: str | None) -> DayRang
 
 
 def _of_client(held: Sequence["StaleDay"], client: "UUID | None") -> Sequence["StaleDay"]:
-    """The days held for the client. Raises UserError when one of them is held for others as well: it is one day."""
+    """The days held for the client. Raises UserError when others would lose on one of them as well: it is one day."""
     chosen = [stale for stale in held if client in stale.held_names]
     for stale in chosen:
-        if len(stale.held_names) > 1:
-            raise UserError(
-                f"{stale.day} is held for {', '.join(stale.held_names.values())}, and is accepted whole: leave out "
-                "--client."
-            )
+        if others := stale.losing - {client}:
+            names = ", ".join(name for id, name in stale.held_names.items() if id in others | {client})
+            raise UserError(f"{stale.day} is held for {names}, and is accepted whole: leave out --client.")
     return chosen
 
 
@@ -150,7 +148,7 @@ def held_lines(held: Sequence["StaleDay"]) -> list[str]:
         return []
     count = "1 day is" if len(held) == 1 else f"{len(held)} days are"
     return [
-        f"{count} HELD and kept as before:",
+        f"{count} HELD: the clients named keep what was published of them:",
         *(
             plain(f"  {stale.day}  {stale.held_reason}")
             + (plain(f" (held for {', '.join(stale.held_names.values())})") if len(stale.held_names) > 1 else "")

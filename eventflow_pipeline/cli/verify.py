@@ -28,8 +28,9 @@ def verify(
     Prints a table of differences: which day, which grain, which member, what the facts say, what is stored. The raw
     side is counted from the facts apart from the computation. Days whose facts moved since they were computed are
     named as stale, days never computed as missing; neither is wrong. Nor are days that somebody keeps as they are
-    (`eventflow accept pruned`): said is by how much they differ. Nothing is written without --repair. Exit status 1
-    when anything differs, also when it was repaired.
+    (`eventflow accept pruned`): said is by how much they differ. Clients that the guard holds are compared as
+    published, with what they would count now less that: Σ buckets + excluded + Σ held differences + out of range = raw
+    rows. Nothing is written without --repair. Exit status 1 when anything differs, also when it was repaired.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.answers.explain import find_client
@@ -55,6 +56,16 @@ def verify(
         "missing": found.missing,
         "accepted": {str(day): why for day, why in found.kept.items()},
         "differences": rows,
+        "held": [
+            {
+                "day": held.day,
+                "client_id": held.client_id,
+                "client": held.client,
+                "hits": held.hits,
+                "entries": held.entries,
+            }
+            for held in found.held
+        ],
         "rebuilt": [str(part) for part in done.rebuilt],
         "kept": {str(day): why for day, why in done.kept.items()},
     }
@@ -82,6 +93,9 @@ def _print_differences(data: dict[str, Any], what_to_do: str) -> None:
         )
     for day, why in data["accepted"].items():
         console.print(plain(f"{day} is {why}."))
+    for held in data["held"]:
+        difference = f"{held['hits']:+} hits, {held['entries']:+} entries"
+        console.print(plain(f"{held['day']} is held for {held['client']}, compared as published; now {difference}."))
     if missing:
         console.print(f"{len(missing)} days were never computed, the first {missing[0]}.")
     if not rows:

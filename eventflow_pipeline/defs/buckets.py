@@ -107,12 +107,15 @@ def _day_metadata(totals: DayTotals) -> dict[str, Any]:
 
 
 def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
-    """What each asset of the step shows of a replaced day: its rows. The totals are the platform's and shown there:
-    visits of a finer grain do not add up to them.
+    """What each asset of the step shows of a replaced day: its rows, and why clients kept what was published of them.
+    The totals are the platform's and shown there: visits of a finer grain do not add up to them.
     """
     rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
     rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
-    shown: dict[dg.AssetKey, dict[str, Any]] = {key: {"dagster/partition_row_count": n} for key, n in rows.items()}
+    held = {"held": totals.held} if totals.held else {}
+    shown: dict[dg.AssetKey, dict[str, Any]] = {
+        key: {"dagster/partition_row_count": n, **held} for key, n in rows.items()
+    }
     shown[bucket_key(BY_NAME["platform"])] |= _day_metadata(totals)
     return shown
 
@@ -157,6 +160,8 @@ def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
             yield outcome
             continue
         summary = f"{outcome.visits} visits, {outcome.conversions} conversions"
+        if outcome.held:
+            summary += f"; HELD for some clients, as published: {outcome.held}"
         yield FinishedDay(outcome.day, summary, asset_metadata(outcome))
     merged = merge_pending(engine)
     context.log.info(f"return histograms merged for {len(merged)} days")

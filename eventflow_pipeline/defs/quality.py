@@ -19,8 +19,8 @@ from eventflow_pipeline.defs.dagster_internals.private import CheckContext, plan
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.domain.conditions import Severity
-from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.domain.differences import Comparison, Difference
+from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDifference
 from eventflow_pipeline.domain.grains import BY_NAME, GRAINS
 from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
@@ -29,7 +29,12 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import stale_days
 from eventflow_pipeline.warehouse.changes.guard import accept_command
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, reason
-from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
+from eventflow_pipeline.warehouse.parity.comparison import (
+    compare_days,
+    compare_histograms,
+    compare_windows,
+    held_differences,
+)
 from eventflow_pipeline.warehouse.parity.rebuild import repair
 from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
 from eventflow_pipeline.warehouse.quality.indicators import findings, measure
@@ -100,8 +105,8 @@ _RANGE_SPECS = [
 _HELD_SPEC = _spec(
     "held",
     bucket_key(BY_NAME["client"]),
-    "The guard against mass loss keeps the day's old buckets for clients that would lose much of it; somebody must "
-    "restore the rows or accept the loss.",
+    "The guard against mass loss keeps the day as published for clients that would lose much of it, and for those "
+    "their facts went to or came from (E3); somebody must restore the rows or accept the loss.",
 )
 HELD_KEY = _HELD_SPEC.key
 _QUALITY_SPECS = [
@@ -139,17 +144,29 @@ def parity(
                 compared = {day: as_compared[day] for day in found.checked if day in as_compared}
                 again_when_lost(partial(note_checked, engine, compared, Checks.PARITY))
     if HELD_KEY in checks:
-        yield {HELD_KEY: _held(engine, days)}
+        yield {HELD_KEY: _held(engine, settings, days)}
 
 
-def _held(engine: Engine, days: Sequence[date]) -> dict[date, DayResult]:
-    """Of each day the clients it is held for, why, and the command that accepts the loss."""
+def _held(engine: Engine, settings: Settings, days: Sequence[date]) -> dict[date, DayResult]:
+    """Of each day the clients it is held for, what would change for them, why, and the command that accepts it."""
     held = {stale.day: stale for stale in stale_days(engine) if stale.held_since}
+    differences = {
+        (found.day, found.client_id): found
+        for part in contiguous(day for day in days if day in held)
+        for found in held_differences(engine, settings, part)
+    }
     return {
         day: DayResult(
             [
-                {"client": name, "reason": held[day].held_reason, "command": accept_command(day, day)}
-                for name in held[day].held_names.values() or ["(cannot be told)"]
+                {
+                    "client": name,
+                    "hits": found.hits if found else None,
+                    "entries": found.entries if found else None,
+                    "reason": held[day].held_reason,
+                    "command": accept_command(day, day),
+                }
+                for client, name in (held[day].held_names or {None: "(cannot be told)"}).items()
+                for found in [differences.get((day, client))]
             ]
             if day in held
             else []
@@ -243,13 +260,17 @@ def _repair(context: CheckContext, warehouse: Warehouse, found: Comparison) -> s
 def _results(found: Comparison, days: Sequence[date], checks: Sequence[dg.AssetCheckKey], note: str = "") -> Results:
     """What was found at first, by check and day; ``note`` says what became of what differed."""
     wrong: dict[tuple[dg.AssetKey, date], list[Difference]] = defaultdict(list)
-    for difference in found.differences:
-        wrong[_ASSET_OF.get(difference.grain, SESSION_DAYS), difference.day].append(difference)
+    for different in found.differences:
+        wrong[_ASSET_OF.get(different.grain, SESSION_DAYS), different.day].append(different)
     notes = dict.fromkeys(days, "inside windows that end on other days")
     notes |= dict.fromkeys(found.checked, "")
     notes |= dict.fromkeys(found.stale, "stale: facts moved since they were computed")
     notes |= dict.fromkeys(found.missing, "not computed")
     notes |= found.kept
+    held: dict[date, list[HeldDifference]] = defaultdict(list)
+    for difference in found.held:
+        held[difference.day].append(difference)
+    notes |= {day: f"held, compared as published: {'; '.join(map(str, held[day]))}" for day in held if day in notes}
     return {
         check: {
             day: DayResult(

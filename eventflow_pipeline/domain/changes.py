@@ -1,10 +1,10 @@
-"""Whether a stored day still stands for its facts, why not, and what must wait until somebody accepts it.
+"""Whether a stored day still stands for its facts, why not, and whose part of it must wait until somebody accepts it.
 
 ``judge_day`` is the one judgement: change detection asks it of every day it compares, a replacement of its own day.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -21,7 +21,7 @@ class Cause(StrEnum):
     FACTS_MOVED = "facts_moved"
     #: They went to another day.
     FACTS_REDATED = "facts_redated"
-    #: They came from another day, which is held.
+    #: They came, or may have come, from another day that is held for somebody.
     FACTS_REDATED_HERE = "facts_redated_here"
     DIMENSIONS_VANISHED = "dimensions_vanished"
     #: The day was counted while dimension rows of its facts are missing that other days are held for.
@@ -157,13 +157,20 @@ class GuardLimits:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a day keeps its old buckets, in one sentence, and which clients (None: the unknown one) would lose.
+    """Why clients (None: the unknown one) keep what is published of a day, in one sentence, and which.
 
-    No clients: which of them cannot be told (links vanished).
+    ``clients`` would lose too much; facts went between them and those it is held ``with_them`` for, or may have.
+    Neither: it cannot be told whose (links vanished), and the whole day is held.
     """
 
     reason: str
     clients: frozenset[UUID | None] = frozenset()
+    with_them: frozenset[UUID | None] = frozenset()
+
+    @property
+    def covers(self) -> frozenset[UUID | None]:
+        """Everybody whose part is held; empty: the whole day."""
+        return self.clients | self.with_them
 
 
 def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits, cause: Cause | None = None) -> Hold | None:
@@ -207,7 +214,27 @@ class Verdict:
     cause: Cause | None
     hold: Hold | None = None
 
+    @property
+    def own(self) -> "Verdict":
+        """Without what is held only because of parts that are held elsewhere, or of other clients."""
+        if self.hold is None or not self.hold.with_them:
+            return self
+        if not self.hold.clients:
+            return Verdict(Cause.FACTS_ADDED)
+        return Verdict(self.cause, replace(self.hold, with_them=frozenset()))
 
+    def held_with(self, others: frozenset[UUID | None]) -> "Verdict":
+        """Held for ``others`` as well, because of what is held already of this day or of another."""
+        if self.hold and not self.hold.covers:
+            return self
+        if not (others := others - (self.hold.clients if self.hold else frozenset())):
+            return self
+        if self.hold and self.hold.clients and self.cause is not Cause.DIMENSIONS_MISSING:
+            return Verdict(self.cause, replace(self.hold, with_them=others))
+        return Verdict(Cause.FACTS_REDATED_HERE, Hold(HELD_WITH, with_them=others))
+
+
+HELD_WITH = "facts of a day that is held were re-dated to it, or may have been"
 UNMARKED = Verdict(None)
 
 
@@ -216,24 +243,26 @@ def judge_day(
 ) -> Verdict:
     """Does a day computed from ``stored`` (None: never) stand for ``now``; if not, why, and may it be replaced?
 
-    ``losses``: what replacing it would take away. ``mark``: the verdict it is marked with. A hold stays the reason
-    until somebody accepts the loss or the rows are back; clients that lose later join it. What has to do with other
-    days stays until ``released``.
+    ``losses``: what replacing it would take away. ``mark``: the verdict it is marked with. A client's hold stays until
+    somebody accepts the loss or the rows are back; clients that lose later join it. Who is held with them is not judged
+    here (``domain.holds``); a mark of missing dimension rows stays until ``released``.
     """
     cause = cause_of_change(stored, now, losses)
     if mark.cause is Cause.DIMENSIONS_MISSING:
         if cause is None:
             return mark
         mark = UNMARKED  # it is no hold of what is stored
-    if cause and mark.hold and mark.cause is Cause.FACTS_REDATED_HERE:
-        return mark
     if cause is None or stored is None:
         return Verdict(cause)
-    hold, held = hold_for(losses.clients, limits, cause), mark.hold
+    hold, held = hold_for(losses.clients, limits, cause), mark.own.hold
     if held and mark.cause is Cause.FACTS_REDATED and cause is Cause.FACTS_DELETED:
         cause = mark.cause  # who found this out saw the days they have gone to
     if held and (cause in LOSSES or losses.clients):
-        return Verdict(cause, Hold(held.reason, held.clients | hold.clients) if hold and held.clients else held)
+        if not held.clients or not losses.clients:
+            return Verdict(cause, held)
+        still = held.clients & {loss.client_id for loss in losses.clients}
+        if still:
+            return Verdict(cause, Hold(held.reason, still | (hold.clients if hold else still)))
     return Verdict(cause, hold)
 
 
@@ -245,6 +274,6 @@ def released(verdict: Verdict, holds: Iterable[Cause | None]) -> Verdict:
     others = set(holds)
     if verdict.cause is Cause.DIMENSIONS_MISSING and not others - {Cause.DIMENSIONS_MISSING}:
         return UNMARKED
-    if verdict.cause is Cause.FACTS_REDATED_HERE and Cause.FACTS_REDATED not in others:
-        return Verdict(Cause.FACTS_ADDED)
+    if not others - {Cause.DIMENSIONS_MISSING, Cause.FACTS_REDATED_HERE}:
+        return verdict.own
     return verdict

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from uuid import UUID
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.personal_data import redact
@@ -58,6 +59,25 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldDifference:
+    """What a client (None: the unknown one) held on a day would count now minus what is published, signed (E3)."""
+
+    day: date
+    client_id: UUID | None
+    client_name: str | None
+    hits: int
+    entries: int
+
+    @property
+    def client(self) -> str:
+        """The client's name, or what there is of it."""
+        return self.client_name or (str(self.client_id) if self.client_id else "unknown")
+
+    def __str__(self) -> str:
+        return f"{self.client} {self.hits:+} hits, {self.entries:+} entries"
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Outcome of comparing days: each day is in exactly one of ``checked``, ``stale``, ``missing`` and ``kept``.
 
@@ -65,7 +85,8 @@ class Comparison:
     replaces them; there only clients whose facts did not move have differences. ``missing`` days were never computed
     and have none. ``kept`` days can no longer be computed and are, by somebody's decision, not what their facts say:
     who decided, why, and by how much they differ; the clients whose facts did not move are compared there, too. For
-    windows a day stands for those that end on it.
+    windows a day stands for those that end on it. ``held``: the clients whose part of a day is held, and was compared
+    as published.
     """
 
     checked: tuple[date, ...] = ()
@@ -73,6 +94,7 @@ class Comparison:
     missing: tuple[date, ...] = ()
     differences: tuple[Difference, ...] = ()
     kept: Mapping[date, str] = field(default_factory=dict)
+    held: tuple[HeldDifference, ...] = ()
 
     def __add__(self, other: "Comparison") -> "Comparison":
         return Comparison(
@@ -81,6 +103,7 @@ class Comparison:
             self.missing + other.missing,
             self.differences + other.differences,
             {**self.kept, **other.kept},
+            self.held + other.held,
         )
 
     def of(self, day: date) -> tuple[Difference, ...]:

@@ -214,7 +214,10 @@ def test_every_run_is_guarded_against_mass_loss(
         assert run.asset_materializations_for_node("replace_days")[0].metadata["held"]
         evaluations = [e for e in run.get_asset_check_evaluations() if e.partition]
         assert [(e.check_name, e.passed) for e in evaluations] == [("held", False)]
-        assert "client c, reason hits of client c would fall from 40 to 0" in evaluations[0].description
+        assert (
+            "client c, hits -40, entries 0, reason hits of client c would fall from 40 to 0"
+            in evaluations[0].description
+        )
         assert f"eventflow accept held --from {_ago(1)}" in evaluations[0].description
         assert not tick().run_requests
     assert database.summary("platform", _ago(1))[0]["visits"] == 40

@@ -99,6 +99,7 @@ def test_a_reason_names_the_client_and_the_cause() -> None:
 LOST = Hold(f"hits of client {CLIENT} would fall from 90 to 50 because facts were deleted", frozenset({CLIENT}))
 BEFORE = Hold("as before", frozenset({None}))
 ANYBODY = Hold("it cannot be told whose")
+BOTH = DayLosses((_loss(90, 50), replace(_loss(90, 89), client_id=None)))
 SMALL, LARGE = DayLosses((_loss(90, 89),)), DayLosses((_loss(90, 50),))
 SAME, FEWER = OldFacts(100, 100, are_the_same=True), OldFacts(60, 100, are_the_same=False)
 MORE_ELSEWHERE = OldFacts(120, 100, are_the_same=False)
@@ -137,16 +138,29 @@ def test_facts_gone_are_re_dated_when_most_turned_up_on_other_days() -> None:
 
 
 def test_marks_that_have_to_do_with_other_days_end_with_their_holds() -> None:
-    missing, here = Verdict(Cause.DIMENSIONS_MISSING, ANYBODY), Verdict(Cause.FACTS_REDATED_HERE, ANYBODY)
+    missing = Verdict(Cause.DIMENSIONS_MISSING, ANYBODY)
+    here = Verdict(Cause.FACTS_REDATED_HERE, Hold("may have come", with_them=frozenset({CLIENT})))
     assert judge_day(STORED, STORED, DayLosses(), LIMITS, missing) == missing
     assert judge_day(STORED, MORE, SMALL, LIMITS, missing) == Verdict(Cause.FACTS_ADDED), "it was counted; go on"
-    assert judge_day(STORED, MORE, DayLosses(), LIMITS, here) == here
-    assert judge_day(None, MORE, DayLosses(), LIMITS, here) == here
     assert judge_day(STORED, STORED, DayLosses(), LIMITS, here) == Verdict(None), "they were dated back"
     for mark in (missing, here):
-        assert released(mark, [mark.cause, Cause.FACTS_REDATED]) == mark
+        assert released(mark, [mark.cause, Cause.FACTS_DELETED]) == mark
     assert released(missing, [Cause.DIMENSIONS_MISSING]) == Verdict(None)
-    assert released(here, [Cause.FACTS_REDATED_HERE, Cause.FACTS_DELETED]) == Verdict(Cause.FACTS_ADDED)
+    assert released(here, [Cause.FACTS_REDATED_HERE, Cause.DIMENSIONS_MISSING]) == Verdict(Cause.FACTS_ADDED)
+
+
+def test_who_is_held_with_others_is_no_loser() -> None:
+    both = frozenset({CLIENT, None})
+    alone = Verdict(Cause.FACTS_DELETED, LOST)
+    held = alone.held_with(both)
+    assert held.hold == replace(LOST, with_them=frozenset({None}))
+    assert (held.own, held.hold.covers) == (alone, both)
+    other = Verdict(Cause.FACTS_CHANGED).held_with(both)
+    assert (other.cause, other.own) == (Cause.FACTS_REDATED_HERE, Verdict(Cause.FACTS_ADDED))
+    assert other.hold
+    assert (other.hold.clients, other.hold.covers) == (frozenset(), both)
+    everybody = Verdict(Cause.DIMENSIONS_VANISHED, ANYBODY)
+    assert everybody.held_with(both) == everybody
 
 
 @pytest.mark.parametrize(
@@ -162,9 +176,11 @@ def test_marks_that_have_to_do_with_other_days_end_with_their_holds() -> None:
         (STORED, MORE, LARGE, None, Verdict(Cause.FACTS_ADDED, LOST)),  # new facts of others hide no loss
         (STORED, GONE, LARGE, ANYBODY, Verdict(Cause.FACTS_DELETED, ANYBODY)),
         # A client that loses later joins it.
-        (STORED, GONE, LARGE, BEFORE, Verdict(Cause.FACTS_DELETED, replace(BEFORE, clients=frozenset({CLIENT, None})))),
+        (STORED, GONE, BOTH, BEFORE, Verdict(Cause.FACTS_DELETED, replace(BEFORE, clients=frozenset({CLIENT, None})))),
         (STORED, GONE, DayLosses(), BEFORE, Verdict(Cause.FACTS_DELETED, BEFORE)),
-        (STORED, MORE, SMALL, BEFORE, Verdict(Cause.FACTS_ADDED, BEFORE)),  # still without its rows
+        (STORED, MORE, SMALL, LOST, Verdict(Cause.FACTS_ADDED, LOST)),  # still without its rows
+        (STORED, MORE, SMALL, BEFORE, Verdict(Cause.FACTS_ADDED)),  # it loses nothing any more, another a little
+        (STORED, MORE, SMALL, ANYBODY, Verdict(Cause.FACTS_ADDED, ANYBODY)),
         (STORED, MORE, DayLosses(), BEFORE, Verdict(Cause.FACTS_ADDED)),  # nothing is lost any more
         (STORED, MORE, DayLosses((), 1), BEFORE, Verdict(Cause.DIMENSIONS_VANISHED, BEFORE)),
     ],

@@ -36,10 +36,11 @@ def _mark(database: Database, day: date, minutes: int, held: bool = False) -> No
     database.replace(day)
     database.execute(
         "update stats.partition_state set stale_since = :at, stale_cause = 'facts_added', "
-        "held_since = :held, held_reason = :why where bucket_date = :day",
+        "held_since = :held, held_reason = :why, due = :due where bucket_date = :day",
         at=NOW - timedelta(minutes=minutes),
         held=NOW if held else None,
         why="mass loss" if held else None,
+        due=not held,
         day=day,
     )
 

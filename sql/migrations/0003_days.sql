@@ -91,14 +91,16 @@ create table if not exists stats.partition_state (
     stale_since timestamptz,
     stale_cause text,
     stale_clients uuid[],
+    due boolean not null default false,
     held_since timestamptz,
     held_reason text,
     held_clients uuid[],
+    losing_clients uuid[],
     histogram_pending boolean not null default true,
     histogram_included boolean not null default false,
     constraint partition_state_stale_check check (
         (stale_since is null) = (stale_cause is null) and (held_since is null) = (held_reason is null)
-        and (held_since is null or stale_since is not null)
+        and (held_since is null or stale_since is not null) and (stale_since is not null or not due)
     )
 );
 alter table stats.partition_state enable row level security;
@@ -107,8 +109,13 @@ alter table stats.partition_state enable row level security;
 create table if not exists stats.client_day (
     bucket_date date not null,
     client_id uuid,
+    facts bigint not null,
+    folded_facts bigint not null,
+    fact_ids numeric not null,
+    settled_fact_ids numeric not null,
     fingerprint numeric not null,
-    attribution_fingerprint numeric not null
+    attribution_fingerprint numeric,
+    facts_at timestamptz not null
 );
 create unique index if not exists client_day_key on stats.client_day (bucket_date, client_id) nulls not distinct;
 alter table stats.client_day enable row level security;

@@ -2,12 +2,14 @@
 -- Grain: one visit hit or one entry. Inputs: numbers/visits, stats.entry_facts, dimensions, stats.exclusion;
 -- :window_start, :window_end (instants, half-open, T1).
 -- Rules: T2 event times, E1 entity, E2 client, E3 exclusion, A1-A3 link and UTM, the same for visits and entries.
--- Everybody reads it through numbers/folded_facts. fact_record_hash covers every column of the fact that is read here, its
--- id too. A hash of a record is NULL-safe and knows its columns by position. A fact's created_at (ingest time) and entry_id
--- are not in it: no number of the day depends on them.
+-- Everybody reads it through numbers/folded_facts, but who asks for clients alone. fact_record_hash covers every column of
+-- the fact that is read here, its id too. A hash of a record is NULL-safe and knows its columns by position. A fact's
+-- created_at (ingest time) and entry_id are not in it: no number of the day depends on them. recorded_at (of an entry the
+-- time it is dated: it has no other) tells which facts were there when.
 with fact as (
     select
-        v.id, v.accessed_at as occurred_at, v.entity_type, v.entity_id, v.entity_row_is_missing, v.client_id,
+        v.id, v.accessed_at as occurred_at, v.created_at as recorded_at, v.entity_type, v.entity_id, v.entity_row_is_missing,
+        v.client_id,
         cast(null as uuid) as own_client_id,
         v.link_id, v.cid, v.utm_source, v.utm_medium, v.utm_campaign,
         v.session_id, 1 as hits, 0 as conversions
@@ -17,7 +19,7 @@ with fact as (
     where v.accessed_at >= :window_start and v.accessed_at < :window_end
     union all
     select
-        e.id, e.created_at,
+        e.id, e.created_at, e.created_at,
         case when e.campaign_id is not null then 'campaign' else 'unknown' end,
         e.campaign_id,
         e.campaign_id is not null and c.id is null,
@@ -40,7 +42,7 @@ cid_link as (
     where l.age = 1
 )
 select
-    f.id, f.occurred_at, f.client_id, f.entity_type, f.entity_id, f.entity_row_is_missing,
+    f.id, f.occurred_at, f.recorded_at, f.client_id, f.entity_type, f.entity_id, f.entity_row_is_missing,
     coalesce(f.link_id, by_cid.id) as link_id,
     case when by_id.id is not null or by_cid.id is not null then 'resolved'
          when f.link_id is not null or f.cid is not null then 'unresolved'

@@ -4,7 +4,7 @@
 -- unfolded_entity_id is what E1 said; folded is 1 where any field is.
 -- fact_hash covers every column of the fact that is read; attribution_hash all that dimensions, exclusions and fold rules
 -- made of it. Both hold the id. They are summed: hashing a record's hash once more ties its columns together, so that values
--- swapped between two facts do not cancel out.
+-- swapped between two facts do not cancel out. id_hash and recorded_at tell which facts were there when.
 with
 {include numbers/fold_rules},
 -- What of a fact can be folded, as text; NULL, which joins nothing: nothing.
@@ -81,7 +81,7 @@ judged as (
 folded as (
     -- Without a rule in force facts are read by the first half alone, with one by the second.
     select
-        a.id, a.occurred_at, a.client_id, a.entity_type, a.entity_id, a.entity_id as unfolded_entity_id, a.link_id,
+        a.id, a.occurred_at, a.recorded_at, a.client_id, a.entity_type, a.entity_id, a.entity_id as unfolded_entity_id, a.link_id,
         a.link_status, a.utm_source, a.utm_medium, a.utm_campaign, a.session_id, a.hits, a.conversions, a.excluded,
         0 as folded, a.fact_record_hash
     from (
@@ -90,7 +90,7 @@ folded as (
     where (select count(*) from fold_rule) = 0
     union all
     select
-        j.id, j.occurred_at, j.client_id, j.entity_type,
+        j.id, j.occurred_at, j.recorded_at, j.client_id, j.entity_type,
         case when j.entity_is_folded then cast('00000000-0000-0000-0000-000000000000' as uuid) else j.entity_id end,
         j.entity_id,
         case when j.link_is_folded then cast('00000000-0000-0000-0000-000000000000' as uuid) else j.link_id end,
@@ -105,8 +105,8 @@ folded as (
     from judged j
 )
 select
-    occurred_at, client_id, entity_type, entity_id, unfolded_entity_id, link_id, link_status, utm_source, utm_medium,
-    utm_campaign, session_id, hits, conversions, excluded, folded,
+    occurred_at, recorded_at, client_id, entity_type, entity_id, unfolded_entity_id, link_id, link_status, utm_source,
+    utm_medium, utm_campaign, session_id, hits, conversions, excluded, folded, uuid_hash_extended(id, 0) as id_hash,
     hashtextextended(fact_record_hash::text, 0) as fact_hash,
     hashtextextended(hash_record_extended(
         row(hits, id, client_id, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, excluded), 0

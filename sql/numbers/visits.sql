@@ -4,7 +4,7 @@
 -- Part of every statement that reads visits of clients, each with its own window of time, but of the independent count
 -- (parity/facts), which says it once more on purpose.
 select
-    v.id, v.accessed_at, v.campaign_id,
+    v.id, v.accessed_at, v.created_at, v.campaign_id,
     case when v.campaign_id is not null then 'campaign'
          when v.webinar_id is not null then 'webinar'
          else 'unknown' end as entity_type,

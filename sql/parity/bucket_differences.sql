@@ -13,7 +13,7 @@ counted as (
         count(*) filter (where not f.is_visit) as conversions
     from raw_fact f
     join member m on m.attribution_no = f.attribution_no
-    where not f.excluded and f.bucket_date between :first_day and :last_day
+    where f.counted and f.bucket_date between :first_day and :last_day
     group by f.bucket_date, m.member_no
 ),
 raw as (

@@ -3,7 +3,7 @@ attribution as materialized ( -- noqa: PRS
     select distinct on (attribution_no)
         attribution_no, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign
     from raw_fact
-    where not excluded and (cast(:client_id as uuid) is null or client_id = :client_id)
+    where counted and (cast(:client_id as uuid) is null or client_id = :client_id)
     order by attribution_no
 ),
 -- Which member of each grain an attribution belongs to.

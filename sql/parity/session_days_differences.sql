@@ -8,7 +8,7 @@ with raw as (
            (count(*) filter (where is_visit))::integer as hits,
            (count(*) filter (where not is_visit))::integer as conversions
     from raw_fact
-    where not excluded and bucket_date between :first_day and :last_day
+    where counted and bucket_date between :first_day and :last_day
       and bucket_date >= coalesce((select c.session_days_from from stats.build_settings c), '-infinity')
       and (cast(:client_id as uuid) is null or client_id = :client_id)
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10

@@ -3,13 +3,13 @@
 -- Bounds are compared as microseconds since 1970, so that every difference is two numbers.
 with raw as (
     select d.day as bucket_date,
-           count(*) filter (where not f.excluded and f.is_visit) as hits,
-           count(distinct f.session_id collate "C") filter (where not f.excluded and f.is_visit) as visits,
-           count(*) filter (where not f.excluded and f.is_visit and f.session_id is null) as sessionless_hits,
-           count(*) filter (where not f.excluded and not f.is_visit) as conversions,
-           count(*) filter (where not f.excluded and f.is_visit and f.link_status = 'unknown') as unknown_link_hits,
-           count(*) filter (where not f.excluded and f.is_visit and f.link_status = 'unresolved') as unresolved_link_hits,
-           count(*) filter (where not f.excluded and f.is_visit and f.client_id is null) as unknown_client_hits,
+           count(*) filter (where f.counted and f.is_visit) as hits,
+           count(distinct f.session_id collate "C") filter (where f.counted and f.is_visit) as visits,
+           count(*) filter (where f.counted and f.is_visit and f.session_id is null) as sessionless_hits,
+           count(*) filter (where f.counted and not f.is_visit) as conversions,
+           count(*) filter (where f.counted and f.is_visit and f.link_status = 'unknown') as unknown_link_hits,
+           count(*) filter (where f.counted and f.is_visit and f.link_status = 'unresolved') as unresolved_link_hits,
+           count(*) filter (where f.counted and f.is_visit and f.client_id is null) as unknown_client_hits,
            count(*) filter (where f.excluded and f.is_visit) as excluded_hits,
            count(*) filter (where f.excluded and not f.is_visit) as excluded_conversions,
            max(f.created_at) as watermark,
@@ -25,7 +25,7 @@ session_day as (
         select distinct bucket_date, client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium,
                utm_campaign, case when is_visit then session_id end
         from raw_fact
-        where not excluded
+        where counted
     ) distinct_session
     group by bucket_date
 )

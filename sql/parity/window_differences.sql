@@ -10,7 +10,7 @@ member_session as (
            count(*) filter (where f.is_visit) as hits, count(*) filter (where not f.is_visit) as conversions
     from raw_fact f
     join member m on m.attribution_no = f.attribution_no
-    where not f.excluded
+    where f.counted
     group by f.bucket_date, m.member_no, f.session_no
 ),
 member_day as (

@@ -344,7 +344,13 @@ as $$
                -- What a comparison said of an earlier computation it does not say of this one, whose snapshot may be
                -- the older.
                case when not stale.is_so and c.computed_at is not distinct from s.computed_at
-                    then greatest(c.compared_at, s.facts_at) else s.facts_at end as as_of
+                    then greatest(c.compared_at, s.facts_at)
+                    -- What is held was published before the day was last computed.
+                    when stale.is_so and s.held_since is not null then least(s.facts_at, (
+                        select min(p.facts_at) from stats.client_day p
+                        where p.bucket_date = s.bucket_date and (p_client_id is null or p.client_id = p_client_id)
+                    ))
+                    else s.facts_at end as as_of
         from bound b
         join stats.partition_state s on s.bucket_date between b.first_day and b.last_day
         -- What is kept by decision is not what the facts say either.
@@ -366,7 +372,7 @@ as $$
     from day d
 $$;
 comment on function stats.range_state(date, date, uuid) is
-    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale, held or kept by decision (stats.kept_day) for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it was computed. NULL: no day of it is computed.';
+    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale, held or kept by decision (stats.kept_day) for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it, or what is held of it, was computed. NULL: no day of it is computed.';
 
 do $$
 declare

@@ -46,10 +46,11 @@ comment on column stats.partition_state.stale_since is
 comment on column stats.partition_state.stale_cause is 'Why: never_computed, facts_added, facts_deleted, facts_changed, facts_moved (to another client), facts_redated (to another day), facts_redated_here (from a day that is held), dimensions_vanished, dimensions_missing (counted while rows are missing that other days are held for), dimensions_changed, exclusions_changed, folds_changed or definition_changed.';
 comment on column stats.partition_state.stale_clients is
     'The clients (NULL in it: the unknown one) whose part of the day is not what it was computed from; NULL: all.';
+comment on column stats.partition_state.due is 'Somebody''s part of the stale day is not held and waits to be computed.';
 comment on table stats.client_day is
-    'What each client''s part of a business day was computed from: the sums of the hashes of its facts, and of what dimensions, exclusions and fold rules made of them. client_id NULL: the unknown client. By it change detection tells whose numbers are stale.';
+    'What each client''s part of a business day was computed from: how many facts, excluded ones included, how many of them folded, the sums of the hashes of their ids (settled_fact_ids: of those recorded an hour before facts_at or earlier), of the facts, and of what dimensions, exclusions and fold rules made of them (NULL: under another definition than the day''s). client_id NULL: the unknown client. facts_at: start of the transaction that published it; a part that is held keeps its row. By it change detection tells whose numbers are stale, and the guard whether facts went between clients or days.';
 comment on column stats.partition_state.held_since is
-    'Since when the guard against mass loss keeps the old buckets; held_reason says why, held_clients which clients would lose (NULL in it: the unknown one; empty: cannot be told). `eventflow accept held` applies the change.';
+    'Since when the guard against mass loss keeps numbers as they were published; held_reason says why, held_clients whose (NULL in it: the unknown one; empty: everybody''s, because it cannot be told whose), losing_clients which of them would lose too much: the others are held because facts went between them and these, or may have. `eventflow accept held` applies the change.';
 comment on column stats.partition_state.histogram_pending is
     'The day was replaced and its histograms are not merged yet: ranges containing it are answered from session-days.';
 comment on column stats.partition_state.histogram_included is

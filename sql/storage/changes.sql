@@ -53,17 +53,21 @@ group by client_id, entity_type, entity_id, excluded;
 -- WHAT: the days whose facts, dimensions or definition differ from what was stored with them, and the days that are
 -- marked stale already (they may have come back to what they were).
 -- Grain: one business day. Inputs: day_counts, stats.partition_state, stats.client_day, stats.kept_day, :dates, :definition.
--- was_*: NULL when never computed; counts of facts include excluded ones. differing_clients: whose part differs; NULL: all.
+-- was_*: NULL when never computed; counts of facts include excluded ones. differing_clients: whose part differs (of a day
+-- never computed: who has facts); NULL: all.
 -- day_fingerprint: of the facts now, spelled as that of stats.partition_state; kept: they are those it was accepted with.
 select
-    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.held_since, s.held_reason,
-    s.held_clients, n.facts, n.owned_facts, n.excluded_facts, n.folded_facts, n.fingerprint, n.attribution_fingerprint,
+    d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.due, s.held_since, s.held_reason,
+    s.held_clients, s.losing_clients, n.facts, n.owned_facts, n.excluded_facts, n.folded_facts, n.fingerprint,
+    n.attribution_fingerprint,
     s.facts as was_facts, s.owned_facts as was_owned_facts, 
     s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.folded_facts as was_folded_facts,
     s.fingerprint as was_fingerprint,
     s.attribution_fingerprint as was_attribution_fingerprint, s.definition as was_definition,
     n.day_fingerprint, n.day_fingerprint = k.fingerprint is true as kept,
-    case when s.computed_at is not null and s.definition = cast(:definition as text) then array(
+    case when s.computed_at is null then array(
+        select distinct c.client_id from day_counts c where c.bucket_date = d.bucket_date
+    ) when s.definition = cast(:definition as text) then array(
         select distinct differing.client_id
         from (
             (select c.client_id, sum(c.fact_hash), sum(c.attribution_hash) from day_counts c
@@ -211,6 +215,62 @@ cross join lateral (
     ))
 ) old;
 
+-- name: select_newest_published
+-- WHAT: when the newest of some clients' parts of days was published; NULL when none was.
+-- Grain: one row. Inputs: stats.client_day, stats.partition_state; :dates, :clients (pairs).
+select max(coalesce(p.facts_at, s.facts_at)) as facts_at
+from unnest(cast(:dates as date[]), cast(:clients as uuid[])) as h (bucket_date, client_id)
+join stats.partition_state s on s.bucket_date = h.bucket_date and s.computed_at is not null
+left join stats.client_day p on p.bucket_date = h.bucket_date and p.client_id is not distinct from h.client_id;
+
+-- name: select_moved_parts
+-- WHAT: the clients' parts of some days from which facts went, or to which old facts came, since they were published:
+-- the sum of the hashes of the ids that are there now, less that of those published. What was recorded later is new and
+-- nobody's loss. Old is what was recorded before the part was published and before the newest of those that are held was
+-- (:newest). Where that was more than an hour earlier it is what had settled then: a fact that was being recorded while
+-- a part was published is new, too.
+-- Grain: business day, client; only parts that moved. Inputs: numbers/attributed_facts over contiguous days
+-- (:window_start, :window_end); :dates and :starts, the days and their first instants in order (T1);
+-- stats.partition_state, stats.client_day. An entry has no time of recording: it was there when it is dated.
+with day as (
+    select d.bucket_date, s.facts_at,
+           case when s.facts_at - interval '1 hour' >= cast(:newest as timestamptz) then s.facts_at - interval '1 hour'
+                else greatest(s.facts_at, cast(:newest as timestamptz)) end as old_until
+    from unnest(cast(:dates as date[])) as d (bucket_date)
+    left join stats.partition_state s on s.bucket_date = d.bucket_date and s.computed_at is not null
+),
+part as materialized (
+    select p.bucket_date, p.client_id,
+           case when settled.is_so then p.settled_fact_ids else p.fact_ids end as ids,
+           case when settled.is_so then p.facts_at - interval '1 hour'
+                else greatest(p.facts_at, cast(:newest as timestamptz)) end as old_until
+    from stats.client_day p
+    join day d on d.bucket_date = p.bucket_date and d.facts_at is not null
+    cross join lateral (select p.facts_at - interval '1 hour' >= cast(:newest as timestamptz) as is_so) settled
+),
+fact as (
+    select (cast(:dates as date[]))[width_bucket(occurred_at, cast(:starts as timestamptz[]))] as bucket_date,
+           client_id, recorded_at, uuid_hash_extended(id, 0) as id_hash
+    from (
+        {include numbers/attributed_facts}
+    ) attributed
+)
+select bucket_date, client_id, sum(ids) as moved
+from (
+    select f.bucket_date, f.client_id, sum(f.id_hash) as ids
+    from fact f
+    join day d on d.bucket_date = f.bucket_date
+    left join part p on p.bucket_date = f.bucket_date and p.client_id = f.client_id
+    left join part u on u.bucket_date = f.bucket_date and u.client_id is null and f.client_id is null
+    where f.recorded_at <= coalesce(p.old_until, u.old_until, d.old_until)
+    group by f.bucket_date, f.client_id
+    union all
+    select p.bucket_date, p.client_id, -p.ids from part p
+) counted
+group by bucket_date, client_id
+having sum(ids) <> 0
+order by bucket_date, client_id;
+
 -- name: select_clients_of_missing_rows
 -- WHAT: the clients whose campaigns or webinars have staged facts without a dimension row, by what days say that are
 -- held: there these facts' entities are still published under their client.
@@ -250,7 +310,8 @@ where v.created_at >= :since and v.accessed_at >= :window_start and v.accessed_a
 -- name: select_marked_days
 -- WHAT: the days that wait to be computed again, and those that the guard against mass loss holds.
 -- Grain: one business day. Inputs: stats.partition_state.
-select bucket_date, computed_at, stale_since, stale_cause, stale_clients, held_since, held_reason, held_clients
+select bucket_date, computed_at, stale_since, stale_cause, stale_clients, due, held_since, held_reason, held_clients,
+       losing_clients
 from stats.partition_state
 where stale_since is not null
 order by bucket_date;
@@ -262,25 +323,30 @@ select id, name from stats.clients where id = any (cast(:clients as uuid[])) and
 -- name: upsert_mark
 -- HOW: marks a day as stale or held, or takes the marks away, unless it was replaced since it was looked at.
 -- Grain: one business day. Inputs: :bucket_date, its bounds, :computed_at as seen, :stale_cause, :held_reason (NULL:
--- not so), :stale_clients and :held_clients. Times of marks that are there already stay. Run under the day's lock.
+-- not so), :stale_clients, :due, :held_clients and :losing_clients. Times of marks that are there already stay, but a day
+-- of which only held parts differed is stale anew when others do. Run under the day's lock.
 insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause, stale_clients,
-    held_since, held_reason, held_clients
+    due, held_since, held_reason, held_clients, losing_clients
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version, false,
     case when cast(:stale_cause as text) is not null then cast(:found_at as timestamptz) end, cast(:stale_cause as text),
-    cast(:stale_clients as uuid[]),
+    cast(:stale_clients as uuid[]), :due,
     case when cast(:held_reason as text) is not null then cast(:found_at as timestamptz) end, cast(:held_reason as text),
-    cast(:held_clients as uuid[])
+    cast(:held_clients as uuid[]), cast(:losing_clients as uuid[])
 )
 on conflict (bucket_date) do update set
-    stale_since = case when excluded.stale_cause is not null then coalesce(p.stale_since, excluded.stale_since) end,
+    stale_since = case when excluded.stale_cause is null then null
+                       when excluded.due and not p.due then excluded.stale_since
+                       else coalesce(p.stale_since, excluded.stale_since) end,
     stale_cause = excluded.stale_cause,
     stale_clients = excluded.stale_clients,
+    due = excluded.due,
     held_since = case when excluded.held_reason is not null then coalesce(p.held_since, excluded.held_since) end,
     held_reason = excluded.held_reason,
-    held_clients = excluded.held_clients
+    held_clients = excluded.held_clients,
+    losing_clients = excluded.losing_clients
 where p.computed_at is not distinct from cast(:computed_at as timestamptz);
 
 -- name: upsert_kept_day
@@ -380,13 +446,12 @@ order by d.day;
 update stats.quality_daily set linkage_input = null where bucket_date = any (cast(:days as date[]));
 
 -- name: select_changed_days
--- WHAT: days marked as changed that nothing holds and that can still be computed, with when they last were.
+-- WHAT: days marked as changed of which something may be computed, and still can, with when they last were.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings.
 select s.bucket_date, s.stale_since, s.computed_at
 from stats.partition_state s
 cross join stats.build_settings c
-where s.stale_since is not null and s.held_since is null
-  and s.bucket_date >= coalesce(c.session_days_from + c.longest_range_days - 1, '-infinity')
+where s.due and s.bucket_date >= coalesce(c.session_days_from + c.longest_range_days - 1, '-infinity')
 order by s.bucket_date;
 
 -- name: select_underived_days
@@ -427,11 +492,11 @@ order by days.day;
 -- name: select_unfinished_days
 -- WHAT: days up to :today that no computation from after their end stands for: never computed, or computed before they
 -- were over. Today itself is listed when it was never computed. Looks back to :first_day, and further when no day
--- since the last computed one has been (nothing ran for a while). Days that are held, or that can no longer be computed,
--- are left out.
+-- since the last computed one has been (nothing ran for a while). Days that are held for everybody, or that can no longer
+-- be computed, are left out.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.build_settings; :first_day, :today.
 with computed as (
-    select bucket_date, window_end, facts_at, computed_at, held_since
+    select bucket_date, window_end, facts_at, computed_at, held_clients
     from stats.partition_state
     where computed_at is not null
 ),
@@ -449,7 +514,7 @@ left join computed s on s.bucket_date = days.day::date
 where (s.bucket_date is null and not exists (
        select from stats.partition_state h where h.bucket_date = days.day::date and h.held_since is not null
    ))
-   or (s.held_since is null and s.bucket_date < :today and s.facts_at < s.window_end)
+   or (s.held_clients is distinct from '{}' and s.bucket_date < :today and s.facts_at < s.window_end)
 order by days.day;
 
 -- name: select_replaced_days

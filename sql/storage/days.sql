@@ -17,7 +17,10 @@ create temporary table if not exists stage_session_days (
     excluded boolean not null,
     folded_facts integer not null,
     fact_hash numeric not null,
-    attribution_hash numeric not null
+    attribution_hash numeric not null,
+    id_hash numeric not null,
+    settled_id_hash numeric not null,
+    held boolean not null default false
 ) on commit delete rows;
 
 -- name: create_cells
@@ -60,24 +63,77 @@ create temporary table if not exists stage_buckets (
 -- HOW: the day's attributed facts, kept for the statements of this transaction.
 insert into stage_session_days (
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    hits, conversions, excluded, folded_facts, fact_hash, attribution_hash
+    hits, conversions, excluded, folded_facts, fact_hash, attribution_hash, id_hash, settled_id_hash
 )
 {include numbers/session_days};
 
+-- name: select_held_differences
+-- WHAT: what the clients that are held would count now minus what is published of them (E3), signed.
+-- Grain: client. Inputs: stage_session_days before what is published takes its place, stats.session_days; :bucket_date,
+-- :held_clients (NULL in it: the unknown one, which array_position finds).
+select client_id, sum(hits) as hits, sum(conversions) as conversions
+from (
+    select n.client_id, n.hits, n.conversions
+    from stage_session_days n
+    where not n.excluded and array_position(cast(:held_clients as uuid[]), n.client_id) is not null
+    union all
+    select s.client_id, -s.hits, -s.conversions
+    from stats.session_days s
+    where s.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid[]), s.client_id) is not null
+) counted
+group by client_id;
+
+-- name: delete_held_stage
+-- HOW: takes what clients that are held would count now out of the stage. Inputs: stage_session_days, :held_clients.
+delete from stage_session_days n
+where not n.excluded and array_position(cast(:held_clients as uuid[]), n.client_id) is not null;
+
+-- name: update_held_stage
+-- HOW: what of clients that are held is excluded counts as excluded now (E3), and is not what they were computed from.
+-- Inputs: stage_session_days, :held_clients.
+update stage_session_days n set held = true
+where n.excluded and array_position(cast(:held_clients as uuid[]), n.client_id) is not null;
+
+-- name: insert_held_stage
+-- HOW: puts what is published of clients that are held into the stage: every number of the day is counted from it.
+-- Grain: one row of stats.session_days. Inputs: stats.session_days; :bucket_date, :held_clients.
+insert into stage_session_days (
+    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
+    hits, conversions, excluded, folded_facts, fact_hash, attribution_hash, id_hash, settled_id_hash, held
+)
+select
+    s.client_id, s.entity_type, s.entity_id, s.link_id, s.link_status, s.utm_source, s.utm_medium, s.utm_campaign,
+    s.session_id, s.hits, s.conversions, false, 0, 0, 0, 0, 0, true
+from stats.session_days s
+where s.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid[]), s.client_id) is not null;
+
 -- name: select_day_totals
 -- WHAT: totals of one day as staged, what was excluded (E3), and the raw facts they must add up to.
--- Grain: one row. Inputs: stage_session_days, stats.visit_facts, stats.entry_facts; :window_start, :window_end.
--- Rules: M1-M3, E2, E3, A2, A6; facts, owned_facts, folded_facts and the fingerprints include what is excluded; raw_hits
--- and raw_conversions count the facts without any join.
+-- Grain: one row. Inputs: stage_session_days, stats.visit_facts, stats.entry_facts, stats.client_day; :bucket_date,
+-- :window_start, :window_end, :held_clients (whose published rows were staged; none: empty).
+-- Rules: M1-M3, E2, E3, A2, A6; facts, owned_facts, folded_facts and the fingerprints include what is excluded, and are
+-- those of what is published of clients that are held; raw_hits, raw_conversions and watermark are of the facts, without any
+-- join.
 with raw_visits as (
-    select count(*) as facts, max(v.created_at) as newest, coalesce(sum(uuid_hash_extended(v.id, 0)), 0) as ids
+    select count(*) as facts, max(v.created_at) as newest
     from stats.visit_facts v
     where v.accessed_at >= :window_start and v.accessed_at < :window_end
 ),
 raw_entries as (
-    select count(*) as facts, max(e.created_at) as newest, coalesce(sum(uuid_hash_extended(e.id, 0)), 0) as ids
+    select count(*) as facts, max(e.created_at) as newest
     from stats.entry_facts e
     where e.created_at >= :window_start and e.created_at < :window_end
+),
+held as (
+    select
+        coalesce(sum(p.facts), 0) as facts,
+        coalesce(sum(p.facts) filter (where p.client_id is not null), 0) as owned_facts,
+        coalesce(sum(p.folded_facts), 0) as folded_facts,
+        coalesce(sum(p.fingerprint), 0) as fingerprint,
+        coalesce(sum(p.attribution_fingerprint), 0) as attribution_fingerprint,
+        coalesce(sum(p.fact_ids), 0) as fact_ids
+    from stats.client_day p
+    where p.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid[]), p.client_id) is not null
 )
 select
     count(*) filter (where not n.excluded) as session_days,
@@ -92,12 +148,14 @@ select
     coalesce(sum(n.hits) filter (where not n.excluded and n.client_id is null), 0) as unknown_client_hits,
     coalesce(sum(n.hits) filter (where n.excluded), 0) as excluded_hits,
     coalesce(sum(n.conversions) filter (where n.excluded), 0) as excluded_conversions,
-    coalesce(sum(n.hits + n.conversions), 0) as facts,
-    coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null), 0) as owned_facts,
-    coalesce(sum(n.folded_facts), 0) as folded_facts,
-    coalesce(sum(n.fact_hash), 0) as fingerprint,
-    coalesce(sum(n.attribution_hash), 0) as attribution_fingerprint,
-    (select raw.ids from raw_visits raw) + (select raw.ids from raw_entries raw) as fact_ids,
+    coalesce(sum(n.hits + n.conversions) filter (where not n.held), 0) + (select h.facts from held h) as facts,
+    coalesce(sum(n.hits + n.conversions) filter (where n.client_id is not null and not n.held), 0)
+        + (select h.owned_facts from held h) as owned_facts,
+    coalesce(sum(n.folded_facts) filter (where not n.held), 0) + (select h.folded_facts from held h) as folded_facts,
+    coalesce(sum(n.fact_hash) filter (where not n.held), 0) + (select h.fingerprint from held h) as fingerprint,
+    coalesce(sum(n.attribution_hash) filter (where not n.held), 0)
+        + (select h.attribution_fingerprint from held h) as attribution_fingerprint,
+    coalesce(sum(n.id_hash) filter (where not n.held), 0) + (select h.fact_ids from held h) as fact_ids,
     (select raw.facts from raw_visits raw) as raw_hits,
     (select raw.facts from raw_entries raw) as raw_conversions,
     greatest((select raw.newest from raw_visits raw), (select raw.newest from raw_entries raw)) as watermark
@@ -107,7 +165,7 @@ from stage_session_days n;
 -- WHAT: what a day's stored buckets were computed from, when (NULL: never), and what it is marked with; no row when
 -- nothing is known of it. Input: :bucket_date.
 select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, folded_facts, fingerprint,
-       attribution_fingerprint, definition, computed_at, stale_cause, held_reason, held_clients
+       attribution_fingerprint, definition, computed_at, stale_cause, held_reason, held_clients, losing_clients
 from stats.partition_state
 where bucket_date = :bucket_date;
 
@@ -331,13 +389,18 @@ left join stage_buckets n on n.grain = g.name
 group by g.name;
 
 -- name: delete_campaign_hours
--- HOW: removes the day's hour buckets, also those of clients and campaigns no longer listed.
--- Grain: one hour bucket. Inputs: :bucket_date.
-delete from stats.campaign_hourly where bucket_date = :bucket_date;
+-- HOW: removes the day's hour buckets, also those of clients and campaigns no longer listed, but what is published of
+-- clients that are held. Grain: one hour bucket. Inputs: :bucket_date, :held_clients; :clients, :campaigns (listed).
+delete from stats.campaign_hourly h
+where h.bucket_date = :bucket_date
+  and not (
+      array_position(cast(:held_clients as uuid[]), h.client_id) is not null
+      and coalesce(h.client_id = any (cast(:clients as uuid[])) or h.entity_id = any (cast(:campaigns as uuid[])), false)
+  );
 
 -- name: insert_campaign_hours
 -- HOW: the day's hour buckets, after delete_campaign_hours in the same transaction.
--- Grain: one hour bucket. Inputs: :bucket_date and those of select_campaign_hours.
+-- Grain: one hour bucket. Inputs: :bucket_date, :held_clients (whose are not touched) and those of numbers/campaign_hours.
 insert into stats.campaign_hourly (
     bucket_date, bucket_hour, client_id, entity_type, entity_id, hits, visits, sessionless_hits, conversions
 )
@@ -346,30 +409,63 @@ select
     h.sessionless_hits, h.conversions
 from (
     {include numbers/campaign_hours}
-) h;
+) h
+where array_position(cast(:held_clients as uuid[]), h.client_id) is null;
+
+-- name: select_campaign_hour_count
+-- WHAT: how many hour buckets the day has. Input: :bucket_date.
+select count(*) from stats.campaign_hourly where bucket_date = :bucket_date;
 
 -- name: delete_client_days
--- HOW: forgets what the clients' parts of the day were computed from. Inputs: :bucket_date.
-delete from stats.client_day where bucket_date = :bucket_date;
+-- HOW: forgets what the clients' parts of the day were computed from, but of clients that are held.
+-- Inputs: :bucket_date, :held_clients.
+delete from stats.client_day p
+where p.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid[]), p.client_id) is null;
 
 -- name: insert_client_days
 -- HOW: what each client's part of the day is computed from, excluded facts included.
 -- Grain: client. Inputs: stage_session_days, :bucket_date.
-insert into stats.client_day (bucket_date, client_id, fingerprint, attribution_fingerprint)
-select cast(:bucket_date as date), n.client_id, sum(n.fact_hash), sum(n.attribution_hash)
+insert into stats.client_day (
+    bucket_date, client_id, facts, folded_facts, fact_ids, settled_fact_ids, fingerprint, attribution_fingerprint, facts_at
+)
+select cast(:bucket_date as date), n.client_id, sum(n.hits + n.conversions), sum(n.folded_facts), sum(n.id_hash),
+       sum(n.settled_id_hash), sum(n.fact_hash), sum(n.attribution_hash), transaction_timestamp()
 from stage_session_days n
+where not n.held
 group by n.client_id;
+
+-- name: insert_held_client_days
+-- HOW: a client that is held and has nothing published on the day has nothing as of the day's last computation, or of its
+-- first instant. Grain: client. Inputs: stats.partition_state before it is changed; :bucket_date, :window_start, :held_clients.
+insert into stats.client_day (
+    bucket_date, client_id, facts, folded_facts, fact_ids, settled_fact_ids, fingerprint, attribution_fingerprint, facts_at
+)
+select cast(:bucket_date as date), c.client_id, 0, 0, 0, 0, 0, 0,
+       coalesce((select s.facts_at from stats.partition_state s where s.bucket_date = :bucket_date), :window_start)
+from unnest(cast(:held_clients as uuid[])) as c (client_id)
+on conflict do nothing;
+
+-- name: update_held_client_days
+-- HOW: what is published of clients that are held was not computed under the definition that is in force, where that
+-- changed: it differs from whatever is computed now. Inputs: stats.partition_state; :bucket_date, :held_clients, :definition.
+update stats.client_day p set attribution_fingerprint = null
+where p.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid[]), p.client_id) is not null
+  and exists (
+      select from stats.partition_state s
+      where s.bucket_date = :bucket_date and s.definition <> cast(:definition as text)
+  );
 
 -- name: upsert_partition_state
 -- HOW: records what is known of the day, in the transaction that replaced it.
--- Grain: one row per business day. Inputs: the day's totals as parameters; :stale_cause, :held_reason and :held_clients,
--- NULL unless rows are missing that other days are held for.
+-- Grain: one row per business day. Inputs: the day's totals as parameters; :stale_cause, :stale_clients, :held_reason,
+-- :held_clients and :losing_clients, NULL unless somebody's part is held, or counted while rows are missing that other
+-- days are held for. Times of marks that are there already stay.
 insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, grains, session_days,
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
     excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
     facts, owned_facts, folded_facts, fact_ids, fingerprint, attribution_fingerprint, definition, facts_at,
-    stale_since, stale_cause, stale_clients, held_since, held_reason, held_clients
+    stale_since, stale_cause, stale_clients, due, held_since, held_reason, held_clients, losing_clients
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version,
@@ -378,10 +474,9 @@ values (
     :excluded_hits, :excluded_conversions, :watermark, :run_id, clock_timestamp(), true,
     :facts, :owned_facts, :folded_facts, :fact_ids, :fingerprint, :attribution_fingerprint, :definition, transaction_timestamp(),
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:stale_cause as text),
-    -- What a client misses the unknown one has too much.
-    case when cast(:held_reason as text) is not null then array_append(cast(:held_clients as uuid[]), null) end,
+    cast(:stale_clients as uuid[]), false,
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:held_reason as text),
-    cast(:held_clients as uuid[])
+    cast(:held_clients as uuid[]), cast(:losing_clients as uuid[])
 )
 on conflict (bucket_date) do update set
     window_start = excluded.window_start,
@@ -409,12 +504,14 @@ on conflict (bucket_date) do update set
     attribution_fingerprint = excluded.attribution_fingerprint,
     definition = excluded.definition,
     facts_at = excluded.facts_at,
-    stale_since = excluded.stale_since,
+    stale_since = case when excluded.stale_since is not null then coalesce(p.stale_since, excluded.stale_since) end,
     stale_cause = excluded.stale_cause,
     stale_clients = excluded.stale_clients,
-    held_since = excluded.held_since,
+    due = excluded.due,
+    held_since = case when excluded.held_since is not null then coalesce(p.held_since, excluded.held_since) end,
     held_reason = excluded.held_reason,
     held_clients = excluded.held_clients,
+    losing_clients = excluded.losing_clients,
     -- A day whose sessions did not change needs no histogram step.
     histogram_pending = not p.histogram_included or exists (
         select from stats.session_day_change c where c.bucket_date = excluded.bucket_date

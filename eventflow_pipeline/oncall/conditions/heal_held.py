@@ -16,10 +16,15 @@ _CANNOT_BE_TOLD = ""
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:  # noqa: ARG001
-    """``heal_held`` per client for which days are held (subject: its id), and one for days where that is not known."""
+    """``heal_held`` per client for which days are held (subject: its id), and one for days where that is not known.
+
+    Of a day on which some would lose too much these alone, not those that are held with them.
+    """
     held: dict[tuple[str, UUID | None, str], list[StaleDay]] = defaultdict(list)
     for stale in stale_days(engine):
         for client, name in stale.held_names.items():
+            if stale.losing and client not in stale.losing:
+                continue
             held[str(client or "unknown"), client, name].append(stale)
         if stale.held_since and not stale.held_names:
             held[_CANNOT_BE_TOLD, None, ""].append(stale)

@@ -13,14 +13,10 @@ from eventflow_pipeline.warehouse.changes.detection import stale_days
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``stale``: days stale longer than allowed, as one condition naming the range.
 
-    Held days are not among them, nor those that can no longer be computed.
+    Days of which all is held are not among them, nor those that can no longer be computed.
     """
     limit = now - timedelta(minutes=settings.alerts.stale_warn_minutes)
-    waiting = [
-        stale
-        for stale in stale_days(engine)
-        if stale.stale_since <= limit and not stale.held_since and not stale.pruned
-    ]
+    waiting = [stale for stale in stale_days(engine) if stale.stale_since <= limit and stale.due and not stale.pruned]
     if not waiting:
         return []
     ranges = contiguous(stale.day for stale in waiting)

@@ -23,8 +23,16 @@ from eventflow_pipeline.domain.changes import (
     released,
 )
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
+from eventflow_pipeline.domain.holds import Part, parts_held_with
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.guard import DayHeld, day_losses, follow_lost_facts, limits
+from eventflow_pipeline.warehouse.changes.guard import (
+    DayHeld,
+    day_losses,
+    follow_lost_facts,
+    limits,
+    moved_parts,
+    newest_published,
+)
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import quality_lock, try_day
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -34,7 +42,6 @@ from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_de
 
 #: Days compared from one snapshot, so that no statement holds one for long.
 _CHUNK = 31
-_REDATED_HERE = "facts of a day that is held were re-dated to it"
 #: How long a pass waits in all for days that are being replaced while it wants to mark them.
 _PATIENCE_SECONDS = 20.0
 
@@ -61,10 +68,14 @@ class StaleDay:
     stale_since: datetime
     held_since: datetime | None = None
     held_reason: str | None = None
-    #: The clients that would lose, with their names; none where that cannot be told.
+    #: The clients whose parts are held, with their names; none where the whole day is.
     held_names: Mapping[UUID | None, str] = field(default_factory=dict, compare=False)
     #: It can no longer be computed: somebody must keep it as it is.
     pruned: bool = False
+    #: Those of them that would lose too much; the others are held with them.
+    losing: frozenset[UUID | None] = frozenset()
+    #: Something of it is not held, and waits to be computed.
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +90,10 @@ class OutOfRange:
 class Detection:
     """What a pass found.
 
-    ``changed``: the days in scope that differ and may be computed again. ``held``: those of them the guard keeps, and
-    all it kept before. ``pruned``: all that differ and can no longer be computed. ``in_work``: days that differ but
-    were being replaced all the while, and were not marked. ``out_of_range`` is counted by passes over all days.
+    ``changed``: the days in scope of which something differs that may be computed again. ``held``: those of which the
+    guard keeps something, and all it kept before; a day may be both. ``pruned``: all that differ and can no longer be
+    computed. ``in_work``: days that differ but were being replaced all the while, and were not marked.
+    ``out_of_range`` is counted by passes over all days.
     """
 
     scope: Scope
@@ -95,7 +107,7 @@ class Detection:
 
     @property
     def days(self) -> tuple[date, ...]:
-        """The changed days that nothing holds, oldest first."""
+        """The changed days of which something may be computed, oldest first."""
         return tuple(stale.day for stale in self.changed)
 
 
@@ -113,24 +125,47 @@ class _ComparedDay:
     #: The clients it is marked stale for, and those whose part of it differs (None in it: the unknown one); None: all.
     marked_clients: Clients
     differing: Clients
-    #: How many facts that were there when it was computed have come to it, less those that have gone; 0: not counted.
-    old_facts_come: int = 0
     #: Somebody keeps it as it is, with the facts it has now.
     kept: bool = False
+    marked_due: bool = False
+    #: Whether others than those that would lose too much lose something, or links.
+    others_lose: bool = False
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether something published of it is held; not where it only was counted without dimension rows."""
+        return self.verdict.hold is not None and self.verdict.cause is not Cause.DIMENSIONS_MISSING
+
+    @property
+    def due(self) -> bool:
+        """Whether something of it waits that is not held."""
+        hold = self.verdict.hold
+        if self.verdict.cause is None or hold is None:
+            return self.verdict.cause is not None
+        if not self.holds_back or not hold.covers:
+            return False
+        return self.differing is None or bool(self.differing - hold.covers)
 
     @property
     def stale_clients(self) -> Clients:
         """Whose numbers of the day are stale: those that differ, and those it is held for."""
         hold = self.verdict.hold
-        if self.verdict.cause is None or self.differing is None or (hold and not hold.clients):
+        if self.verdict.cause is None or self.differing is None or (hold and not hold.covers):
             return None
-        missing = {None} if self.verdict.cause is Cause.DIMENSIONS_MISSING else set()
-        return self.differing | (hold.clients if hold else set()) | missing
+        return self.differing | stale_with(self.verdict)
 
     @property
     def is_marked(self) -> bool:
         """Whether its mark says already what was found."""
-        return (self.verdict, self.stale_clients) == (self.marked, self.marked_clients)
+        marked = (self.marked, self.marked_clients, self.marked_due)
+        return (self.verdict, self.stale_clients, self.due) == marked
+
+
+def stale_with(verdict: Verdict) -> frozenset[UUID | None]:
+    """Whose numbers of a day are stale because of what holds it; what a client misses the unknown one has too much."""
+    if verdict.hold is None:
+        return frozenset()
+    return verdict.hold.covers | (frozenset({None}) if verdict.cause is Cause.DIMENSIONS_MISSING else frozenset())
 
 
 def stale_days(engine: Engine) -> list[StaleDay]:
@@ -152,6 +187,8 @@ def _marked_days(connection: Connection) -> list[StaleDay]:
             held_reason=row.held_reason,
             held_names={client: names[client] for client in row.held_clients or ()},
             pruned=row.bucket_date < oldest,
+            losing=frozenset(row.losing_clients or ()),
+            due=row.due,
         )
         for row in rows
     ]
@@ -171,7 +208,7 @@ def _client_names(connection: Connection, clients: Iterable[UUID | None]) -> dic
 def _would_be_marked(connection: Connection, judged: list[_ComparedDay], found_at: datetime) -> list[StaleDay]:
     """The marks there would be once the days were marked as judged; times of those that stay are kept."""
     days = {stale.day: stale for stale in _marked_days(connection)}
-    names = _client_names(connection, (c for day in judged if day.verdict.hold for c in day.verdict.hold.clients))
+    names = _client_names(connection, (c for day in judged if day.verdict.hold for c in day.verdict.hold.covers))
     oldest = oldest_replaceable(connection)
     for compared in judged:
         verdict, was = compared.verdict, days.pop(compared.day, None)
@@ -182,8 +219,10 @@ def _would_be_marked(connection: Connection, judged: list[_ComparedDay], found_a
                 stale_since=was.stale_since if was else found_at,
                 held_since=((was and was.held_since) or found_at) if verdict.hold else None,
                 held_reason=verdict.hold.reason if verdict.hold else None,
-                held_names={c: names[c] for c in sorted(verdict.hold.clients, key=str)} if verdict.hold else {},
+                held_names={c: names[c] for c in sorted(verdict.hold.covers, key=str)} if verdict.hold else {},
                 pruned=compared.day < oldest,
+                losing=verdict.hold.clients if verdict.hold else frozenset(),
+                due=compared.due,
             )
     return [days[day] for day in sorted(days)]
 
@@ -208,16 +247,19 @@ def detect_changes(
     ``dry_run``: say what a pass would find and write nothing, no mark and no pass.
 
     Only windows of the facts are read, through their time indexes. A day that was never computed counts as changed
-    only when it has facts; a marked day that is again what was computed loses its mark. Days the guard holds stay
-    held until they are replaced, or are again what they were. Days that somebody keeps as they are stay unmarked while
-    their facts are those they were accepted with. ``engine`` must be the pipeline's.
+    only when it has facts; a marked day that is again what was computed loses its mark. What the guard holds stays
+    held until it is accepted, or is again what it was. Days that somebody keeps as they are stay unmarked while their
+    facts are those they were accepted with. ``engine`` must be the pipeline's.
     """
     with connect(engine) as connection:
         started_at = server_time(connection)
         days = _days_in_scope(connection, settings, scope, named)
-        compared = _compare(connection, settings, days)
+        chunks = _compare(connection, settings, days)
+        compared = [day for chunk in chunks for day in chunk.differing]
         old_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
         judged = _hold_together(connection, settings, compared, old_before, checked=set(days))
+        if not dry_run:
+            _note_agreeing(connection, chunks, judged)
         in_work = () if dry_run else _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
         marked = _would_be_marked(connection, judged, started_at) if dry_run else _marked_days(connection)
@@ -234,7 +276,7 @@ def detect_changes(
             scope=scope,
             started_at=started_at,
             checked=len(days),
-            changed=tuple(stale for stale in marked if stale.day in seen and not stale.held_since and not stale.pruned),
+            changed=tuple(stale for stale in marked if stale.day in seen and stale.due and not stale.pruned),
             held=tuple(stale for stale in marked if stale.held_since),
             in_work=in_work,
             out_of_range=out_of_range,
@@ -343,13 +385,20 @@ def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, nam
     return sorted(days)
 
 
-def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_ComparedDay]:
-    """The days that differ from what is stored, and those that are marked; each chunk from one snapshot.
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Days compared from one snapshot, when, which computations it saw, and those that differ or are marked."""
+
+    days: DayRange
+    compared_at: datetime
+    computed_at: Mapping[date, datetime]
+    differing: Sequence[_ComparedDay]
+
+
+def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_Chunk]:
+    """The days, and which of them differ from what is stored; each chunk from one snapshot.
 
     All are compared before the first is judged: facts gone from one may have turned up on another.
-
-    Of the others it is noted when they were found to agree (``as_of``), after the snapshot's transaction: two passes
-    that note the same day in one of their own would fail each other.
     """
     connection.execute(statement("storage/changes/create_day_counts"))
     parts = []
@@ -374,16 +423,37 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
         parts.append((part, compared_at, computed_at, definition, differences))
     differing = [row.bucket_date for *_, differences in parts for row in differences if not row.kept]
     losses = follow_lost_facts(connection, settings, losses, differing)
-    compared = []
-    for part, compared_at, computed_at, definition, differences in parts:
-        judged = [_judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences]
-        agreed = sorted(set(part) - {day.day for day in judged if day.kept or day.verdict.cause})
+    return [
+        _Chunk(
+            part,
+            compared_at,
+            computed_at,
+            [_judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences],
+        )
+        for part, compared_at, computed_at, definition, differences in parts
+    ]
+
+
+def _note_agreeing(connection: Connection, chunks: Iterable[_Chunk], judged: Iterable[_ComparedDay]) -> None:
+    """Note when days were found to agree (``as_of``), also those of which only held parts differ.
+
+    After the snapshots' transactions: two passes that note the same day in one of their own would fail each other.
+    """
+    differing = {
+        day.day
+        for day in judged
+        if day.kept or (day.verdict.cause and (day.due or not day.holds_back or not day.differing))
+    }
+    for chunk in chunks:
+        agreed = [day for day in chunk.days if day not in differing]
         connection.execute(
             statement("storage/changes/upsert_day_comparisons"),
-            {"days": agreed, "computed_at": [computed_at.get(day) for day in agreed], "compared_at": compared_at},
+            {
+                "days": agreed,
+                "computed_at": [chunk.computed_at.get(day) for day in agreed],
+                "compared_at": chunk.compared_at,
+            },
         )
-        compared += judged
-    return compared
 
 
 def differing_days(connection: Connection, settings: Settings, days: DayRange) -> dict[date, Clients]:
@@ -414,7 +484,7 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
         )  # fmt: skip
     mark = mark_of(row)
     verdict = UNMARKED if row.kept else judge_day(stored, now, losses, limits(settings), mark)
-    old = losses.old_facts
+    losing = {loss.client_id for loss in losses.clients}
     return _ComparedDay(
         day=row.bucket_date,
         computed_at=row.computed_at,
@@ -422,8 +492,9 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
         verdict=verdict,
         marked_clients=_clients(row.stale_clients),
         differing=_clients(row.differing_clients),
-        old_facts_come=old.now - old.then if old else 0,
         kept=row.kept,
+        marked_due=bool(row.due),
+        others_lose=losses.unlinked_facts > 0 or not losing <= (verdict.hold.clients if verdict.hold else set()),
     )
 
 
@@ -433,7 +504,8 @@ def _clients(ids: Iterable[UUID | None] | None) -> Clients:
 
 def mark_of(row: Any) -> Verdict:
     """The verdict a day is marked with, of a row of ``stats.partition_state``."""
-    hold = Hold(row.held_reason, frozenset(row.held_clients or ())) if row.held_reason else None
+    losing = frozenset(row.losing_clients or ())
+    hold = Hold(row.held_reason, losing, frozenset(row.held_clients or ()) - losing) if row.held_reason else None
     return Verdict(Cause(row.stale_cause) if row.stale_cause else None, hold)
 
 
@@ -446,9 +518,10 @@ def _hold_together(
 ) -> list[_ComparedDay]:
     """The days, and those marked before, after what holds of some mean for others.
 
-    All old days that lost something are held when they are too many. Days to which facts were re-dated are held with
-    those they come from, so that none is published twice. A mark that has to do with other days ends with their holds.
-    What can no longer be computed loses nothing and is not held: it waits for somebody to keep it as it is.
+    All old days that lost something are held when they are too many. Parts of days between which and held ones facts
+    went, or may have, are held with them, so that no fact is published twice. A mark that has to do with other days
+    ends with their holds. What can no longer be computed loses nothing and is not held: it waits for somebody to keep
+    it as it is.
     """
     oldest = oldest_replaceable(connection)
     marked = connection.execute(statement("storage/changes/select_marked_days")).all()
@@ -460,6 +533,7 @@ def _hold_together(
             verdict=mark_of(row),
             marked_clients=_clients(row.stale_clients),
             differing=_clients(row.stale_clients),
+            marked_due=row.due,
         )
         for row in marked
         if row.bucket_date not in checked
@@ -468,18 +542,57 @@ def _hold_together(
     lost = {d.day for d in everything if d.verdict.cause in LOSSES and d.computed_at and oldest <= d.day < old_before}
     if hold := hold_old_days(len(lost), limits(settings)):
         everything = [
-            replace(d, verdict=replace(d.verdict, hold=d.verdict.hold or hold)) if d.day in lost else d
+            replace(d, verdict=replace(d.verdict, hold=hold))
+            if d.day in lost and (d.verdict.hold is None or (d.verdict.hold.covers and d.others_lose))
+            else d
             for d in everything
         ]
-    origins = [d.verdict.hold.clients for d in everything if d.verdict.hold and d.verdict.cause is Cause.FACTS_REDATED]
-    if origins:
-        here = Verdict(Cause.FACTS_REDATED_HERE, Hold(_REDATED_HERE, frozenset().union(*origins)))
-        everything = [
-            replace(d, verdict=here) if d.old_facts_come > 0 and not d.verdict.hold and d.day >= oldest else d
-            for d in everything
-        ]
+    everything = [
+        *_hold_what_moved(connection, settings, [d for d in everything if d.day >= oldest], checked),
+        *(d for d in everything if d.day < oldest),
+    ]
     holds = [d.verdict.cause for d in everything if d.verdict.hold]
     return [replace(d, verdict=released(d.verdict, holds)) for d in everything]
+
+
+def _hold_what_moved(
+    connection: Connection, settings: Settings, days: list[_ComparedDay], checked: set[date]
+) -> list[_ComparedDay]:
+    """The days with the parts held that facts of held ones went to or came from, or may have (E3).
+
+    ``checked``: those compared now. The others, marked before, are read only if facts may have gone between days.
+    """
+    seeds = held_parts((d.day, d.verdict.own) for d in days)
+    whole = {d.day for d in days if d.holds_back and d.verdict.hold and not d.verdict.hold.covers}
+    if not seeds and not whole:
+        return days
+    newest = newest_published(connection, [*seeds, *((day, None) for day in whole)])
+    near = {d.day for d in days if d.day in checked and d.verdict.cause}
+    far = {d.day for d in days if d.day not in checked}
+    with repeatable_read(connection):
+        moved = moved_parts(connection, settings, near, newest)
+        open_days = {day for day in near if sum(n for (of_day, _), n in moved.items() if of_day == day)}
+        follows = any(d.verdict.cause is Cause.FACTS_REDATED_HERE for d in days if d.day in far)
+        if far and (open_days or follows):
+            moved |= moved_parts(connection, settings, far, newest)
+            near |= far
+    found = parts_held_with(seeds, moved, whole)
+    return [
+        replace(d, verdict=d.verdict.own.held_with(frozenset(c for day, c in found if day == d.day)))
+        if d.day in near
+        else d
+        for d in days
+    ]
+
+
+def held_parts(verdicts: Iterable[tuple[date, Verdict]]) -> set[Part]:
+    """The parts that verdicts of days hold, but of days counted without dimension rows, which hold nothing back."""
+    return {
+        (day, client)
+        for day, verdict in verdicts
+        if verdict.hold and verdict.cause is not Cause.DIMENSIONS_MISSING
+        for client in verdict.hold.covers
+    }
 
 
 def _mark(connection: Connection, settings: Settings, days: list[_ComparedDay], found_at: datetime) -> tuple[date, ...]:
@@ -514,11 +627,26 @@ def _mark_day(connection: Connection, settings: Settings, compared: _ComparedDay
                     "found_at": found_at,
                     "stale_cause": verdict.cause,
                     "stale_clients": None if (stale := compared.stale_clients) is None else sorted(stale, key=str),
-                    "held_reason": verdict.hold.reason if verdict.hold else None,
-                    "held_clients": sorted(verdict.hold.clients, key=str) if verdict.hold else None,
+                    "due": compared.due,
+                    **hold_parameters(verdict.hold),
                 },
             )
         return free
+
+
+def hold_parameters(hold: Hold | None) -> dict[str, Any]:
+    """A hold as parameters of statements; none: all NULL."""
+    return {
+        "held_reason": hold.reason if hold else None,
+        "held_clients": sorted(hold.covers, key=str) if hold else None,
+        "losing_clients": sorted(hold.clients, key=str) if hold else None,
+    }
+
+
+def marked_parts(connection: Connection, but: date) -> set[Part]:
+    """The parts of days that are marked as held because they would lose too much, but of the day ``but``."""
+    rows = connection.execute(statement("storage/changes/select_marked_days")).all()
+    return held_parts((row.bucket_date, mark_of(row).own) for row in rows if row.bucket_date != but)
 
 
 def hold_day(engine: Engine, settings: Settings, held: DayHeld) -> None:

@@ -11,7 +11,7 @@ from eventflow_pipeline.warehouse.db.sql import statement
 
 
 def changed_days(engine: Engine) -> list[ChangedDay]:
-    """Days that change detection marked and nothing holds, oldest first."""
+    """Days that change detection marked and of which something is not held, oldest first."""
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/changes/select_changed_days"))
         return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at) for row in rows]

@@ -1,8 +1,8 @@
 """The guard against mass loss: dry comparison of days with what is stored, and what it holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
@@ -15,13 +15,14 @@ from eventflow_pipeline.domain.changes import (
     OldFacts,
     were_redated,
 )
-from eventflow_pipeline.domain.days import day_window
+from eventflow_pipeline.domain.days import contiguous, day_start, day_window
+from eventflow_pipeline.domain.holds import Part
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.sql import statement
 
 
 class DayHeld(Exception):
-    """The guard keeps a day's old buckets; the message says why and what to do."""
+    """The guard keeps all of a day's old buckets; the message says why and what to do."""
 
     def __init__(self, day: date, cause: Cause, hold: Hold) -> None:
         super().__init__(
@@ -92,6 +93,37 @@ def _old_facts(
         },
     )
     return {row.bucket_date: OldFacts(row.now, row.before, row.are_the_same) for row in rows}
+
+
+def newest_published(connection: Connection, parts: Collection[Part]) -> datetime | None:
+    """When the newest of the parts was published; None when none of them ever was."""
+    at: datetime | None = connection.execute(
+        statement("storage/changes/select_newest_published"),
+        {"dates": [day for day, _ in parts], "clients": [client for _, client in parts]},
+    ).scalar()
+    return at
+
+
+def moved_parts(
+    connection: Connection, settings: Settings, days: Iterable[date], newest: datetime | None
+) -> dict[Part, int]:
+    """The parts of ``days`` from which facts went, or to which old facts came, since they were published.
+
+    Each with the difference of its ids (see ``domain.holds``). ``newest``: when the newest of the parts that are held
+    was published; what was recorded after that is no part's loss. Facts of the days are read.
+    """
+    moved: dict[Part, int] = {}
+    for part in contiguous(days):
+        window = part.window(settings.zone)
+        bounds = {
+            "dates": list(part),
+            "starts": [day_start(day, settings.zone) for day in part],
+            "window_start": window.start,
+            "window_end": window.end,
+        }
+        rows = connection.execute(statement("storage/changes/select_moved_parts"), {**bounds, "newest": newest})
+        moved |= {(row.bucket_date, row.client_id): int(row.moved) for row in rows}
+    return moved
 
 
 def hold_of_missing_rows(connection: Connection, day: date) -> Hold | None:

@@ -1,22 +1,39 @@
 """Replacing one business day in one transaction: session-days, buckets, hour buckets and the state of the day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping
 
-from eventflow_pipeline.domain.changes import UNMARKED, Cause, DayInput, DayLosses, Verdict, judge_day
+from eventflow_pipeline.domain.changes import (
+    UNMARKED,
+    Cause,
+    DayInput,
+    DayLosses,
+    Verdict,
+    cause_of_change,
+    judge_day,
+)
 from eventflow_pipeline.domain.days import day_window
+from eventflow_pipeline.domain.holds import parts_held_with
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.changes.detection import hold_day, mark_of
+from eventflow_pipeline.warehouse.changes.detection import (
+    hold_day,
+    hold_parameters,
+    mark_of,
+    marked_parts,
+    stale_with,
+)
 from eventflow_pipeline.warehouse.changes.guard import (
     DayHeld,
     day_losses,
     follow_lost_facts,
     hold_of_missing_rows,
     limits,
+    moved_parts,
+    newest_published,
 )
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
@@ -31,7 +48,10 @@ class ParityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DayTotals:
-    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1)."""
+    """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1).
+
+    ``held``: why clients kept what was published of them; None when nobody did.
+    """
 
     day: date
     session_days: int
@@ -47,6 +67,7 @@ class DayTotals:
     watermark: datetime | None
     buckets: Mapping[str, int]
     campaign_hours: int
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +89,14 @@ class Request:
 def replace_day(engine: Engine, day: date, settings: Settings, request: Request | None = None) -> DayTotals:
     """Compute ``day`` from its facts and replace what is stored, whole, also by nothing (mistake 4).
 
+    Clients the guard holds keep what is published of them: their session-days take the place of those their facts
+    would give, and everything is counted from these (E3).
+
     Its return histograms are left pending for ``histograms.merge_pending``; ranges that contain the day are
     answered from session-days until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
-    when the guard keeps the old buckets (the day is marked), UserError when pruned session-days no longer reach it.
+    when the guard keeps all old buckets (the day is marked), UserError when pruned session-days no longer reach it.
     """
     request = request or Request()
     try:
@@ -94,18 +118,21 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
             require_session_days(connection, day)
             connection.execute(statement("storage/days/insert_session_days_stage"), bounds)
-            totals = connection.execute(statement("storage/days/select_day_totals"), bounds).mappings().one()
+            totals = _totals(connection, {**the_day, **bounds, "held_clients": []})
             _require_parity(day, totals)
             grains = published_grains(connection)
             definition = current_definition(connection, settings)
-            if totals["folded_facts"]:
-                # What folded entities were before (A6) staged rows do not say, and the guard must know.
-                named = {"dates": [day], "starts": [window.start]}
-                connection.execute(statement("storage/changes/insert_day_counts"), {**bounds, **named})
-            verdict = _judge(connection, day, totals, definition, settings)
-            if verdict.cause and verdict.hold and not request.accepted:
-                raise DayHeld(day, verdict.cause, verdict.hold)
-            missing = None if request.accepted else hold_of_missing_rows(connection, day)
+            stored, mark = _stored(connection, day)
+            verdict = _judge(connection, day, stored, totals, definition, mark, settings)
+            cause, hold = verdict.cause, None if request.accepted else verdict.hold
+            if cause and hold and not hold.covers:
+                raise DayHeld(day, cause, hold)
+            held = {**the_day, "held_clients": sorted(hold.covers, key=str) if hold else []}
+            if hold:
+                totals = _keep_published(connection, {**held, **bounds, "definition": definition})
+                cause = cause_of_change(stored, _input(totals, definition))
+            elif not request.accepted and (hold := hold_of_missing_rows(connection, day)):
+                verdict = Verdict(Cause.DIMENSIONS_MISSING, hold)
             if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
@@ -117,15 +144,15 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
                 {
                     **the_day,
                     "run_id": request.run_id,
-                    "cause": verdict.cause.value if verdict.cause else "unchanged",
+                    "cause": cause.value if cause else "unchanged",
                     "reason": request.reason,
                     "author": request.author,
                 },
             )
             _replace(connection, "buckets", day, from_scratch=request.from_scratch)
             buckets = connection.execute(statement("storage/days/select_bucket_counts")).all()
-            campaign_hours = _replace_hours(connection, day, {**bounds, **hourly_lists(connection)})
-            connection.execute(statement("storage/days/delete_client_days"), the_day)
+            campaign_hours = _replace_hours(connection, {**held, **bounds, **hourly_lists(connection)})
+            connection.execute(statement("storage/days/delete_client_days"), held)
             connection.execute(statement("storage/days/insert_client_days"), the_day)
             connection.execute(
                 statement("storage/days/upsert_partition_state"),
@@ -135,38 +162,94 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
                     **the_day,
                     "definition_version": DEFINITION_VERSION,
                     "definition": definition,
-                    "stale_cause": Cause.DIMENSIONS_MISSING if missing else None,
-                    "held_reason": missing.reason if missing else None,
-                    "held_clients": sorted(missing.clients, key=str) if missing else None,
+                    "stale_cause": verdict.cause if hold else None,
+                    "stale_clients": sorted(stale_with(verdict), key=str) if hold else None,
+                    **hold_parameters(hold),
                     "run_id": request.run_id,
                 },
             )
     measured = {f.name: totals[f.name] for f in fields(DayTotals) if f.name in totals}
-    return DayTotals(day=day, buckets={b.grain: b.buckets for b in buckets}, campaign_hours=campaign_hours, **measured)
+    return DayTotals(
+        day=day,
+        buckets={b.grain: b.buckets for b in buckets},
+        campaign_hours=campaign_hours,
+        held=hold.reason if hold and verdict.cause is not Cause.DIMENSIONS_MISSING else None,
+        **measured,
+    )
 
 
-def _judge(connection: Connection, day: date, totals: RowMapping, definition: str, settings: Settings) -> Verdict:
-    """The verdict on the stored day, given what is staged now; losses are counted only where something differs."""
-    names = [f.name for f in fields(DayInput)]
-    now = DayInput(
+def _totals(connection: Connection, parameters: Mapping[str, Any]) -> RowMapping:
+    return connection.execute(statement("storage/days/select_day_totals"), parameters).mappings().one()
+
+
+def _input(totals: RowMapping, definition: str) -> DayInput:
+    """What a day is computed from, of its staged totals."""
+    return DayInput(
         excluded_facts=totals["excluded_hits"] + totals["excluded_conversions"],
         definition=definition,
-        **{name: totals[name] for name in names if name in totals},
+        **{f.name: totals[f.name] for f in fields(DayInput) if f.name in totals},
     )
+
+
+def _stored(connection: Connection, day: date) -> tuple[DayInput | None, Verdict]:
+    """What the stored day was computed from (None: never), and its mark where that keeps something as it is."""
     row = connection.execute(statement("storage/days/select_stored_input"), {"bucket_date": day}).first()
-    stored = DayInput(**{name: getattr(row, name) for name in names}) if row and row.computed_at else None
-    losses = DayLosses()
+    mark = mark_of(row) if row else UNMARKED
+    stored = DayInput(**{f.name: getattr(row, f.name) for f in fields(DayInput)}) if row and row.computed_at else None
+    return stored, UNMARKED if mark.cause is Cause.DIMENSIONS_MISSING else mark
+
+
+def _judge(
+    connection: Connection,
+    day: date,
+    stored: DayInput | None,
+    totals: RowMapping,
+    definition: str,
+    mark: Verdict,
+    settings: Settings,
+) -> Verdict:
+    """The verdict on the stored day, given what is staged now; losses are counted only where something differs.
+
+    Held with clients that would lose too much are those that facts went to or came from within the day, as this
+    transaction sees it, and whom the pass held that compared all days, as long as their facts are not the same again.
+    """
+    now, losses = _input(totals, definition), DayLosses()
     if stored and stored != now:
-        if not totals["folded_facts"]:
+        if totals["folded_facts"]:
+            # What folded entities were before (A6) staged rows do not say, and the guard must know.
+            window = day_window(day, settings.zone)
+            bounds = {"window_start": window.start, "window_end": window.end}
+            named = {"dates": [day], "starts": [window.start]}
+            connection.execute(statement("storage/changes/insert_day_counts"), {**bounds, **named})
+        else:
             connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
         losses = follow_lost_facts(connection, settings, day_losses(connection, [day]), [day])[day]
-    return judge_day(stored, now, losses, limits(settings), _hold_on(row))
+    verdict = judge_day(stored, now, losses, limits(settings), mark)
+    own = verdict.hold.clients if verdict.hold else frozenset()
+    followed = mark.hold.with_them if mark.hold else frozenset()
+    if verdict.cause is None or not (own or followed):
+        return verdict
+    parts = {(day, client) for client in own}
+    newest = newest_published(connection, parts | marked_parts(connection, but=day))
+    moved = moved_parts(connection, settings, [day], newest)
+    found = parts_held_with(parts, moved) | {(day, client) for client in followed if (day, client) in moved}
+    return verdict.held_with(frozenset(client for _, client in found))
 
 
-def _hold_on(row: Row[Any] | None) -> Verdict:
-    """The mark of the stored day where it keeps the day from being replaced."""
-    mark = mark_of(row) if row else UNMARKED
-    return UNMARKED if mark.cause is Cause.DIMENSIONS_MISSING else mark
+def _keep_published(connection: Connection, parameters: Mapping[str, Any]) -> RowMapping:
+    """Stage what is published of the clients that are held instead of what they would count now; returns the totals."""
+    differences = connection.execute(statement("storage/days/select_held_differences"), parameters).mappings().all()
+    for step in (
+        "delete_held_stage",
+        "update_held_stage",
+        "insert_held_stage",
+        "insert_held_client_days",
+        "update_held_client_days",
+    ):
+        connection.execute(statement(f"storage/days/{step}"), parameters)
+    totals = _totals(connection, parameters)
+    _require_parity(parameters["bucket_date"], totals, differences)
+    return totals
 
 
 def _replace(connection: Connection, table: str, day: date, *, from_scratch: bool) -> None:
@@ -178,19 +261,20 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
         connection.execute(statement(f"storage/days/{step}_{table}"), {"bucket_date": day})
 
 
-def _replace_hours(connection: Connection, day: date, parameters: Mapping[str, Any]) -> int:
+def _replace_hours(connection: Connection, parameters: Mapping[str, Any]) -> int:
     """Replace the day's hour buckets (B1); where nobody is listed, facts are not read for them. Returns how many."""
-    connection.execute(statement("storage/days/delete_campaign_hours"), {"bucket_date": day})
-    if not (parameters["clients"] or parameters["campaigns"]):
-        return 0
-    inserted = connection.execute(statement("storage/days/insert_campaign_hours"), {**parameters, "bucket_date": day})
-    return inserted.rowcount
+    connection.execute(statement("storage/days/delete_campaign_hours"), parameters)
+    if parameters["clients"] or parameters["campaigns"]:
+        connection.execute(statement("storage/days/insert_campaign_hours"), parameters)
+    count: int = connection.execute(statement("storage/days/select_campaign_hour_count"), parameters).scalar_one()
+    return count
 
 
-def _require_parity(day: date, totals: RowMapping) -> None:
-    """Σ buckets + excluded = raw, for hits and conversions of the day's window (E3)."""
+def _require_parity(day: date, totals: RowMapping, held_differences: Sequence[RowMapping] = ()) -> None:
+    """Σ buckets + excluded + Σ held differences = raw, for hits and conversions of the day's window (E3)."""
     for measure in ("hits", "conversions"):
         counted, raw = totals[measure] + totals[f"excluded_{measure}"], totals[f"raw_{measure}"]
+        counted += sum(difference[measure] for difference in held_differences)
         if counted != raw:
             raise ParityError(
                 f"{day}: {counted} {measure} were attributed or excluded but the facts hold {raw}; the day was left as "

@@ -4,16 +4,18 @@ Every comparison reads facts, buckets and state in one snapshot, so a day replac
 Nothing is written but scratch tables.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping, text
 
 from eventflow_pipeline.domain.days import DayRange, contiguous
-from eventflow_pipeline.domain.differences import Comparison, Difference, Part
+from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDifference, Part
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Clients, differing_days
@@ -32,15 +34,16 @@ _WINDOW_ENDS_AT_ONCE = 31
 def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None = None) -> Comparison:
     """Buckets of every grain, hour buckets, session-days and state of ``days`` against their facts (M1-M3, M5, B1, E3).
 
-    With ``client_id`` only that client's members, and no state.
+    With ``client_id`` only that client's members, and no state. Parts of days that are held are compared as published.
     """
     found = Comparison()
     for part in days.chunks(_DAYS_AT_ONCE):
         with _snapshot(engine) as connection:
-            status, differing = _status(connection, settings, part)
+            held_parts = _held_parts(connection, part)
+            status, differing = _status(connection, settings, part, held_parts)
             kept = _kept(connection, settings, part)
-            _stage(connection, settings, part)
-            parameters = {**day_bounds(part, settings.zone), **_range(part), "client_id": client_id}
+            _stage(connection, settings, part, held_parts)
+            parameters = {**day_bounds(part, settings.zone), **_range(part), **held_parts, "client_id": client_id}
             differences = [
                 *_differences(connection, Part.BUCKET, "bucket", parameters),
                 *_differences(connection, Part.HOUR, "hour", {**parameters, **hourly_lists(connection)}),
@@ -48,7 +51,20 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
             ]
             if client_id is None:
                 differences += _differences(connection, Part.STATE, "state", parameters)
-        found += _only_checked(status, differing, kept, differences)
+            held = _held_differences(connection, parameters)
+        found += replace(_only_checked(status, differing, kept, differences), held=held)
+    return found
+
+
+def held_differences(engine: Engine, settings: Settings, days: DayRange) -> tuple[HeldDifference, ...]:
+    """What the clients that are held on ``days`` would count now minus what is published of them (E3)."""
+    found: tuple[HeldDifference, ...] = ()
+    for part in days.chunks(_DAYS_AT_ONCE):
+        with _snapshot(engine) as connection:
+            held_parts = _held_parts(connection, part)
+            if held_parts["held_days"]:
+                _stage(connection, settings, part, held_parts)
+                found += _held_differences(connection, {**held_parts, "client_id": None})
     return found
 
 
@@ -87,7 +103,8 @@ def compare_windows(
     for part in ends.chunks(_WINDOW_ENDS_AT_ONCE):
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
-            status, _ = _status(connection, settings, span)
+            held_parts = _held_parts(connection, span)
+            status, _ = _status(connection, settings, span, held_parts)
             kept = _kept(connection, settings, span)
             longest = connection.execute(text("select longest_range_days from stats.build_settings")).scalar()
             windows = {
@@ -101,7 +118,7 @@ def compare_windows(
             checked = sorted(windows - late - unanswerable)
             differences: list[Difference] = []
             if checked:
-                _stage(connection, settings, DayRange(checked[0].first, part.last))
+                _stage(connection, settings, DayRange(checked[0].first, part.last), held_parts)
                 differences = _differences(
                     connection,
                     Part.WINDOW,
@@ -150,14 +167,37 @@ def _range(days: DayRange) -> dict[str, date]:
     return {"first_day": days.first, "last_day": days.last}
 
 
+def _held_parts(connection: Connection, days: DayRange) -> dict[str, list[Any]]:
+    """The parts of ``days`` that are held, as parameters."""
+    rows = connection.execute(statement("parity/held_parts"), _range(days)).all()
+    return {"held_days": [row.bucket_date for row in rows], "held_clients": [row.client_id for row in rows]}
+
+
+def _held_differences(connection: Connection, parameters: Mapping[str, object]) -> tuple[HeldDifference, ...]:
+    if not parameters["held_days"]:
+        return ()
+    rows = connection.execute(statement("parity/held_differences"), parameters)
+    return tuple(
+        HeldDifference(row.bucket_date, row.client_id, row.client_name, int(row.hits), int(row.conversions))
+        for row in rows
+    )
+
+
 def _status(
-    connection: Connection, settings: Settings, days: DayRange
+    connection: Connection, settings: Settings, days: DayRange, held_parts: Mapping[str, list[Any]]
 ) -> tuple[dict[date, tuple[bool, bool]], Mapping[date, Clients]]:
-    """Per day: computed, stale; and of the stale ones the clients whose facts moved.
+    """Per day: computed, stale; and of the stale ones the clients whose facts moved, but those that are held.
 
     Stale is judged by the facts of this very snapshot, not by the last detection pass.
     """
-    differing = differing_days(connection, settings, days)
+    held: dict[date, set[UUID | None]] = defaultdict(set)
+    for day, client in zip(held_parts["held_days"], held_parts["held_clients"], strict=True):
+        held[day].add(client)
+    differing = {
+        day: None if clients is None else clients - held[day]
+        for day, clients in differing_days(connection, settings, days).items()
+        if clients is None or day not in held or clients - held[day]
+    }
     rows = connection.execute(statement("parity/days"), _range(days))
     return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}, differing
 
@@ -172,8 +212,11 @@ def _kept(connection: Connection, settings: Settings, days: DayRange) -> dict[da
     }
 
 
-def _stage(connection: Connection, settings: Settings, days: DayRange) -> None:
-    connection.execute(statement("parity/insert_stage"), day_bounds(days, settings.zone))
+def _stage(connection: Connection, settings: Settings, days: DayRange, held_parts: Mapping[str, list[Any]]) -> None:
+    """Stage the facts of ``days``, and of its parts that are held what is published."""
+    staged = [n for n, day in enumerate(held_parts["held_days"]) if day in days]
+    held = {name: [values[n] for n in staged] for name, values in held_parts.items()}
+    connection.execute(statement("parity/insert_stage"), {**day_bounds(days, settings.zone), **held})
     connection.execute(text("analyze raw_fact"))
 
 

@@ -54,10 +54,12 @@ def test_emptying_the_campaigns_zeroes_nobodys_screens(site: Site) -> None:
     assert condition.days
     assert (condition.days.first, condition.days.last) == (site.day(20), site.today)
     assert condition.since < datetime.now(UTC)
-    # A run leaves the days alone, whoever asked for it, unless somebody accepts the loss.
-    with pytest.raises(DayHeld, match="eventflow accept held --from"):
-        replace_day(site.database.pipeline, site.today, site.database.settings, Request())
+    # A run leaves them alone, whoever asked for it, unless somebody accepts the loss; the unknown client, too, whom
+    # their facts would enter.
+    done = replace_day(site.database.pipeline, site.today, site.database.settings, Request())
+    assert (done.held, done.hits) == (found.held[-1].held_reason, 65)
     assert site.client_hits(site.today) == before
+    assert list(found.held[-1].held_names.values()) == ["alpha", "beta", "unknown"]
     # Later passes of any scope keep the hold; new facts do not lift it.
     site.visits(site.today)
     assert site.detect(Scope.LOOKBACK).days == ()
@@ -122,8 +124,8 @@ def test_a_loss_between_detection_and_the_run_is_met_in_the_run(site: Site) -> N
     site.visits(site.day(1))
     assert site.detect().days == (site.day(1),)
     site.database.execute("delete from event_access_logs")
-    with pytest.raises(DayHeld, match="because facts were deleted"):
-        replace_day(site.database.pipeline, site.day(1), site.database.settings, Request())
+    done = replace_day(site.database.pipeline, site.day(1), site.database.settings, Request())
+    assert "because facts were deleted" in (done.held or "")
     assert site.client_hits(site.day(1)) == {ALPHA: 60, BETA: 5}
     assert list(_held(site)) == [site.day(1)]
 
@@ -145,7 +147,7 @@ def test_too_many_old_days_are_held_together(database: Database) -> None:
     assert "32 old days would change" in (found.held[0].held_reason or "")
     # A pass that sees a few of them only does not lift the hold, nor does a run.
     assert site.detect(Scope.SWEEP, changes={"sweep_days": 6}).days == ()
-    with pytest.raises(DayHeld):
+    with pytest.raises(DayHeld, match="eventflow accept held --from"):
         replace_day(database.pipeline, site.day(10), database.settings, Request())
     database.replace(site.day(10), site.day(11))
     assert len(site.detect().held) == 30, "accepting some days is not accepting all"
@@ -183,8 +185,7 @@ def test_both_days_of_a_re_dating_are_held(site: Site) -> None:
     )
     assert all(list(s.held_names.values()) == ["alpha"] for s in held)
     for day in before:
-        with pytest.raises(DayHeld):
-            replace_day(database.pipeline, day, database.settings)
+        assert replace_day(database.pipeline, day, database.settings).held
     site.visits(target)
     assert site.detect(Scope.LOOKBACK).days == (), "a pass that does not see where they came from"
     assert {day: site.client_hits(day) for day in before} == before
@@ -256,8 +257,8 @@ def test_what_a_backfill_would_publish_twice_is_held_first(site: Site) -> None:
     )  # fmt: skip
     compare_first(database.pipeline, database.settings, [new])
     assert sorted(_held(site)) == [new, site.day(1)]
-    with pytest.raises(DayHeld):
-        replace_day(database.pipeline, new, database.settings)
+    assert replace_day(database.pipeline, new, database.settings).held
+    assert site.client_hits(new) == {}
 
 
 def _complete(site: Site, client: UUID | None, *days: date) -> bool:
@@ -273,10 +274,14 @@ def test_a_day_held_for_one_client_is_complete_for_the_others(site: Site) -> Non
     database.execute(gone, spring=SPRING, at=site.at(day, 0))
     assert [s.day for s in site.detect().held] == [day]
     assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [False, True, False]
-    # What is new of another client waits for the day, and is said.
-    site.visits(day, 1, BETA_ONLY)
-    assert site.detect(Scope.LOOKBACK).days == ()
+    # What is new of another client goes on.
+    site.visits(day, 1, BETA_ONLY, created_at=datetime.now(UTC))
+    assert site.detect(Scope.LOOKBACK).days == (day,)
     assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [False, False, False]
+    assert replace_day(database.pipeline, day, database.settings).held
+    assert site.client_hits(day) == {ALPHA: 60, BETA: 6}
+    assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [False, True, False]
+    assert site.detect(Scope.LOOKBACK).days == ()
     database.replace(day)
     assert [_complete(site, who, day) for who in (ALPHA, BETA, None)] == [True, True, True]
 
@@ -289,9 +294,11 @@ def test_a_day_held_for_one_client_is_compared_for_the_others(site: Site) -> Non
     database.execute("update stats.bucket_daily set hits = hits + 1 where bucket_date = :d and client_id is not null",
                      d=day)  # fmt: skip
     found = compare_days(database.pipeline, database.settings, DayRange(day, day))
-    assert (found.checked, found.stale) == ((), (day,))
-    assert {d.member["client_id"] for d in found.differences} == {str(BETA)}
-    assert {(d.raw, d.stored) for d in found.differences} == {(5, 6)}
+    assert (found.checked, found.stale) == ((day,), ())
+    assert [str(held) for held in found.held] == ["alpha -30 hits, +0 entries"]
+    of = {d.member["client_id"]: {(x.raw, x.stored) for x in found.differences if x.member == d.member and
+          x.grain == "client"} for d in found.differences}  # fmt: skip
+    assert of == {str(ALPHA): {(60, 61)}, str(BETA): {(5, 6)}}, "of facts or, of what is held, of session-days"
 
 
 _CHANGES = (
