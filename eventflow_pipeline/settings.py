@@ -292,6 +292,13 @@ class CaptureSettings(Section):
     link_grace_seconds: int = Field(
         3_600, ge=0, description="How long a fact waits for a link its table refuses, before it is stored without."
     )
+    letter_rows: int = Field(
+        5_000,
+        ge=1,
+        description="Most dead letters of one client that wait; all unknown clients are one. Stored by "
+        "`eventflow migrate`, as the next.",
+    )
+    letter_mib: int = Field(16, ge=1, le=4_096, description="Most MiB of dead letters of one client that wait.")
     dead_letter_days: int = Field(
         90, ge=1, description="Days a dead letter that cannot be replayed keeps its payload, personal data."
     )

@@ -207,6 +207,18 @@ def _earlier(
     return _present(fact)
 
 
+def why_never(kind: str, event: Mapping[str, Any]) -> str | None:
+    """Why an event, a ``visit`` or an ``entry``, can never be a fact; None when it may be one.
+
+    A campaign that is not there (yet) is no such reason (C2). ``stats.capture_never`` says the same.
+    """
+    if uuid_text(event.get("campaign_id")):
+        return None
+    if kind == "entry":
+        return "it names no campaign"
+    return None if uuid_text(event.get("webinar_id")) else "it names no campaign and no webinar"
+
+
 def _session(request: CaptureRequest, payload: Mapping[str, Any], known: Remembered) -> _Session:
     supplied = session_text(payload.get("session_id"))
     if supplied and not names_a_person(clean(payload["session_id"], LOOKED_AT) or ""):

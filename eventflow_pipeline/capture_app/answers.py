@@ -16,11 +16,14 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    accepted: bool = Field(description="False: nothing was kept; call again with the same event_id.")
-    status: Literal["stored", "duplicate", "dead_letter", "queued", "provisional"] | None = Field(
+    accepted: bool = Field(
+        description="False: nothing was kept; call again with the same event_id, unless it is refused."
+    )
+    status: Literal["stored", "duplicate", "dead_letter", "queued", "provisional", "refused"] | None = Field(
         None,
         description="stored, duplicate, dead_letter: committed. queued: in memory until the database takes it. "
-        "provisional: the page was fetched ahead; it is a visit once its first call shows that somebody sees it.",
+        "provisional: the page was fetched ahead; it is a visit once its first call shows that somebody sees it. "
+        "refused: it can be no fact, and calling again changes nothing.",
     )
     duplicate_of: Literal["event"] | None = Field(None, description="The same event again.")
     event_id: str | None = Field(None, description="Id of the event; a repeat with it is absorbed.")
@@ -47,6 +50,8 @@ def answer(
     # Which table, column or constraint it was, the log knows.
     if shown.get("status") == "dead_letter":
         shown["reason"] = "refused by its table; kept"
+    elif shown.get("status") == "refused" and shown["reason"][:1].isdigit():
+        shown["reason"] = "refused by its table"
     elif shown.get("reason", "").startswith("storing failed"):
         shown["reason"] = "storing failed"
     response = Response(json.dumps(shown).encode(), status, media_type="application/json")

@@ -162,7 +162,7 @@ def _described(summary: str, fields: tuple[str, ...]) -> dict[str, Any]:
     statuses = {
         200: "Committed, or accepted false with its reason.",
         202: "Kept, but not a fact yet (queued or dead_letter).",
-        400: "The body is no JSON object.",
+        400: "The body is no JSON object, or can be no fact (refused).",
         401: "No valid token (presence only).",
         403: "The calling page's origin is not allowed.",
         413: "The body is too large.",

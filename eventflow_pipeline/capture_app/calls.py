@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, Outcome, entry, visit
+from eventflow_pipeline.capture.facts import why_never
 from eventflow_pipeline.capture.text import uuid_text
 from eventflow_pipeline.capture_app.answers import answer, refusal
 from eventflow_pipeline.capture_app.bodies import parse
@@ -90,7 +91,8 @@ class Calls:
         outcome, result = await self.answered(taken)
         committed = result.get("status") in ("stored", "duplicate")
         full = result.get("reason") == "queue full"
-        status = 200 if committed else 202 if result["accepted"] else 429 if full else 200
+        refused = result.get("status") == "refused"
+        status = 200 if committed else 202 if result["accepted"] else 429 if full else 400 if refused else 200
         result["session_id"] = outcome.session_id
         result["ignored"] = sorted({*outcome.ignored, *result.get("ignored", ())}) or None
         return answer(self.rules, status, result, outcome.cookies, retry=1 if full else None)
@@ -106,7 +108,14 @@ class Calls:
         without_facts = replace(outcome, fact=None, earlier=None)
         if outcome.fact is None:
             return Taken(fact, without_facts, None, None)
-        return Taken(fact, without_facts, outcome.fact["event_id"], self._offer(fact, outcome.fact, outcome))
+        identifier = outcome.fact["event_id"]
+        if (never := why_never(fact, outcome.fact)) is None:
+            return Taken(fact, without_facts, identifier, self._offer(fact, outcome.fact, outcome))
+        # Known without the database, which junk shall not keep busy.
+        self._log.write("warning", "capture_refused", fact=fact, event_id=identifier, reason=never)
+        refused: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        refused.set_result({"accepted": False, "status": "refused", "event_id": identifier, "reason": never})
+        return Taken(fact, without_facts, identifier, refused)
 
     async def answered(self, taken: "Taken") -> tuple[Outcome, dict[str, Any]]:
         """What became of the event, as far as is known in time, and the outcome without its facts."""

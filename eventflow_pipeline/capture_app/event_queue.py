@@ -163,9 +163,10 @@ class EventQueue:
         if not waiting.answer.done():
             waiting.answer.set_result(answer)
         if answer.get("status") == "dead_letter" or not answer.get("accepted"):
+            lost = not answer.get("accepted") and answer.get("status") != "refused"
             self._log.write(
-                "warning" if answer.get("accepted") else "error",
-                "capture_refused" if answer.get("accepted") else "capture_lost",
+                "error" if lost else "warning",
+                "capture_lost" if lost else "capture_refused",
                 fact=waiting.fact,
                 event_id=answer.get("event_id"),
                 campaign_id=waiting.campaign_id,

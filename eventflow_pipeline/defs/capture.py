@@ -1,4 +1,4 @@
-"""What happens to captured facts afterwards, every minute: entries find their visits, dead letters are tried again."""
+"""What happens to captured facts afterwards: entries find their visits, dead letters are tried again when due."""
 
 import dagster as dg
 
@@ -9,7 +9,7 @@ from eventflow_pipeline.warehouse.capture.dead_letters import BATCH, link_entrie
 @dg.op(description="Replay dead letters, then link captured entries to their visits (stats.link_entries).")
 def link_and_replay(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """One bounded pass of each, as the pipeline role; what is left is done by the next run. Safe to repeat."""
-    replay = replay_dead_letters(warehouse.engine, warehouse.settings, BATCH)
+    replay = replay_dead_letters(warehouse.engine, warehouse.settings, BATCH, due_only=True)
     linking = link_entries(warehouse.engine)
     context.add_output_metadata(
         {
@@ -34,10 +34,12 @@ def captured_facts_job() -> None:
     cron_schedule="* * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every minute (C3), where something waits.",
+    description="Asks every minute (C3); a run where an entry is to be linked or a dead letter is due.",
 )
 def captured_facts_schedule(tick_warehouse: Warehouse) -> dg.RunRequest | dg.SkipReason:
     """A run only where there is something to do."""
     return (
-        dg.RunRequest() if work_waiting(tick_warehouse.engine) else dg.SkipReason("No dead letter and no entry waits.")
+        dg.RunRequest()
+        if work_waiting(tick_warehouse.engine)
+        else dg.SkipReason("No dead letter is due and no entry waits.")
     )

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -12,8 +12,10 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from eventflow_pipeline.oncall.conditions import dead_letters
-from eventflow_pipeline.warehouse.capture.dead_letters import link_entries, replay_dead_letters
+from eventflow_pipeline.capture.facts import why_never
+from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.oncall.conditions import dead_letters, letters_full
+from eventflow_pipeline.warehouse.capture.dead_letters import link_entries, replay_dead_letters, work_waiting
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 
@@ -144,7 +146,9 @@ def test_the_same_person_in_the_same_campaign_is_a_duplicate(server: Server) -> 
 def test_two_without_a_phone_number_are_not_one_person(server: Server) -> None:
     _campaign(server)
     assert server.entry(event_id="e1", campaign_id=C)["status"] == "stored"
-    assert server.entry(event_id="e2", campaign_id=C)["status"] == "dead_letter"
+    again = server.entry(event_id="e2", campaign_id=C)
+    assert (again["accepted"], again["status"]) == (False, "refused")
+    assert again["reason"] == "23505 event_survey_entries no phone number"
 
 
 @pytest.mark.parametrize("gone", ["truncate", "drop table"])
@@ -198,13 +202,10 @@ def test_what_the_table_refuses_waits_whole_and_is_replayed_when_it_can_be(produ
     assert production.one("select payload ->> 'name' from stats.dead_letter where fact = 'entry'") == "Kim"
     database = production.database
     assert replay_dead_letters(database.pipeline, database.settings).refused == 2
-    assert {
-        c.subject: c.numbers["waiting"]
-        for c in dead_letters.conditions(database.pipeline, database.settings, datetime.now(UTC))
-    } == {
-        "visit": 1,
-        "entry": 1,
-    }
+    (told,) = dead_letters.conditions(database.pipeline, database.settings, datetime.now(UTC))
+    assert (told.subject, told.severity, told.numbers["visits"], told.numbers["entries"]) == (
+        "unknown", Severity.WARN, 1, 1,
+    )  # fmt: skip
     _campaign(production)
     database.execute("update stats.dead_letter set received_at = received_at - interval '2 days'")
     assert replay_dead_letters(database.pipeline, database.settings).replayed == 2
@@ -230,15 +231,121 @@ def test_a_link_that_stays_missing_does_not_cost_the_visit(production: Server) -
     assert production.one("select missing_link_id::text from stats.fact_surface") == link
 
 
-def test_no_entity_goes_to_the_dead_letters(server: Server) -> None:
-    assert server.visit(event_id="x", session_id="s", campaign_id="none")["status"] == "dead_letter"
-    for whole in ([1], "text", 5, None):
-        assert server.call("capture_visit", whole)["status"] == "dead_letter"
-    assert server.one("select count(*) from stats.dead_letter where payload ? 'not_an_object'") == 4
+def test_what_no_other_row_could_help_is_refused(production: Server) -> None:
+    """Without a campaign it never is a fact; a campaign that has no row yet is another matter (C2)."""
+    production.database.execute("alter table event_survey_entries alter column code6 type varchar(6)")
+    production.database.execute("alter table event_survey_entries add check (survey_no < 1000)")
+    _campaign(production)
+    refused = [
+        production.visit(event_id="x", session_id="s", campaign_id="none"),
+        production.entry(event_id="x", session_id="s", webinar_id=C, phone_norm="1"),
+        production.entry(event_id="x", campaign_id=C, phone_norm="1", code6="1234567"),
+        production.entry(event_id="x", campaign_id=C, phone_norm="1", survey_no=1000),
+        *[production.call("capture_visit", whole) for whole in ([1], "text", 5, None)],
+    ]
+    assert [(a["accepted"], a["status"]) for a in refused] == [(False, "refused")] * len(refused)
+    assert [a["reason"].split()[0] for a in refused] == ["it", "it", "22001", "23514", "the", "the", "the", "the"]
+    assert production.one("select count(*) from stats.dead_letter") == 0
+    assert not work_waiting(production.database.pipeline)
+    assert production.entry(campaign_id=str(uuid.uuid4()), phone_norm="1")["status"] == "dead_letter"
+    production.database.execute("alter table event_survey_entries add column country text not null default 'kr'")
+    production.database.execute("alter table event_survey_entries alter column country drop default")
+    waits = production.entry(campaign_id=C, phone_norm="2")
+    assert waits["status"] == "dead_letter", "what the application's own change asks for can still be put right"
 
 
-def test_a_dead_letter_loses_its_payload_after_its_time(server: Server) -> None:
-    server.visit(event_id="x", session_id="s")
+def test_the_library_knows_the_same_without_asking(server: Server) -> None:
+    for event in (
+        {},
+        {"campaign_id": C},
+        {"webinar_id": C},
+        {"campaign_id": "none", "webinar_id": C},
+        {"webinar_id": 1},
+    ):
+        for fact in ("visit", "entry"):
+            assert server.one("select stats.capture_never(%s, %s)", fact, Jsonb(event)) == why_never(fact, event)
+
+
+def test_a_letter_is_tried_less_and_less_often(production: Server) -> None:
+    """And never a run a minute for it: those of one step are due together."""
+    database = production.database
+    for number in range(3):
+        production.visit(event_id=str(uuid.uuid4()), campaign_id=str(uuid.uuid4()), session_id=str(number))
+    assert not work_waiting(database.pipeline), "just tried"
+    assert replay_dead_letters(database.pipeline, database.settings, due_only=True).refused == 0
+    pauses = []
+    for attempts in range(2, 11):
+        database.execute("update stats.dead_letter set next_try_at = now()")
+        assert work_waiting(database.pipeline)
+        assert replay_dead_letters(database.pipeline, database.settings, due_only=True).refused == 3
+        assert not work_waiting(database.pipeline)
+        ((tried, due, pause),) = production.rows(
+            "select attempts, next_try_at, extract(epoch from stats.letter_pause(attempts))::integer "
+            "from stats.dead_letter group by attempts, next_try_at"
+        )
+        assert tried == attempts
+        wide = timedelta(seconds=pause)
+        assert (due - datetime(2000, 1, 1, tzinfo=UTC)) % wide == timedelta(0)
+        assert wide * 0.4 < due - datetime.now(UTC) <= wide * 1.5
+        pauses.append(pause)
+    assert pauses == [600, 1200, 2400, 4800, 9600, 19200, 21600, 21600, 21600]
+
+
+def test_an_entry_whose_visits_never_come_starts_ever_fewer_runs(server: Server) -> None:
+    _campaign(server)
+    server.entry(event_id="e", campaign_id=C, session_id="nobody", phone_norm="1")
+    database, runs = server.database, 0
+    for minute in range(180):
+        database.execute(
+            "update stats.fact_surface set captured_at = now() - make_interval(mins => :m), "
+            "looked_at = looked_at - interval '1 minute'",
+            m=minute,
+        )
+        if work_waiting(database.pipeline):
+            runs += 1
+            link_entries(database.pipeline)
+    assert 13 <= runs <= 26
+
+
+def test_nobodys_junk_takes_anothers_room(production: Server) -> None:
+    """A share is one client's, all that is unknown has one together, and a full one is said."""
+    database, owner = production.database, str(uuid.UUID(int=0xA2))
+    _campaign(production)
+    database.execute("insert into clients (id, name) values (:k, 'k')", k=K)
+    database.execute("update stats.capture_setting set letter_rows = 2, letter_bytes = 1000000")
+    for _ in range(2):
+        assert production.visit(campaign_id=str(uuid.uuid4()), session_id="junk")["status"] == "dead_letter"
+    full = production.visit(event_id="x", campaign_id=str(uuid.uuid4()), session_id="junk", client_id=owner)
+    assert (full["accepted"], full.get("status")) == (False, None)
+    assert full["reason"] == "too many events of its client wait already"
+    database.execute("alter table event_survey_entries add column country text not null default 'kr'")
+    database.execute("alter table event_survey_entries alter column country drop default")
+    event = {"event_id": str(uuid.uuid4()), "campaign_id": C, "name": "Kim"}
+    assert production.entry(**event, phone_norm="1")["status"] == "dead_letter", "a client's own room"
+    assert production.entry(**event, phone_norm="1")["status"] == "dead_letter", "it waits already"
+    assert production.entry(campaign_id=C, phone_norm="2")["status"] == "dead_letter"
+    assert production.entry(campaign_id=C, phone_norm="3")["accepted"] is False
+    # A link that is late costs no room that is not there.
+    late = production.visit(campaign_id=C, session_id="s", link_id=str(uuid.uuid4()))
+    assert late["status"] == "stored"
+    assert production.one("select count(*) from stats.fact_surface where missing_link_id is not null") == 1
+
+    def full_shares() -> dict[str, Severity]:
+        seen = letters_full.conditions(database.pipeline, database.settings, datetime.now(UTC))
+        return {condition.subject: condition.severity for condition in seen}
+
+    assert full_shares() == {K: Severity.ERROR, "unknown": Severity.ERROR}
+    database.execute("update stats.capture_setting set letter_rows = 10, letter_bytes = 70000")
+    assert full_shares() == {}
+    big = {"consent_data": {"why": "x" * 50_000}}
+    assert production.entry(campaign_id=C, phone_norm="4", **big)["status"] == "dead_letter"
+    assert production.entry(campaign_id=C, phone_norm="5", **big)["accepted"] is False, "bytes are bounded as well"
+    assert full_shares() == {K: Severity.ERROR}
+
+
+def test_a_dead_letter_loses_its_payload_after_its_time(production: Server) -> None:
+    server = production
+    server.visit(event_id="x", session_id="s", campaign_id=C)
     server.database.execute("update stats.dead_letter set received_at = now() - interval '91 days'")
     assert replay_dead_letters(server.database.pipeline, server.database.settings).expired == 1
     assert server.rows("select payload, expired_at is not null from stats.dead_letter") == [(None, True)]
@@ -376,11 +483,11 @@ _events = st.dictionaries(st.sampled_from(_fields), _values, max_size=8)
 
 @examples(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(event=_events, function=st.sampled_from(["visit", "entry"]))
-def test_any_event_is_a_fact_or_a_dead_letter(server: Server, event: dict[str, Any], function: str) -> None:
+def test_any_event_is_a_fact_or_a_dead_letter_or_refused(server: Server, event: dict[str, Any], function: str) -> None:
     _campaign(server)
     identifier = str(uuid.uuid4())
     answer = server.call(f"capture_{function}", {"event_id": identifier, **event})
-    assert answer["accepted"] is True, answer
+    assert answer["accepted"] is (answer.get("status") != "refused"), answer
     table = "event_access_logs" if function == "visit" else "event_survey_entries"
     kept = server.one(
         f"select (select count(*) from {table} where id = %s) + "
@@ -388,4 +495,4 @@ def test_any_event_is_a_fact_or_a_dead_letter(server: Server, event: dict[str, A
         identifier,
         identifier,
     )
-    assert kept == (0 if answer.get("duplicate_of") == "person" else 1), answer
+    assert kept == (answer["accepted"] and answer.get("duplicate_of") != "person"), answer

@@ -199,6 +199,7 @@ def test_answers_name_the_times_that_do_not_count(database: Database) -> None:
             for fact, named in (("visit", fields[:1]), ("entry", fields)):
                 ((answer,),) = connection.execute(f"select stats.capture_{fact}(%s)".encode(), [event]).fetchall()
                 assert answer.get("ignored") == (sorted(named) if told else None), (fact, value, answer)
-        late = json.dumps({"utm_first_visit_at": 1_000_000_000, "occurred_at": 1_000_000_000})
+        campaign = {"campaign_id": "0c000000-0000-4000-8000-000000000001"}
+        late = json.dumps({**campaign, "utm_first_visit_at": 1_000_000_000, "occurred_at": 1_000_000_000})
         ((answer,),) = connection.execute("select stats.capture_entry(%s)", [late]).fetchall()
         assert answer["ignored"] == ["occurred_at"], "a first visit may be years ago"

@@ -42,7 +42,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "definitions set": ("linkage_days_before", "31", "--reason", "a test", "--yes"),
     "erase": ("--session", "5e55", "--reason", "a test", "--dry-run"),
     "webinar sample": (),
-    "replay": (),
+    "letters list": (),
+    "letters show": (ID,),
+    "letters replay": (),
+    "letters discard": (ID, "--reason", "a test", "--yes"),
     "rebuild": ("--yes",),
 }
 #: The demo has a server of its own; capture comes up while the database is away; settings are the environment's.

@@ -31,6 +31,8 @@ def test_a_minute_with_work_is_a_run_that_links_and_replays(
     database.execute(
         "insert into event_survey_campaigns (id, client_id, title) values (:c, :k, 't')", c=campaign, k=client
     )
+    assert isinstance(_tick(), dg.SkipReason), "it was tried just now"
+    database.execute("update stats.dead_letter set next_try_at = now()")
     assert isinstance(_tick(), dg.RunRequest)
     result = captured_facts_job.execute_in_process(resources={"warehouse": WAREHOUSES["warehouse"]})
     assert result.success

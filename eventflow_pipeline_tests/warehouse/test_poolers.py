@@ -89,7 +89,14 @@ def test_everything_works_through_a_pooler_that_lends_sessions(pooled: Pooled) -
     )
     day = str(today(pooled.database.settings.zone))
     span = ("--from", day, "--to", day)
-    for command in (("migrate",), ("backfill", *span), ("heal",), ("verify", *span), ("replay",), ("views", "refresh")):
+    for command in (
+        ("migrate",),
+        ("backfill", *span),
+        ("heal",),
+        ("verify", *span),
+        ("letters", "replay"),
+        ("views", "refresh"),
+    ):
         done = pooled.eventflow(*command)
         assert done.exit_code == 0, (command, done.output, repr(done.exception))
     assert asyncio.run(_store(capture_settings(pooled.settings)))[0]["status"] == "stored"
@@ -103,7 +110,7 @@ def test_nothing_is_done_through_a_pooler_that_lends_transactions(pooled: Pooled
     day = str(today(pooled.database.settings.zone))
     span = ("--from", day, "--to", day)
     commands = (
-        ("migrate",), ("backfill", *span), ("heal",), ("verify", *span), ("replay",), ("views", "refresh"),
+        ("migrate",), ("backfill", *span), ("heal",), ("verify", *span), ("letters", "replay"), ("views", "refresh"),
         ("webinar", "sample"), ("rebuild", "--yes"), ("capture", "serve", "--port", "1"),
     )  # fmt: skip
     for command in commands:
@@ -121,7 +128,7 @@ def test_nothing_is_done_through_a_pooler_that_lends_transactions(pooled: Pooled
 
 @pytest.mark.parametrize("pooled", ["statement"], indirect=True)
 def test_one_that_lends_statements_is_refused_too(pooled: Pooled) -> None:
-    done = pooled.eventflow("replay")
+    done = pooled.eventflow("letters", "replay")
     assert isinstance(done.exception, Exception)
     assert REFUSED in str(as_refusal(done.exception)), repr(done.exception)
 
@@ -132,7 +139,7 @@ def test_a_pooler_whose_processes_are_busy_is_recognized_too(pooled: Pooled) -> 
         one.execute("select 1")
         with two.transaction():
             two.execute("select 1")
-            done = pooled.eventflow("replay")
+            done = pooled.eventflow("letters", "replay")
     assert REFUSED in str(done.exception)
 
 

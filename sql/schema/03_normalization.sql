@@ -50,8 +50,8 @@ comment on function stats.personal_pattern() is
 
 create or replace function stats.may_look_personal(value text) returns boolean
 language sql immutable parallel safe
-return value collate "C" like '%@%' or value collate "C" like '%+%' or value collate "C" like '%\%40%'
-    or value collate "C" like '%01%' or value collate "C" like '%0%-%-%';
+return value collate "C" like '%_@_%._%' or value collate "C" like '%_\%40_%._%' or value collate "C" like '%01________%'
+    or value collate "C" like '%0_%-___%-____%' or value collate "C" like '%+______%';
 comment on function stats.may_look_personal(text) is
     'A5: false where stats.personal_pattern() cannot be found, told for less: each of its branches needs one of these.';
 

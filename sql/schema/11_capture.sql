@@ -1,7 +1,9 @@
 -- Capture. The entry points of capture (S4, S5): capture_visit and capture_entry store one event as one fact, once.
--- Whatever is missing or malformed, the fact is stored with what there is (C2); what the table's own constraints refuse
--- goes whole to stats.dead_letter. They never raise: the answer is always one JSON object.
+-- Whatever is missing or malformed, the fact is stored with what there is (C2); what its table refuses until another row is
+-- there goes whole to stats.dead_letter, and what no other row could help is refused. They never raise: the answer is
+-- always one JSON object.
 --   {"accepted": true,  "status": "stored" | "duplicate" | "dead_letter", "event_id": ..., ...}
+--   {"accepted": false, "status": "refused", "reason": ...}   it can be no fact, and repeating it changes nothing
 --   {"accepted": false, "reason": ...}   nothing was kept, and one line in the server's log says so (F1)
 -- They run as eventflow_capture_owner, whom nobody logs in as; who captures (eventflow_capture) may call three functions and
 -- see no row. An event's id is its fact's id, so a repeat is absorbed by the primary key.
@@ -303,51 +305,147 @@ end
 $$;
 comment on function stats.capture_insert(text, jsonb) is 'Inserts a row into a fact table; false when it is there already (by id, or the person in the campaign).';
 
+create or replace function stats.capture_never(p_fact text, p_event jsonb) returns text
+language sql immutable parallel safe
+return case
+    when jsonb_typeof(p_event) is distinct from 'object' then 'the event is no JSON object'
+    when stats.capture_uuid(p_event -> 'campaign_id') is not null then null
+    when p_fact = 'entry' then 'it names no campaign'
+    when stats.capture_uuid(p_event -> 'webinar_id') is null then 'it names no campaign and no webinar' end;
+comment on function stats.capture_never(text, jsonb) is
+    'Why an event can never be a fact, whatever rows there may be one day; NULL when it may be one.';
+
+create or replace function stats.capture_is_final(p_state text, p_constraint text, p_column text) returns boolean
+language sql immutable parallel safe
+return p_state like '22%' or p_state = '23505' or (p_state = '23514' and p_constraint <> '')
+    -- What the event itself should have said; client and agency come with the campaign's row.
+    or (p_state = '23502' and p_column in (
+        'name', 'company', 'phone_norm', 'code6', 'survey_no', 'registration_data', 'consent_data', 'utm_source',
+        'utm_medium', 'utm_campaign', 'cid', 'referrer', 'user_agent'));
+comment on function stats.capture_is_final(text, text, text) is
+    'Whether a table''s refusal (SQLSTATE, constraint, column) is about the event''s own values, which no other row can mend.';
+
+create or replace function stats.capture_client(p_fact text, p_row jsonb) returns uuid
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    campaign uuid := (p_row ->> 'campaign_id')::uuid;
+begin
+    if p_fact = 'entry' then
+        return (select c.id from stats.clients c where c.id = (p_row ->> 'client_id')::uuid);
+    elsif campaign is not null then
+        return (select c.client_id from stats.campaigns c where c.id = campaign);
+    end if;
+    return (select w.client_id from stats.webinars w where w.id = (p_row ->> 'webinar_id')::uuid);
+exception when others then
+    return null;  -- a missing or broken dimension never breaks a fact (C2)
+end
+$$;
+comment on function stats.capture_client(text, jsonb) is 'In whose share a refused row is kept: its client (E2), or NULL, the unknown one''s.';
+
+create or replace function stats.refused_columns(p_table text, p_constraint text, p_column text) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce((select array_agg(a.attname::text order by a.attnum)
+                     from pg_catalog.pg_constraint c
+                     join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+                     where c.conname = p_constraint and c.conrelid = to_regclass('public.' || quote_ident(p_table))),
+                    array_remove(array[nullif(p_column, '')], null))
+$$;
+comment on function stats.refused_columns(text, text, text) is 'Columns of the constraint that refused a row, or the one it names.';
+
+create or replace function stats.letter_pause(p_attempts integer) returns interval
+language sql immutable parallel safe
+return least(interval '5 minutes' * 2 ^ least(greatest(p_attempts, 1) - 1, 10), interval '6 hours');
+comment on function stats.letter_pause(integer) is 'How long a dead letter waits after so many attempts: 5 minutes, doubled each time, at most 6 hours.';
+
+create or replace function stats.letter_next_try(p_attempts integer) returns timestamptz
+language sql stable
+-- On a grid of that width: letters of one step are due together, and one run tries them all. Half a pause at the least.
+return date_bin(stats.letter_pause(p_attempts), now() + stats.letter_pause(p_attempts) * 1.5, timestamptz '2000-01-01 00:00Z');
+comment on function stats.letter_next_try(integer) is 'When a dead letter is due again after so many attempts.';
+
+create or replace function stats.letter_share_is_full(p_client uuid, p_bytes integer) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kept bigint;
+    bytes bigint;
+begin
+    if p_client is null then
+        select count(*), coalesce(sum(d.payload_bytes), 0) into kept, bytes from stats.dead_letter d
+        where d.client_id is null and d.replayed_at is null and d.expired_at is null and d.discarded_at is null;
+    else
+        select count(*), coalesce(sum(d.payload_bytes), 0) into kept, bytes from stats.dead_letter d
+        where d.client_id = p_client and d.replayed_at is null and d.expired_at is null and d.discarded_at is null;
+    end if;
+    return (select kept >= s.letter_rows or bytes + p_bytes > s.letter_bytes from stats.capture_setting s);
+end
+$$;
+comment on function stats.letter_share_is_full(uuid, integer) is
+    'Whether a client''s share of dead letters (NULL: that of the unknown client) has no room for one more of so many bytes.';
+
 create or replace function stats.capture_dead_letter(
-    p_fact text, p_id uuid, p_event jsonb, p_received timestamptz,
-    p_reason text, p_table text, p_constraint text, p_column text
+    p_fact text, p_id uuid, p_client uuid, p_event jsonb, p_received timestamptz, p_reason text, p_columns text[]
 ) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
+declare
+    payload jsonb := p_event || jsonb_build_object('event_id', p_id);
 begin
-    insert into stats.dead_letter (fact, event_id, reason, refused_columns, payload, received_at)
-    values (p_fact, p_id, p_reason,
-            coalesce((select array_agg(a.attname::text order by a.attnum)
-                      from pg_catalog.pg_constraint c
-                      join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
-                      where c.conname = p_constraint and c.conrelid = to_regclass('public.' || quote_ident(p_table))),
-                     array_remove(array[nullif(p_column, '')], null)),
-            case when jsonb_typeof(p_event) = 'object' then p_event else jsonb_build_object('not_an_object', p_event) end
-                || jsonb_build_object('event_id', p_id),
-            p_received)
+    if not exists (
+        select from stats.dead_letter d
+        where d.fact = p_fact and d.event_id = p_id and d.replayed_at is null and d.expired_at is null and d.discarded_at is null
+    ) and stats.letter_share_is_full(p_client, octet_length(payload::text)) then
+        return jsonb_build_object('accepted', false, 'event_id', p_id, 'reason', 'too many events of its client wait already');
+    end if;
+    insert into stats.dead_letter as kept (
+        fact, event_id, client_id, reason, refused_columns, payload, received_at, next_try_at)
+    values (p_fact, p_id, p_client, p_reason, p_columns, payload, p_received, stats.letter_next_try(1))
+    -- One that waits keeps its turn, however often it is sent; one that had ended begins anew.
     on conflict (fact, event_id) do update
-        set reason = excluded.reason, refused_columns = excluded.refused_columns, failed_at = now(),
-            attempts = stats.dead_letter.attempts + 1,
-            payload = coalesce(stats.dead_letter.payload, excluded.payload), replayed_at = null, expired_at = null;
+        set reason = excluded.reason, refused_columns = excluded.refused_columns, client_id = excluded.client_id,
+            failed_at = now(), payload = coalesce(kept.payload, excluded.payload),
+            attempts = case when kept.payload is null then 1 else kept.attempts end,
+            next_try_at = case when kept.payload is null then excluded.next_try_at else kept.next_try_at end,
+            replayed_at = null, expired_at = null, discarded_at = null, discarded_by = null, discarded_because = null;
     return jsonb_build_object('accepted', true, 'status', 'dead_letter', 'event_id', p_id, 'reason', p_reason);
 exception when others then
-    raise log '%', jsonb_build_object('event', 'capture_lost', 'fact', p_fact, 'reason', sqlstate, 'event_id', p_id);
     return jsonb_build_object('accepted', false, 'event_id', p_id, 'reason', 'storing failed: ' || sqlstate);
 end
 $$;
-comment on function stats.capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text) is
-    'Keeps a refused event whole; where even that fails, answers accepted false.';
+comment on function stats.capture_dead_letter(text, uuid, uuid, jsonb, timestamptz, text, text[]) is
+    'Keeps a refused event whole, within its client''s share; where it has no room, or that fails, answers accepted false.';
+
+create or replace function stats.capture_without_link(p_event jsonb) returns jsonb
+language sql immutable parallel safe
+return p_event - 'link_id' - 'marketing_campaign_link_id' || jsonb_build_object(
+    'missing_link_id', coalesce(p_event -> 'link_id', p_event -> 'marketing_campaign_link_id'));
+comment on function stats.capture_without_link(jsonb) is 'An event without its link, whose id is kept beside the fact.';
 
 create or replace function stats.capture_fact(p_fact text, p_event jsonb, p_received timestamptz default now()) returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
+    never constant text := stats.capture_never(p_fact, p_event);
     event jsonb := case when jsonb_typeof(p_event) = 'object' then p_event else '{}' end;
     identifier uuid := stats.capture_event_id(
         event -> 'event_id', coalesce(stats.capture_uuid(event -> 'campaign_id'), stats.capture_uuid(event -> 'webinar_id')));
     fact_row jsonb;
     told jsonb := '{}';
     existing uuid;
+    answer jsonb;
+    state text;
     refusal text;
     refused_constraint text;
     refused_column text;
     refused_table text;
+    refused_columns text[];
 begin
+    if never is not null then
+        raise log '%', jsonb_build_object('event', 'capture_refused', 'fact', p_fact, 'reason', never, 'event_id', identifier);
+        return jsonb_build_object('accepted', false, 'status', 'refused', 'event_id', identifier, 'reason', never);
+    end if;
     begin
         told := coalesce(stats.capture_ignored(p_fact, event, p_received), '{}');
         if p_fact = 'visit' then
@@ -387,14 +485,29 @@ begin
         return jsonb_build_object('accepted', true, 'status', 'stored', 'event_id', identifier, 'fact_id', identifier) || told;
     exception when others then
         get stacked diagnostics refused_constraint = constraint_name, refused_column = column_name, refused_table = table_name;
+        state := sqlstate;
         -- Never the message: it quotes values.
-        refusal := concat_ws(' ', sqlstate, nullif(refused_table, ''), nullif(coalesce(nullif(refused_constraint, ''), refused_column), ''));
+        refusal := concat_ws(' ', state, nullif(refused_table, ''), nullif(coalesce(nullif(refused_constraint, ''), refused_column), ''));
     end;
-    return stats.capture_dead_letter(p_fact, identifier, p_event, p_received, refusal, refused_table, refused_constraint, refused_column) || told;
+    if stats.capture_is_final(state, refused_constraint, refused_column) then
+        raise log '%', jsonb_build_object('event', 'capture_refused', 'fact', p_fact, 'reason', refusal, 'event_id', identifier);
+        return jsonb_build_object('accepted', false, 'status', 'refused', 'event_id', identifier, 'reason', refusal) || told;
+    end if;
+    refused_columns := stats.refused_columns(refused_table, refused_constraint, refused_column);
+    answer := stats.capture_dead_letter(p_fact, identifier, stats.capture_client(p_fact, fact_row), event, p_received, refusal,
+                                        refused_columns);
+    if not (answer ->> 'accepted')::boolean then
+        if refused_columns = array['marketing_campaign_link_id'] and fact_row ? 'marketing_campaign_link_id' then
+            -- No room to wait for its link: the fact counts without it (C2).
+            return stats.capture_fact(p_fact, stats.capture_without_link(event || jsonb_build_object('event_id', identifier)), p_received);
+        end if;
+        raise log '%', jsonb_build_object('event', 'capture_lost', 'fact', p_fact, 'reason', answer ->> 'reason', 'event_id', identifier);
+    end if;
+    return answer || told;
 end
 $$;
 comment on function stats.capture_fact(text, jsonb, timestamptz) is
-    'Stores an event as a fact (visit or entry), else as a dead letter, and never raises. p_received: when it came in, for the time of a fact that names none.';
+    'Stores an event as a fact (visit or entry), else as a dead letter, else refuses it, and never raises. p_received: when it came in, for the time of a fact that names none.';
 
 create or replace function stats.capture_visit(p_event jsonb) returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp
@@ -425,7 +538,7 @@ language sql volatile set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select stats.capture_visit(p_event) $$;
 comment on function public.capture_visit(jsonb) is
-    'eventflow_pipeline: stores a visit (S4) once per event_id; answers {"accepted", "status": stored | duplicate | dead_letter, "event_id", "fact_id", "reason"} and never raises. Fields: event_id, campaign_id or webinar_id, session_id, utm_*, cid, link_id, referrer, user_agent, occurred_at (ISO 8601 with its offset, or seconds or milliseconds since 1970; a time that is none, or 30 days before or 5 minutes after now, counts as not supplied and is named in "ignored"), surface, first_touch. [servers]';
+    'eventflow_pipeline: stores a visit (S4) once per event_id; answers {"accepted", "status": stored | duplicate | dead_letter | refused, "event_id", "fact_id", "reason"} and never raises. Fields: event_id, campaign_id or webinar_id, session_id, utm_*, cid, link_id, referrer, user_agent, occurred_at (ISO 8601 with its offset, or seconds or milliseconds since 1970; a time that is none, or 30 days before or 5 minutes after now, counts as not supplied and is named in "ignored"), surface, first_touch. [servers]';
 
 create or replace function public.capture_entry(p_event jsonb) returns jsonb
 language sql volatile set search_path = pg_catalog, pg_temp
@@ -472,7 +585,9 @@ $$;
 comment on function stats.link_entries(integer) is
     'Links captured entries to their visits (entry_id, converted_at), least recently looked for first. Out: entries linked, visit hits marked, entries whose visits are not there yet. Safe to repeat and to run twice at once.';
 
-create or replace function stats.replay_dead_letters(p_limit integer, p_link_grace interval, p_retention interval)
+create or replace function stats.replay_dead_letters(
+    p_limit integer, p_link_grace interval, p_retention interval, p_due_only boolean, p_events uuid[] default null
+)
 returns table (replayed integer, refused integer, expired integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -487,38 +602,66 @@ begin
     where d.payload is not null and d.received_at < now() - greatest(p_retention, interval '1 day');
     get diagnostics expired = row_count;
     for letter in
-        select d.fact, d.event_id, d.payload, d.received_at, d.refused_columns
+        select d.fact, d.event_id, d.payload, d.received_at, d.refused_columns, d.attempts
         from stats.dead_letter d
-        where d.payload is not null
+        where d.replayed_at is null and d.expired_at is null and d.discarded_at is null
+          and (not p_due_only or d.next_try_at <= now())
+          and (p_events is null or d.event_id = any (p_events))
         order by d.failed_at
         limit p_limit
         for update skip locked
     loop
-        if 'marketing_campaign_link_id' = any (letter.refused_columns) and letter.received_at < now() - p_link_grace then
+        answer := stats.capture_fact(letter.fact, letter.payload, letter.received_at);
+        if 'marketing_campaign_link_id' = any (letter.refused_columns) and letter.received_at < now() - p_link_grace
+           and answer ->> 'status' not in ('stored', 'duplicate') then
             -- The link is not just late but gone, as hard-deleted links are: the visit counts without it (C2).
-            answer := stats.capture_fact(letter.fact, letter.payload, letter.received_at);
-            if answer ->> 'status' = 'dead_letter' then
-                answer := stats.capture_fact(letter.fact,
-                    letter.payload - 'link_id' - 'marketing_campaign_link_id' || jsonb_build_object(
-                        'missing_link_id', coalesce(letter.payload -> 'link_id', letter.payload -> 'marketing_campaign_link_id')),
-                    letter.received_at);
-            end if;
-        else
-            answer := stats.capture_fact(letter.fact, letter.payload, letter.received_at);
+            answer := stats.capture_fact(letter.fact, stats.capture_without_link(letter.payload), letter.received_at);
         end if;
         if answer ->> 'status' in ('stored', 'duplicate') then
             update stats.dead_letter d set payload = null, replayed_at = now()
             where d.fact = letter.fact and d.event_id = letter.event_id;
             replayed := replayed + 1;
         else
+            update stats.dead_letter d
+            set failed_at = now(), attempts = letter.attempts + 1, next_try_at = stats.letter_next_try(letter.attempts + 1)
+            where d.fact = letter.fact and d.event_id = letter.event_id;
             refused := refused + 1;
         end if;
     end loop;
     return next;
 end
 $$;
-comment on function stats.replay_dead_letters(integer, interval, interval) is
-    'Tries dead letters again, least recently tried first; a replayed one loses its payload. A link refused for longer than p_link_grace is left out (kept as fact_surface.missing_link_id); payloads older than p_retention, and than a day, are removed. Safe to repeat and to run twice at once.';
+comment on function stats.replay_dead_letters(integer, interval, interval, boolean, uuid[]) is
+    'Tries dead letters again, least recently tried first: those that are due, or all, or those of p_events (NULL: of any event). A replayed one loses its payload, another waits longer (stats.letter_next_try). A link refused for longer than p_link_grace is left out (kept as fact_surface.missing_link_id); payloads older than p_retention, and than a day, are removed. Safe to repeat and to run twice at once.';
+
+create or replace function stats.discard_dead_letters(p_events uuid[], p_reason text, p_author text) returns integer
+language sql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+    with gone as (
+        update stats.dead_letter d
+        set payload = null, discarded_at = now(), discarded_by = p_author, discarded_because = p_reason
+        where d.event_id = any (p_events) and d.replayed_at is null and d.expired_at is null and d.discarded_at is null
+        returning 1
+    )
+    select count(*)::integer from gone
+$$;
+comment on function stats.discard_dead_letters(uuid[], text, text) is
+    'Gives up dead letters of these events: their payload is removed, who did it and why stays. Returns how many there were.';
+
+create or replace function stats.dead_letter_contents(p_event uuid)
+returns table (fact text, campaign_id uuid, webinar_id uuid, link_id uuid, fields text[])
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    -- Names of fields and ids of dimensions: nothing that a person wrote.
+    select d.fact, stats.capture_uuid(d.payload -> 'campaign_id'), stats.capture_uuid(d.payload -> 'webinar_id'),
+           coalesce(stats.capture_uuid(d.payload -> 'link_id'), stats.capture_uuid(d.payload -> 'marketing_campaign_link_id')),
+           array(select key from jsonb_object_keys(d.payload) as key where key ~ '^[a-z][a-z_0-9]{0,40}$' order by key)
+    from stats.dead_letter d
+    where d.event_id = p_event and d.payload is not null
+    order by d.fact
+$$;
+comment on function stats.dead_letter_contents(uuid) is
+    'What a dead letter that waits is about: the ids it names and which fields it has, no value of a person.';
 
 -- Where a short link leads: read by eventflow_capture_owner, which may not read campaigns themselves.
 do $$
@@ -634,10 +777,15 @@ begin
         'capture_surface(jsonb)', 'capture_touch(jsonb)', 'capture_attribution(jsonb)',
         'capture_visit_row(jsonb, uuid, timestamptz)', 'capture_entry_row(jsonb, uuid, timestamptz)',
         'capture_insert(text, jsonb)',
-        'capture_dead_letter(text, uuid, jsonb, timestamptz, text, text, text, text)',
+        'capture_never(text, jsonb)', 'capture_is_final(text, text, text)', 'capture_client(text, jsonb)',
+        'capture_without_link(jsonb)', 'letter_pause(integer)', 'letter_next_try(integer)',
+        'letter_share_is_full(uuid, integer)',
+        'refused_columns(text, text, text)',
+        'capture_dead_letter(text, uuid, uuid, jsonb, timestamptz, text, text[])',
         'capture_fact(text, jsonb, timestamptz)', 'capture_visit(jsonb)', 'capture_entry(jsonb)',
         'capture_events(jsonb)', 'link_entries(integer)',
-        'replay_dead_letters(integer, interval, interval)', 'link_target(text, uuid)',
+        'replay_dead_letters(integer, interval, interval, boolean, uuid[])', 'discard_dead_letters(uuid[], text, text)',
+        'dead_letter_contents(uuid)', 'link_target(text, uuid)',
         'erase_captured(text, uuid, timestamptz, timestamptz)', 'prune_surfaces(interval)'
     ] loop
         execute format('revoke execute on function stats.%s from public', owned);
@@ -648,7 +796,8 @@ $$;
 revoke create on schema stats from eventflow_capture_owner;
 revoke execute on function public.capture_visit(jsonb), public.capture_entry(jsonb) from public;
 grant execute on function stats.capture_events(jsonb), stats.link_target(text, uuid) to eventflow_capture;
-grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval),
+grant execute on function stats.link_entries(integer), stats.replay_dead_letters(integer, interval, interval, boolean, uuid[]),
+    stats.discard_dead_letters(uuid[], text, text), stats.dead_letter_contents(uuid),
     stats.erase_captured(text, uuid, timestamptz, timestamptz), stats.prune_surfaces(interval) to eventflow_pipeline;
 grant execute on function stats.normalize_text(text), stats.normalize_session(text), stats.normalize_name(text),
     stats.normalize_utm(text), stats.normalize_cid(text), stats.personal_pattern(), stats.may_look_personal(text)

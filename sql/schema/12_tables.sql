@@ -109,6 +109,12 @@ comment on column stats.fact_surface.looked_at is
     'Of an entry that waits: when its visits were last looked for, so that those that never come hold up nobody.';
 comment on table stats.dead_letter is
     'Events whose row the fact table refused, whole, until they are replayed. payload may hold personal data: only the owner and eventflow_capture_owner read it; it is removed on replay and after the retention time.';
+comment on column stats.dead_letter.client_id is
+    'In whose share it is kept (stats.capture_setting); NULL: in that of the unknown client.';
+comment on column stats.dead_letter.next_try_at is 'When it is due to be tried again, on the grid of stats.letter_next_try.';
+comment on column stats.dead_letter.discarded_at is 'When somebody gave it up; who and why stand beside.';
+comment on table stats.capture_setting is
+    'What capture must know and SQL cannot read from the environment: how many dead letters, and how many bytes of them, wait of one client at most (EVENTFLOW_CAPTURE_LETTER_ROWS, _LETTER_MIB), written by every `eventflow migrate`. One row.';
 comment on column stats.dead_letter.reason is 'SQLSTATE and constraint or column; never a value (S7).';
 comment on table stats.replaced_function is
     'Functions of EventFlow that this project''s took the place of, as they were found: for the way back.';

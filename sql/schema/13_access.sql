@@ -44,6 +44,7 @@ begin
             ('webinar_client_daily', 'select, insert, update, delete', 'tenant_read'),
             ('webinar_day_state', 'select, insert, update, delete', 'all_read'),
             ('fact_surface', 'select', 'all_read'),
+            ('capture_setting', 'select', 'all_read'),
             ('replaced_function', null, 'all_read'),
             ('schema_object', null, 'all_read')
         ) as t (name, pipeline, readers)
@@ -72,10 +73,14 @@ create policy pipeline_prune on stats.day_ledger as restrictive for delete to ev
 -- Dead letters: all but the payload. What waits and why may be known, who it is may not.
 drop policy if exists pipeline_all on stats.dead_letter;
 create policy pipeline_all on stats.dead_letter for select to eventflow_pipeline using (true);
-grant select (fact, event_id, reason, refused_columns, received_at, failed_at, attempts, replayed_at, expired_at)
+grant select (fact, event_id, client_id, reason, refused_columns, payload_bytes, received_at, failed_at, attempts, next_try_at,
+              replayed_at, expired_at, discarded_at, discarded_by, discarded_because)
     on stats.dead_letter to eventflow_pipeline;
 drop policy if exists capture_all on stats.fact_surface;
 drop policy if exists capture_all on stats.dead_letter;
+drop policy if exists capture_read on stats.capture_setting;
+create policy capture_read on stats.capture_setting for select to eventflow_capture_owner using (true);
+grant select on stats.capture_setting to eventflow_capture_owner;
 create policy capture_all on stats.fact_surface to eventflow_capture_owner using (true) with check (true);
 create policy capture_all on stats.dead_letter to eventflow_capture_owner using (true) with check (true);
 grant select, insert, update, delete on stats.fact_surface, stats.dead_letter to eventflow_capture_owner;

@@ -6,26 +6,34 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.capture.dead_letters import waiting_by_fact
+from eventflow_pipeline.warehouse.capture.dead_letters import shares
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:  # noqa: ARG001
-    """``dead_letters``, by fact: a warning at once, an error once one outlives the link grace."""
+    """``dead_letters``, by client: a warning at once, an error once one outlives the link grace.
+
+    Those of the unknown client stay a warning until their share is full: a stranger can invent campaigns.
+    """
     return [
         Condition(
             name="dead_letters",
-            subject=letters.fact,
-            severity=Severity.ERROR if letters.oldest_seconds > settings.capture.link_grace_seconds else Severity.WARN,
-            since=letters.since,
-            summary=f"{letters.waiting} {letters.fact} events were refused by their table ({letters.reason})",
+            subject=str(share.client_id or "unknown"),
+            client_id=share.client_id,
+            severity=Severity.ERROR
+            if share.client_id and share.oldest_seconds > settings.capture.link_grace_seconds
+            else Severity.WARN,
+            since=share.since,
+            summary=f"{share.visits} visits and {share.entries} registrations of "
+            f"{share.client_id or 'unknown clients'} were refused by their table ({share.reason})",
             runbook="dead-letters",
-            command="eventflow replay",
-            fix="Restore the row that the reason names, or correct what refuses the events; then replay them.",
+            command=f"eventflow letters list --client {share.client_id or 'unknown'}",
+            fix="Restore the row that the reason names, or correct what refuses the events; or discard the letters.",
             numbers={
-                "waiting": letters.waiting,
-                "oldest_seconds": letters.oldest_seconds,
-                "reason": letters.reason,
+                "visits": share.visits,
+                "entries": share.entries,
+                "oldest_seconds": share.oldest_seconds,
+                "reason": share.reason,
             },
         )
-        for letters in waiting_by_fact(engine)
+        for share in shares(engine)
     ]

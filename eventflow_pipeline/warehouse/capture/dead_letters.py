@@ -1,7 +1,10 @@
 """What happens to captured facts afterwards: entries find their visits, dead letters become facts when they can."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine, text
 
@@ -33,14 +36,22 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingLetters:
-    """Dead letters of one kind of fact (``visit``, ``entry``) that wait, and the most frequent reason they give."""
+class Share:
+    """Dead letters of one client (None: the unknown) that wait, their most frequent reason, and how many may."""
 
-    fact: str
-    waiting: int
+    client_id: UUID | None
+    visits: int
+    entries: int
+    payload_bytes: int
     since: datetime
     oldest_seconds: float
     reason: str
+    letter_rows: int
+    letter_bytes: int
+
+    def is_full(self, most_bytes: int) -> bool:
+        """Whether it may have no room for one more of ``most_bytes``."""
+        return self.visits + self.entries >= self.letter_rows or self.payload_bytes + most_bytes > self.letter_bytes
 
 
 def link_entries(engine: Engine) -> Linking:
@@ -55,11 +66,26 @@ def link_entries(engine: Engine) -> Linking:
     return Linking(entries, visits, waiting)
 
 
-def replay_dead_letters(engine: Engine, settings: Settings, limit: int | None = None) -> Replay:
-    """Try dead letters again, each at most once, up to ``limit`` (default: all of them); safe to repeat."""
+def replay_dead_letters(
+    engine: Engine,
+    settings: Settings,
+    limit: int | None = None,
+    *,
+    due_only: bool = False,
+    events: Sequence[UUID] | None = None,
+) -> Replay:
+    """Try dead letters again, each at most once, up to ``limit`` (default: all of them); safe to repeat.
+
+    ``due_only``: those whose turn it is; ``events``: those of these events, None of any.
+    """
     total = Replay(0, 0, 0)
+    chosen = list(events) if events is not None else None
     with connect(engine) as connection:
-        waiting = waiting_letters(engine) if limit is None else limit
+        waiting = limit
+        if waiting is None:
+            waiting = int(
+                connection.execute(statement("storage/capture/count_waiting"), {"events": chosen}).scalar_one()
+            )
         while waiting > 0:
             row = connection.execute(
                 statement("storage/capture/replay_dead_letters"),
@@ -67,6 +93,8 @@ def replay_dead_letters(engine: Engine, settings: Settings, limit: int | None = 
                     "batch": min(BATCH, waiting),
                     "link_grace": settings.capture.link_grace_seconds,
                     "retention": settings.capture.dead_letter_days,
+                    "due_only": due_only,
+                    "events": chosen,
                 },
             ).one()
             total = Replay(total.replayed + row.replayed, total.refused + row.refused, total.expired + row.expired)
@@ -87,21 +115,42 @@ def prune_surfaces(engine: Engine, settings: Settings) -> int:
         )
 
 
-def waiting_letters(engine: Engine) -> int:
-    """Dead letters that wait for their replay."""
+def letters(
+    engine: Engine, most: int, *, event: UUID | None = None, client: UUID | None = None, of_client: bool = False
+) -> list[Mapping[str, Any]]:
+    """Dead letters that wait, the oldest first: fact, event, client, reason, size, times, attempts; never a payload.
+
+    ``event``: of this event; ``of_client``: of this client, None the unknown one.
+    """
     with connect(engine) as connection:
-        return int(connection.execute(statement("storage/capture/count_waiting")).scalar_one())
+        asked = {"event": event, "of_client": of_client, "client_id": client, "most": most}
+        rows = connection.execute(statement("storage/capture/select_letters"), asked).mappings()
+        return [dict(row) for row in rows]
 
 
-def waiting_by_fact(engine: Engine) -> list[WaitingLetters]:
-    """Dead letters that wait for their replay, by kind of fact; kinds without any are left out."""
+def contents(engine: Engine, event: UUID) -> list[Mapping[str, Any]]:
+    """What a letter is about: the ids of campaign, webinar and link it names, and which fields it has. No value."""
     with connect(engine) as connection:
-        rows = connection.execute(statement("storage/capture/select_waiting"))
-        return [WaitingLetters(row.fact, row.waiting, row.since, row.oldest_seconds, row.reason) for row in rows]
+        rows = connection.execute(statement("storage/capture/select_contents"), {"event": event}).mappings()
+        return [dict(row) for row in rows]
+
+
+def discard(engine: Engine, events: Sequence[UUID], reason: str, author: str) -> int:
+    """Give up the letters of these events for good; their payload goes, reason and author stay. How many there were."""
+    with connect(engine) as connection:
+        given = {"events": list(events), "reason": reason, "author": author}
+        return int(connection.execute(statement("storage/capture/discard_dead_letters"), given).scalar_one())
+
+
+def shares(engine: Engine) -> list[Share]:
+    """Dead letters that wait, by whose share they are in; clients without any are left out."""
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/capture/select_shares")).mappings()
+        return [Share(**row) for row in rows]
 
 
 def work_waiting(engine: Engine) -> bool:
-    """Is there a dead letter to try, or a recent entry whose visits are still to be found?"""
+    """Is a dead letter due, or an entry whose visits are still to be found?"""
     with connect(engine) as connection:
         return bool(connection.execute(statement("storage/capture/select_work")).scalar_one())
 

@@ -140,6 +140,10 @@ def migrate(
             statement("storage/webinar/update_setting"), {"presence_min_seconds": settings.webinar.presence_min_seconds}
         )
         connection.execute(
+            statement("storage/capture/update_setting"),
+            {"letter_rows": settings.capture.letter_rows, "letter_bytes": settings.capture.letter_mib * 2**20},
+        )
+        connection.execute(
             statement("storage/registry/insert_build_settings"),
             {"time_zone": settings.timezone, "first_partition": settings.start_date},
         )

@@ -40,8 +40,8 @@ def logins(database: Database) -> Iterator[Database]:
     database.insert("event_survey_entries", [entry])
     database.insert("event_access_logs", [visit])
     with psycopg.connect(database.url) as connection:
-        letter = Jsonb({"event_id": "x", "phone": "01099998888"})
-        connection.execute("select stats.capture_visit(%s)", [letter])
+        letter = Jsonb({"event_id": "x", "campaign_id": str(uuid.uuid4()), "phone_norm": "01099998888"})
+        connection.execute("select stats.capture_entry(%s)", [letter])
     database.replace(FIRST_DAY)
     yield database
     database.close()
@@ -88,7 +88,9 @@ _ATTACKS = (
     "insert into public.event_access_logs (session_id) values ('s')",
     "drop function stats.capture_visit(jsonb)",
     "create or replace function stats.capture_visit(p_event jsonb) returns jsonb language sql as $$ select p_event $$",
-    "select * from stats.replay_dead_letters(10, '1 hour', '90 days')",
+    "select * from stats.replay_dead_letters(10, '1 hour', '90 days', true)",
+    "select stats.discard_dead_letters('{}', 'x', 'x')",
+    "select * from stats.dead_letter_contents(gen_random_uuid())",
     "select * from stats.link_entries(1)",
     "select stats.capture_fact('entry', '{}')",
     "select stats.capture_insert('event_survey_entries', '{}')",
@@ -276,7 +278,7 @@ def test_what_the_pipeline_may_delete_of_capture_is_old(logins: Database) -> Non
     with connected(logins, "eventflow_pipeline_login") as connection:
         connection.execute("set role eventflow_pipeline")
         for retention in ("0", "-1 year"):
-            connection.execute("select * from stats.replay_dead_letters(0, '0', %s)", [retention])
+            connection.execute("select * from stats.replay_dead_letters(0, '0', %s, true)", [retention])
         assert connection.execute("select stats.prune_surfaces('0')").fetchone() == (1,)
     with psycopg.connect(logins.url) as owner:
         assert owner.execute("select count(*) from stats.dead_letter where payload is not null").fetchone() == (1,)

@@ -110,7 +110,7 @@ def test_everything_works_for_an_ordinary_owner(
             answer = browser.post(path, json={"campaign_id": str(CAMPAIGN), **event}).json()
             assert answer["status"] == "stored"
     assert asyncio.run(_present(database.settings))
-    eventflow("replay")
+    eventflow("letters", "replay")
     assert json.loads(eventflow("heal", "--json"))["done"] == [last]
     eventflow("verify", "--from", first, "--to", last)
     eventflow("exclude", "add", str(CLONE), "--reason", "a test clone")

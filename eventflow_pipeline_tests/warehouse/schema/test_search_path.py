@@ -42,7 +42,7 @@ _PLANTED = ("name", "uuid", "text", "jsonb", "date", "timestamptz", "int4", "num
 _ARGUMENTS: dict[str, Any] = {
     "uuid": CLIENT, "date": FIRST_DAY, "text": "client", "jsonb": Jsonb({"session_id": "s"}), "integer": 10,
     "interval": timedelta(hours=1), "timestamp with time zone": datetime(2024, 1, 1, tzinfo=UTC), "uuid[]": [CLIENT],
-    "numeric": 1, "bigint": 1,
+    "numeric": 1, "bigint": 1, "boolean": True, "text[]": ["client"],
 }  # fmt: skip
 _PARTICULAR: dict[str, list[Any]] = {
     "get_webinar_stats": [CLIENT, FIRST_DAY, FIRST_DAY, "5m"],

@@ -166,7 +166,7 @@ def test_everything_by_logins_that_cannot_become_the_owner(
         assert browser.get("/l/AB12CD34", follow_redirects=False).headers["location"].startswith("/spring?")
         bearer = {"authorization": f"Bearer {token(sub=str(USER), exp=FUTURE)}"}
         assert browser.post("/presence", json={"webinar_id": str(WEBINAR)}, headers=bearer).json()["accepted"]
-    eventflow("replay")
+    eventflow("letters", "replay")
     eventflow("webinar", "sample")
     assert json.loads(eventflow("heal", "--json"))["done"] == [last]
     eventflow("verify", "--from", first, "--to", last)
