@@ -35,6 +35,7 @@ _TYPES = {
     "scope": "text",
     "client_id": "uuid",
     "suspected_clones": "jsonb",
+    "busiest_sessions": "jsonb",
     "linkage_input": "text",
     "derived_from": "text",
     "measured_at": "timestamptz",

@@ -61,6 +61,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "tenant_consistency": "Entries whose client is not their campaign's (Q7).",
     "clones": "Campaigns that share entries to the microsecond (Q7): copies to be excluded by rule (E3).",
     "members": "Members of one grain within a client (B2): more than a client can have, or ten times its usual number.",
+    "crowded_session": "A session with more hits, campaigns or webinars on a day than a person has (M2).",
     "silence": "Streams of a client quiet for longer than they are used to (Q7).",
 }
 

@@ -63,6 +63,9 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     # Members of one grain within a client and day (B2), and in multiples of the median of the 28 days before.
     "members": Threshold(None, 2_000),
     "members_rise": Threshold(10.0),
+    # Of one session of a client on one day: more than a person has.
+    "session_hits": Threshold(200, 1_000),
+    "session_entities": Threshold(10, 50),
     # In multiples of the quiet the stream is used to.
     "silence": Threshold(1.0, 3.0),
 }
@@ -83,6 +86,7 @@ CHECKS: Mapping[str, str] = {
     "cid_hygiene": "link_daily",
     "tenant_consistency": "campaign_daily",
     "clones": "campaign_daily",
+    "crowded_session": "client_daily",
     "silence": "client_daily",
     "members": "client_daily",
 }
@@ -94,6 +98,7 @@ LOST_FOR_GOOD = frozenset(
     {
         "cid_hygiene",
         "completeness",
+        "crowded_session",
         "cvr",
         "deficit",
         "linkage",
@@ -166,6 +171,7 @@ class Judge:
                 continue
             found += self._rates(row)
             found += self._counts(row)
+            found += self._sessions(row)
             found += self.deficit(row["bucket_date"], row["client_id"], row["visits"], row["entries"], "on the day")
         return found
 
@@ -261,6 +267,24 @@ class Judge:
                     )
                 ]  # fmt: skip
         return []
+
+    def _sessions(self, row: Indicators) -> list[Finding]:
+        """M2: a session that is more than one person, such as a cookie that a cache handed to everybody, or a robot."""
+        found: list[Finding] = []
+        for busiest in row["busiest_sessions"]:
+            measure, number = busiest["measure"], busiest["number"]
+            passed = self.threshold(f"session_{measure}", row["client_id"]).severity(number)
+            if passed:
+                what = (
+                    f"{'hits' if measure == 'hits' else 'campaigns and webinars'} of the session {busiest['session']}"
+                )
+                found.append(
+                    Finding(
+                        "crowded_session", row["bucket_date"], row["client_id"], passed[0], what, number, passed[1],
+                        row["hits"],
+                    )
+                )  # fmt: skip
+        return found
 
     def _counts(self, row: Indicators) -> list[Finding]:
         counts: Sequence[tuple[str, str, int, int]] = (

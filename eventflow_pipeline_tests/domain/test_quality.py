@@ -28,7 +28,7 @@ GOOD: dict[str, Any] = {
     "utm_hits": 100, "utm_entries": 40, "captured_utm_hits": 100, "captured_utm_entries": 40,
     "sessionless_hits": 0, "sessionless_entries": 0,
     "malformed_cid_hits": 0, "malformed_cid_entries": 0, "supplied_cid_hits": 50, "supplied_cid_entries": 40,
-    "foreign_entries": 0, "suspected_clones": [],
+    "foreign_entries": 0, "suspected_clones": [], "busiest_sessions": [],
     "unknown_client_hits": 0, "unknown_client_entries": 0, "unknown_entity_hits": 0, "unknown_entity_entries": 0,
     "median_unknown_link_hits": None, "median_unknown_link_entries": None,
 }  # fmt: skip
@@ -83,6 +83,12 @@ def test_a_client_overrides_the_bounds_it_names() -> None:
         ({"malformed_cid_hits": 6, "supplied_cid_hits": 29}, []),
         ({"foreign_entries": 1}, [("tenant_consistency", ERROR, 1)]),  # counts are judged at any volume
         ({"suspected_clones": [{}]}, [("clones", WARN, 1)]),
+        ({"busiest_sessions": [{"measure": "hits", "number": 200, "session": "ab"}]}, []),
+        ({"busiest_sessions": [{"measure": "hits", "number": 201, "session": "ab"}]}, [("crowded_session", WARN, 201)]),
+        (
+            {"busiest_sessions": [{"measure": "entities", "number": 51, "session": "ab"}]},
+            [("crowded_session", ERROR, 51)],
+        ),
         ({"visits": 19}, [("deficit", WARN, 0.475)]),
         ({"visits": 0}, [("deficit", ERROR, 0)]),
         ({"unknown_link_hits": 20, "median_unknown_link_hits": 0.1}, []),

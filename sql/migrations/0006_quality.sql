@@ -35,6 +35,7 @@ create table if not exists stats.quality_daily (
     out_of_range_hits bigint,
     out_of_range_entries bigint,
     suspected_clones jsonb not null default '[]',
+    busiest_sessions jsonb not null default '[]',
     linked_entries bigint,
     linkage_input text,
     derived_from text,

@@ -65,6 +65,30 @@ clone as (
     join pair p on p.one = s.one and p.other = s.other and p.client_id = s.client_id
     where p.shared >= :clone_entries and p.shared >= :clone_share * p.entries_of_smaller
 ),
+-- What may be more than a person is: sessions of a client with many hits, or in many campaigns and webinars, the busiest of
+-- each. Named by a digest: whoever is to find it has session-days.
+session as (
+    select bucket_date, client_id, session_id, sum(hits) as hits, count(*) as entities
+    from (
+        select bucket_date, client_id, session_id, entity_id, count(*) as hits
+        from fact
+        where is_visit and not excluded and session_id is not null
+        group by bucket_date, client_id, session_id, entity_id
+    ) e
+    group by bucket_date, client_id, session_id
+),
+busiest as (
+    select distinct on (s.bucket_date, s.client_id, m.measure)
+        s.bucket_date, s.client_id,
+        jsonb_build_object(
+            'measure', m.measure, 'number', m.number,
+            'session', left(encode(sha256(convert_to(s.client_id::text || s.session_id, 'UTF8')), 'hex'), 12)
+        ) as named
+    from session s
+    cross join lateral (values ('hits', s.hits, 20), ('entities', s.entities, 3)) as m (measure, number, usual)
+    where m.number > m.usual
+    order by s.bucket_date, s.client_id, m.measure, m.number desc, s.session_id
+),
 total as (
     select d.day as bucket_date, 'platform' as scope, null::uuid as client_id,
            (select count(*) from stats.visit_facts where accessed_at < :first_instant or accessed_at >= :last_instant)
@@ -99,7 +123,11 @@ select
     coalesce((
         select jsonb_agg(c.suspected order by c.suspected) from clone c
         where c.bucket_date = t.bucket_date and (t.scope = 'platform' or c.client_id = t.client_id)
-    ), '[]') as suspected_clones
+    ), '[]') as suspected_clones,
+    coalesce((
+        select jsonb_agg(b.named order by b.named) from busiest b
+        where t.scope = 'client' and b.bucket_date = t.bucket_date and b.client_id = t.client_id
+    ), '[]') as busiest_sessions
 from total t
 left join measured m
     on m.bucket_date = t.bucket_date and m.scope = t.scope and m.client_id is not distinct from t.client_id

@@ -78,7 +78,7 @@ begin
                     'entries', stats.share(q.malformed_cid_entries, q.supplied_cid_entries)),
                 'visits_per_entry', stats.share(q.visits, q.entries),
                 'foreign_entries', q.foreign_entries,
-                'suspected_clones', q.suspected_clones,
+                'suspected_clones', q.suspected_clones, 'busiest_sessions', q.busiest_sessions,
                 'excluded_hits', q.excluded_hits, 'excluded_entries', q.excluded_entries,
                 'out_of_range_hits', q.out_of_range_hits, 'out_of_range_entries', q.out_of_range_entries
             ) order by days.day), '[]'),

@@ -168,6 +168,7 @@ begin
             ('quality_daily', 'excluded_hits excluded_entries', 'Those a rule excludes, which no other column counts (E3, Q5).'),
             ('quality_daily', 'out_of_range_hits out_of_range_entries', 'Those before the first partition or after today, as of measured_at; NULL but on rows of the platform (T4, Q5).'),
             ('quality_daily', 'suspected_clones', 'Pairs of campaigns that share entries to the microsecond (Q7).'),
+            ('quality_daily', 'busiest_sessions', 'Of sessions with more than 20 hits or 3 campaigns and webinars the busiest of each measure, named by a digest within the client (M2); none on rows of the platform.'),
             ('quality_daily', 'measured_at', 'When the indicators were measured.'),
             ('quality_daily', 'derived_from', 'Fingerprint of the facts measured; where it is not the day_fingerprint of stats.partition_state the row is stale.'),
             ('webinar_stats_5min webinar_stats_daily', 'client_id', 'Client of the webinar; NULL: no such row (C2).'),

@@ -9,7 +9,7 @@ insert into stats.quality_daily (
     unresolved_link_entries, unknown_link_hits, unknown_link_entries, unknown_client_hits, unknown_client_entries,
     unknown_entity_hits, unknown_entity_entries, supplied_cid_hits, supplied_cid_entries, malformed_cid_hits,
     malformed_cid_entries, foreign_entries, excluded_hits, excluded_entries, out_of_range_hits,
-    out_of_range_entries, suspected_clones, measured_at, derived_from
+    out_of_range_entries, suspected_clones, busiest_sessions, measured_at, derived_from
 )
 select m.*, now(),
        -- As stats.partition_state.day_fingerprint is generated.
@@ -52,6 +52,7 @@ on conflict (client_id, bucket_date, scope) do update set
     out_of_range_hits = excluded.out_of_range_hits,
     out_of_range_entries = excluded.out_of_range_entries,
     suspected_clones = excluded.suspected_clones,
+    busiest_sessions = excluded.busiest_sessions,
     measured_at = excluded.measured_at,
     derived_from = excluded.derived_from;
 

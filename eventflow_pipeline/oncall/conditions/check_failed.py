@@ -27,12 +27,14 @@ RUNBOOK = {
     "unknown_client": "visits-zero-or-low",
     "unknown_entity": "visits-zero-or-low",
     "members": "members-explode",
+    "crowded_session": "crowded-session",
 }
 _FIX = "Compare with the facts; days that differ are rebuilt by themselves, once."
 #: What puts a failing check right, by the section of the runbook it points to; for the rest ``_FIX``.
 _FIXES = {
     "linkage-drop": "Find the pages or routes that store entries without the session of their visit.",
     "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
+    "crowded-session": "See whether a cache keeps pages that set the session cookie; keep robots out.",
     "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
     "recomputed, what a missing row hides is recomputed once it is back.",
     "members-explode": "Fold what somebody invents into one member (`eventflow fold add`): every number stays exact, "

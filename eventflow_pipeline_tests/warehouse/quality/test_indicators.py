@@ -353,6 +353,25 @@ def test_clones_share_entries_to_the_microsecond(dimensions: Database) -> None:
     assert "clones" not in _findings(dimensions)
 
 
+def test_a_session_that_is_more_than_a_person_is_named(dimensions: Database) -> None:
+    """A cookie that a cache hands to everybody, or a robot: by its hits, and by how many campaigns it is in."""
+    _visits(dimensions, 60, marketing_campaign_link_id=LINK, **UTM)
+    _visits(dimensions, 200, session_id="shared", marketing_campaign_link_id=LINK, **UTM)
+    assert "crowded_session" not in _findings(dimensions), "a person may have as many"
+    _visits(dimensions, 1, session_id="shared", marketing_campaign_link_id=LINK, **UTM)
+    found = _findings(dimensions)["crowded_session"]
+    (measured,) = _measure(dimensions)["busiest_sessions"]
+    assert (found.severity, found.value, found.client_id) == (Severity.WARN, 201, CLIENT)
+    assert found.what == f"hits of the session {measured['session']}"
+    assert "shared" not in str(measured), "by a digest"
+    for number in range(11):
+        other = {"id": UUID(int=0xEE00 + number), "client_id": CLIENT, "title": "t"}
+        dimensions.insert("event_survey_campaigns", [other])
+        _visits(dimensions, 1, campaign_id=other["id"], session_id="everywhere")
+    numbers = {found["measure"]: found["number"] for found in _measure(dimensions)["busiest_sessions"]}
+    assert numbers == {"hits": 201, "entities": 11}
+
+
 def test_unknown_links_are_judged_against_what_is_usual_for_the_client(dimensions: Database) -> None:
     for back in range(1, 9):
         at = AT - timedelta(days=back)
