@@ -93,8 +93,16 @@ def test_visits_and_conversions_are_the_webinars_and_its_campaigns(broadcast: Da
     assert traffic == {
         FIRST: (5, 3, 2, True),  # s1 on both entities counts once
         SECOND: (3, 3, 2, True),
-        FOREIGN: (1, 1, 0, True),  # the campaign is another client's: its traffic is not shown here (P2)
+        FOREIGN: (1, 1, 0, False),  # the campaign is another client's: its traffic is not shown here (P2)
     }
+
+
+def test_a_strangers_webinar_says_nothing_of_a_campaign(broadcast: Database) -> None:
+    """Whoever names a campaign of another client changes nothing that client is told."""
+    broadcast.execute("delete from webinars where id = :w", w=SECOND)
+    replace(broadcast)
+    days = _days(broadcast)
+    assert (days[FIRST]["campaign_shared"], days[FOREIGN]["campaign_shared"]) == (False, False)
 
 
 def test_a_client_counts_a_shared_campaign_once(broadcast: Database) -> None:
