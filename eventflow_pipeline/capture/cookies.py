@@ -41,12 +41,18 @@ class Remembered:
 
 
 def scope(rules: CaptureRules, path: str) -> str:
-    """The tenant a path belongs to, as the suffix of its touch cookies; empty with ``scope_segments`` 0."""
+    """The tenant a path belongs to, as the suffix of its touch cookies; empty with ``scope_segments`` 0.
+
+    Two tenants never have one: segments are joined by what none of them holds, and what would not be kept apart is
+    hashed.
+    """
     segments = [part for part in path.split("/") if part][: rules.scope_segments]
-    name = "-".join(segments).lower()
-    if not name or re.fullmatch(r"[a-z0-9-]{1,40}", name):
-        return f"_{name}" if name else ""
-    return f"_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    name = ".".join(segments)
+    if not segments:
+        return ""
+    if len(name) <= 40 and all(re.fullmatch(r"[a-z0-9-]+", part) for part in segments):
+        return f"_{name}"
+    return f"_{hashlib.sha256('/'.join(segments).encode('utf-8', 'replace')).hexdigest()[:16]}"
 
 
 def sign(rules: CaptureRules, name: str, content: Mapping[str, Any]) -> str:

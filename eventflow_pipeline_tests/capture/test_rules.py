@@ -1,5 +1,6 @@
 """Properties of the rules: whatever comes in, nothing raises, nothing is mixed, nothing personal passes."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, Touch, arrive, entry, visit
-from eventflow_pipeline.capture.cookies import sign, verify
+from eventflow_pipeline.capture.cookies import scope, sign, verify
 from eventflow_pipeline.capture.touch import UTM, Attribution
 from eventflow_pipeline.domain.personal_data import personal_kind
 from eventflow_pipeline.errors import UserError
@@ -111,6 +112,18 @@ def test_a_cookie_changed_anywhere_is_not_believed(position: int, letter: str) -
     changed = value[:place] + letter + value[place + 1 :]
     if changed != value and place != len(value) - 1:  # the last character's spare bits carry nothing
         assert isinstance(verify(RULES, "ef_session", changed), str)
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3])
+def test_no_two_tenants_share_a_cookie(segments: int) -> None:
+    """However their paths are put together, and whatever their names hold."""
+    rules = CaptureRules(keys=RULES.keys, scope_segments=segments)
+    paths = ("/a/b", "/a-b", "/A/B", "/a.b", "/a/b-c", "/a-b/c", "/a/b/c", "/a-b-c", "/a--b", "/%61/b", "/가/b", "/a_b")
+    tenants = {tuple(part for part in path.split("/") if part)[:segments] for path in paths}
+    assert len({scope(rules, path) for path in paths}) == len(tenants)
+    assert scope(rules, "/spring-2026") == "_spring-2026"
+    assert scope(rules, "/") == ""
+    assert all(re.fullmatch(r"[a-z0-9._-]{0,41}", scope(rules, path)) for path in (*paths, "/" + "x" * 500))
 
 
 @pytest.mark.parametrize("keys", [None, "", "short", "long-enough-key-0001,short"])
