@@ -16,7 +16,9 @@ from eventflow_pipeline.settings import CaptureSettings
 _HEADER_BYTES = 32 * 1024
 #: Lines of a request's headers, and pieces its body comes in: each costs as much as many bytes.
 _HEADER_LINES = 128
-_BODY_PIECES = 1_024
+_BODY_PIECES = 256
+#: Bytes of an address: of each of its fields, text is made several times.
+_LONGEST_URL = 8 * 1024
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
 
 
@@ -61,10 +63,11 @@ class _Connection(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._pieces = 0
+            self.exceeded = len(event.target) > _LONGEST_URL
         elif isinstance(event, h11.Data):
             self._pieces += 1
             self.exceeded = self._pieces > _BODY_PIECES
-        return event
+        return h11.NEED_DATA if self.exceeded else event
 
 
 def _protocol(settings: CaptureSettings, proxies: frozenset[str]) -> type[H11Protocol]:
