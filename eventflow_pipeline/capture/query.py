@@ -11,6 +11,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 #: Fields that are looked at; what comes after costs itself alone.
 MOST_FIELDS = 100
+#: Bytes of a value that is no text which are kept.
+_MOST_UNREADABLE = 4_096
 _NO_URL = re.compile(rb"[^!-~]")
 
 
@@ -51,4 +53,4 @@ def _text(encoded: bytes, other_encoding: str | None) -> str:
                 return raw.decode(encoding)
         except UnicodeDecodeError:
             pass
-    return quote_from_bytes(raw, safe=" ")
+    return quote_from_bytes(raw[:_MOST_UNREADABLE], safe=" ")

@@ -13,6 +13,8 @@ from eventflow_pipeline.domain.normalization import (
 )
 from eventflow_pipeline.domain.personal_data import personal_kind
 
+#: Characters of a value that are looked at: as many as a URL may have.
+_LONGEST = 8_192
 #: Longest name of a host, in characters.
 _LONGEST_HOST = 253
 _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
@@ -25,7 +27,7 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, int) and abs(value) >= 10**40:  # no id; Python refuses to print the largest
         return ""
-    return _UNSTORABLE.sub("", str(value))
+    return _UNSTORABLE.sub("", str(value)[:_LONGEST])
 
 
 def clean(value: object, cap: int = LONGEST) -> str | None:
