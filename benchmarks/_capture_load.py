@@ -46,7 +46,11 @@ class _Load:
                     "surface": "/spring",
                 }
             ).encode()
-            head = ("POST /visit HTTP/1.1", "host: b", "content-type: application/json", f"content-length: {len(body)}")
+            head = (
+                "POST /visit HTTP/1.1", "host: b", "content-type: application/json", f"content-length: {len(body)}",
+                # Three visits of each visitor, who has an address of his own behind the proxy that this is.
+                f"x-forwarded-for: 10.{number // 3 >> 16 & 255}.{number // 3 >> 8 & 255}.{number // 3 & 255}",
+            )  # fmt: skip
             writer.write("\r\n".join((*head, "", "")).encode() + body)
             answer = await self._answer(reader)
             self.latencies.append(time.perf_counter() - due)

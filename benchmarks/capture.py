@@ -10,6 +10,9 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import psycopg
 
 from benchmarks.report import Section
 from eventflow_pipeline.dev.dagster_process import free_port
-from eventflow_pipeline.dev.embedded import start_embedded
+from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import admin_engine
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
@@ -55,59 +58,94 @@ def run() -> Section:
     )
 
 
-def _measure(home: Path, *, restart: bool) -> dict[str, Any]:
+@dataclass
+class Served:
+    """`eventflow capture serve` in a process of its own, over an embedded Postgres under ``home``."""
+
+    home: Path
+    database: EmbeddedServer
+    url: str
+    port: int
+    process: psutil.Process
+
+    def restart_database(self) -> float:
+        """How long it was away, in seconds."""
+        began = time.monotonic()
+        self.database.stop()
+        self.database = start_embedded(self.home)
+        return time.monotonic() - began
+
+    def in_table(self, identifiers: list[str]) -> int:
+        """How many of these events are facts, once the queue has drained."""
+        _await(lambda: (_health(self.port) or {}).get("queued") == 0)
+        with psycopg.connect(self.url) as connection:
+            query = "select count(*) from public.event_access_logs where id = any (%s::uuid[])"
+            found = connection.execute(query, [identifiers]).fetchone()
+        return found[0] if found else 0
+
+    def cpu_seconds(self) -> float:
+        """Processor time it has used."""
+        return sum(self.process.cpu_times()[:2])
+
+
+@contextmanager
+def served(home: Path, **settings: str) -> Iterator[Served]:
+    """Capture, serving; with ``settings`` (EVENTFLOW_CAPTURE_…) of its own."""
     home.mkdir()
-    server = start_embedded(home)
+    database = start_embedded(home)
     serving: subprocess.Popen[bytes] | None = None
+    made: Served | None = None
     try:
-        url = server.url("postgres").render_as_string(hide_password=False)
-        settings = Settings(database={"url": url})
-        owner = admin_engine(settings)
+        url = database.url("postgres").render_as_string(hide_password=False)
+        chosen = Settings(database={"url": url})
+        owner = admin_engine(chosen)
         create_source(owner)
-        migrate(owner, settings)
+        migrate(owner, chosen)
         owner.dispose()
-        port, campaign, accepted = free_port(), str(uuid.uuid4()), home / "accepted"
+        port = free_port()
+        given = {f"EVENTFLOW_CAPTURE_{name.upper()}": value for name, value in settings.items()}
         environment = {
-            **os.environ,
-            "EVENTFLOW_DATABASE_URL": url,
-            "EVENTFLOW_CAPTURE_KEYS": secrets.token_urlsafe(32),
-            "EVENTFLOW_CAPTURE_RATE": "off",
-        }
+            **os.environ, "EVENTFLOW_DATABASE_URL": url, "EVENTFLOW_CAPTURE_KEYS": secrets.token_urlsafe(32),
+            "EVENTFLOW_CAPTURE_METRICS": "off", **given,
+        }  # fmt: skip
         command = [str(Path(sys.executable).with_name("eventflow")), "capture", "serve", "--port", str(port)]
         serving = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         _await(lambda: _health(port) is not None)
-        before = psutil.Process(serving.pid).cpu_times()
-        arguments = [str(port), str(RATE), str(SECONDS), campaign, str(accepted)]
-        load = subprocess.Popen([sys.executable, "-m", "benchmarks._capture_load", *arguments], stdout=subprocess.PIPE)
-        away = 0.0
-        if restart:
-            time.sleep(SECONDS / 2)
-            began = time.monotonic()
-            server.stop()
-            server = start_embedded(home)
-            away = time.monotonic() - began
-        output, _ = load.communicate(timeout=SECONDS + 120)
-        measured = json.loads(output)
-        _await(lambda: (_health(port) or {}).get("queued") == 0)
-        used = psutil.Process(serving.pid).cpu_times()
-        with psycopg.connect(url) as connection:
-            found = connection.execute(
-                "select count(*) from public.event_access_logs where id = any (%s::uuid[])",
-                [accepted.read_text().split()],
-            ).fetchone()
+        made = Served(home, database, url, port, psutil.Process(serving.pid))
+        yield made
     finally:
         if serving:
             serving.terminate()
             serving.wait(30)
-        server.stop()
+        (made.database if made else database).stop()
+
+
+def visits(port: int, rate: int, seconds: int, accepted: Path) -> "subprocess.Popen[bytes]":
+    """The load, from another process; it prints what it measured, and leaves the accepted event ids in ``accepted``."""
+    arguments = [str(port), str(rate), str(seconds), str(uuid.uuid4()), str(accepted)]
+    return subprocess.Popen([sys.executable, "-m", "benchmarks._capture_load", *arguments], stdout=subprocess.PIPE)
+
+
+def _measure(home: Path, *, restart: bool) -> dict[str, Any]:
+    with served(home, rate="off") as capture:
+        before, accepted = capture.cpu_seconds(), home / "accepted"
+        load = visits(capture.port, RATE, SECONDS, accepted)
+        away = 0.0
+        if restart:
+            time.sleep(SECONDS / 2)
+            away = capture.restart_database()
+        output, _ = load.communicate(timeout=SECONDS + 120)
+        measured = json.loads(output)
+        found = capture.in_table(accepted.read_text().split())
+        used = capture.cpu_seconds() - before
     answers = measured.pop("answers")
     return {
         "run": f"database away for {away:.1f} s" if restart else "undisturbed",
         **measured,
-        "in table": found[0] if found else 0,
+        "in table": found,
         "stored": answers.get("stored", 0),
         "queued": answers.get("queued", 0),
-        "CPU ms a visit": round(1000 * (sum(used[:2]) - sum(before[:2])) / measured["sent"], 2),
+        "CPU ms a visit": round(1000 * used / measured["sent"], 2),
     }
 
 
