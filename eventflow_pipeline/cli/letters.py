@@ -37,7 +37,7 @@ def list_waiting(
 
     with environment() as settings, pipeline(settings) as engine:
         found = _waiting(engine, client, limit)
-        all_of_them = {str(s.client_id or "unknown"): s.visits + s.entries for s in shares(engine)}
+        all_of_them = {s.client: s.visits + s.entries for s in shares(engine)}
     waiting = sum(all_of_them.values())
     lines = [
         f"{r['received_at']:%Y-%m-%d %H:%M}Z  {r['fact']:5}  {r['event_id']}  client {r['client_id'] or 'unknown'}  "

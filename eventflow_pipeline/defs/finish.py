@@ -48,7 +48,7 @@ def unrecorded_days(
 ) -> Unrecorded:
     """Days computed after ``since`` (None: ever) that nobody recorded, because the process that would have is gone.
 
-    A run records its days when it ends; days of one that is at work are left to it.
+    A run records a day right after it is computed; days of one that is at work are left to it.
     """
     computed = computations(engine, since)
     known = last_recorded(instance, SESSION_DAYS, [c.day.isoformat() for c in computed]) if computed else {}

@@ -175,26 +175,16 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
 
     def _evaluation_rows(self, entry: "EventLogEntry", partitions: Mapping[str, int | None]) -> list[_Row]:
         stored = self._event_to_row(entry)
+        row = _check_row(entry, stored) | _result(entry)
         as_json = json.loads(stored["event"])
-        data: Any = entry.get_dagster_event().event_specific_data
         said = as_json["dagster_event"]["event_specific_data"]
         rows: list[_Row] = []
         for partition, target in partitions.items():
             said["partition"] = partition
             if said["target_materialization_data"]:
                 said["target_materialization_data"]["storage_id"] = target
-            rows.append(
-                {
-                    "asset_key": data.asset_key.to_string(),
-                    "check_name": data.check_name,
-                    "run_id": entry.run_id,
-                    "partition": partition,
-                    "execution_status": (_Status.SUCCEEDED if data.passed else _Status.FAILED).value,
-                    "evaluation_event": json.dumps(as_json),
-                    "evaluation_event_timestamp": stored["timestamp"],
-                    "materialization_event_storage_id": target,
-                }
-            )
+            of_partition = {"partition": partition, "materialization_event_storage_id": target}
+            rows.append(row | of_partition | {"evaluation_event": json.dumps(as_json)})
         return rows
 
     def _replace_evaluations(self, rows: Sequence[_Row]) -> None:
@@ -358,20 +348,36 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
         connection.execute(insert.on_conflict_do_update(index_elements=["asset_key"], set_=changes), rows)
 
 
+def _check_row(entry: "EventLogEntry", stored: _Row) -> _Row:
+    """What the row of a check's execution has of its event, planned or evaluated."""
+    data: Any = entry.get_dagster_event().event_specific_data
+    return {
+        "asset_key": data.asset_key.to_string(),
+        "check_name": data.check_name,
+        "run_id": entry.run_id,
+        "evaluation_event": stored["event"],
+        "evaluation_event_timestamp": stored["timestamp"],
+    }
+
+
+def _result(entry: "EventLogEntry") -> _Row:
+    """What an evaluation adds to it."""
+    data: Any = entry.get_dagster_event().event_specific_data
+    target = data.target_materialization_data
+    return {
+        "partition": data.partition,
+        "execution_status": (_Status.SUCCEEDED if data.passed else _Status.FAILED).value,
+        "materialization_event_storage_id": target.storage_id if target else None,
+    }
+
+
 def _write_checks(connection: Connection, events: Sequence[_Entry]) -> None:
     """Planned rows are new. A result takes the place of its run's row, or is new where nothing was planned."""
     rows: dict[Any, _Row] = {}
     planned_earlier: set[Any] = set()
     for entry, stored in events:
         data: Any = entry.get_dagster_event().event_specific_data
-        row = {
-            "asset_key": data.asset_key.to_string(),
-            "check_name": data.check_name,
-            "run_id": entry.run_id,
-            "evaluation_event": stored["event"],
-            "evaluation_event_timestamp": stored["timestamp"],
-            "evaluation_event_storage_id": stored["id"],
-        }
+        row = _check_row(entry, stored) | {"evaluation_event_storage_id": stored["id"]}
         key = (row["asset_key"], row["check_name"], row["run_id"])
         if entry.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
             subset = data.partitions_subset
@@ -379,12 +385,7 @@ def _write_checks(connection: Connection, events: Sequence[_Entry]) -> None:
             for partition in subset.get_partition_keys() if subset else [None]:
                 rows[*key, partition] = row | {"partition": partition}
             continue
-        target = data.target_materialization_data
-        row |= {
-            "partition": data.partition,
-            "execution_status": (_Status.SUCCEEDED if data.passed else _Status.FAILED).value,
-            "materialization_event_storage_id": target.storage_id if target else None,
-        }
+        row |= _result(entry)
         if not entry.run_id:
             rows[stored["id"]] = row
             continue

@@ -17,7 +17,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
     return [
         Condition(
             name="dead_letters",
-            subject=str(share.client_id or "unknown"),
+            subject=share.client,
             client_id=share.client_id,
             severity=Severity.ERROR
             if share.client_id and share.oldest_seconds > settings.capture.link_grace_seconds
@@ -26,7 +26,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             summary=f"{share.visits} visits and {share.entries} registrations of "
             f"{share.client_id or 'unknown clients'} were refused by their table ({share.reason})",
             runbook="dead-letters",
-            command=f"eventflow letters list --client {share.client_id or 'unknown'}",
+            command=f"eventflow letters list --client {share.client}",
             fix="Restore the row that the reason names, or correct what refuses the events; or discard the letters.",
             numbers={
                 "visits": share.visits,

@@ -14,14 +14,14 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
     return [
         Condition(
             name="letters_full",
-            subject=str(share.client_id or "unknown"),
+            subject=share.client,
             client_id=share.client_id,
             severity=Severity.ERROR,
             since=share.since,
             summary=f"no more refused events of {share.client_id or 'unknown clients'} are kept: "
             f"{share.visits + share.entries:,} letters of {share.payload_bytes / 2**20:.1f} MiB wait",
             runbook="dead-letters",
-            command=f"eventflow letters list --client {share.client_id or 'unknown'}",
+            command=f"eventflow letters list --client {share.client}",
             fix="Put right what the reason names and replay them, discard what is junk, or raise the share.",
             numbers={"letters": share.visits + share.entries, "bytes": share.payload_bytes, "reason": share.reason},
         )

@@ -49,6 +49,11 @@ class Share:
     letter_rows: int
     letter_bytes: int
 
+    @property
+    def client(self) -> str:
+        """The client's id, as commands take it."""
+        return str(self.client_id or "unknown")
+
     def is_full(self, most_bytes: int) -> bool:
         """Whether it may have no room for one more of ``most_bytes``."""
         return self.visits + self.entries >= self.letter_rows or self.payload_bytes + most_bytes > self.letter_bytes
