@@ -38,7 +38,8 @@ def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int)
         ws="none",
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
-        log_level="warning",
+        # What is no request at all is worth no line: whoever sends it could write as many as they like.
+        log_level="error",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
@@ -46,7 +47,7 @@ def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int)
 
 
 class _Connection(h11.Connection):
-    """Stops reading a request of too many parts, before they are made."""
+    """Stops reading a request of too many parts, before they are made, and one whose end can be read in two ways."""
 
     exceeded = False
     _pieces = 0
@@ -63,7 +64,9 @@ class _Connection(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._pieces = 0
-            self.exceeded = len(event.target) > _LONGEST_URL
+            # Of two lengths a proxy may believe the other: what is a body to it would be somebody else's request to us.
+            lengths = {name for name, _ in event.headers} >= {b"content-length", b"transfer-encoding"}
+            self.exceeded = lengths or len(event.target) > _LONGEST_URL
         elif isinstance(event, h11.Data):
             self._pieces += 1
             self.exceeded = self._pieces > _BODY_PIECES

@@ -27,6 +27,7 @@ class Victim:
 
     port: int
     process: subprocess.Popen[bytes]
+    log: Path
 
     def connect(self, address: str = "127.0.0.1") -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60, source_address=(address, 0))
@@ -46,7 +47,7 @@ class Victim:
 
 
 @pytest.fixture(scope="module")
-def victim() -> Iterator[Victim]:
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     """The database is away, so that whatever is taken stays in memory."""
     port = free_port()
     environment = {
@@ -57,8 +58,10 @@ def victim() -> Iterator[Victim]:
         "EVENTFLOW_CAPTURE_METRICS": "off",
     }
     command = [str(Path(sys.executable).with_name("eventflow")), "capture", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    made = Victim(port, process)
+    log = tmp_path_factory.mktemp("victim") / "log"
+    with log.open("w") as lines:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=lines)
+    made = Victim(port, process, log)
     try:
         deadline = time.monotonic() + 120
         while not made.answers():
@@ -205,3 +208,29 @@ def test_no_connection_leaves_the_protocol_that_counts_it(victim: Victim) -> Non
     )
     for _ in range(300):
         assert _first_line(victim, upgrade).startswith(b"HTTP/1.1 405")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /visit HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /visit HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}",
+        b"POST /visit HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n",
+    ],
+    ids=["two lengths", "negative length", "unknown encoding", "HTTP/0.9", "TLS"],
+)
+def test_what_is_no_request_is_refused_without_a_line(victim: Victim, sent: bytes) -> None:
+    before = victim.log.read_text()
+    assert _first_line(victim, sent).startswith(b"HTTP/1.1 400")
+    assert victim.answers()
+    assert victim.log.read_text() == before
+
+
+def test_two_lengths_hide_no_second_request(victim: Victim) -> None:
+    hidden = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    sent = (
+        b"POST /visit HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden
+    )
+    assert _first_line(victim, sent) == b"", "a proxy that believes the other length would hand on the second's answer"
