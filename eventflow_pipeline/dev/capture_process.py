@@ -28,6 +28,7 @@ def capture_server(logs: Path, port: int) -> Iterator[str]:
             return True
 
     command = ("eventflow", "capture", "serve", "--demo-pages", "--port", str(port))
+    logs.mkdir(parents=True, exist_ok=True)
     with ChildProcess(command, logs / "capture.log", environment, stop_seconds=20) as child:
         child.wait_until(is_up)
         yield url

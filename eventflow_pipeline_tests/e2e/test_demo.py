@@ -124,6 +124,7 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
         page.get_by_text("Missing (0)").wait_for()
         page.goto(f"{demo.url}/assets/stats/campaign_daily?view=overview")
         page.get_by_text("link_status").or_(page.get_by_text("sessionless_hits")).first.wait_for()
+        page.goto(f"{demo.url}/assets/stats/platform_daily?view=overview")
         page.get_by_text("unknown_link_share").first.wait_for()
 
 

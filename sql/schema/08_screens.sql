@@ -174,6 +174,7 @@ comment on function public.get_marketing_summary(uuid, date, date, integer) is
 
 create or replace function public.get_marketing_summary(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select public.get_marketing_summary(p_client_id, p_from_date, p_to_date, null) $$;
 comment on function public.get_marketing_summary(uuid, date, date) is
     'eventflow_pipeline: get_marketing_summary with the 200 members of each list that have the most conversions, then hits. [readers]';
@@ -271,6 +272,7 @@ comment on function public.get_link_stats(uuid, date, date, integer) is
 
 create or replace function public.get_link_stats(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select public.get_link_stats(p_client_id, p_from_date, p_to_date, null) $$;
 comment on function public.get_link_stats(uuid, date, date) is
     'eventflow_pipeline: get_link_stats with the 200 members of each list that have the most conversions, then hits. [readers]';
@@ -370,6 +372,7 @@ comment on function public.get_client_overview(uuid, date, date, integer) is
 
 create or replace function public.get_client_overview(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$ select public.get_client_overview(p_client_id, p_from_date, p_to_date, null) $$;
 comment on function public.get_client_overview(uuid, date, date) is
     'eventflow_pipeline: get_client_overview with the 200 members of each list that have the most conversions, then hits. [readers]';

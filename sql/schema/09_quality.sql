@@ -16,7 +16,11 @@ as $$
                    rows between (select b.linkage_days_before + 1 from stats.build_settings b) preceding and 1 following
                ), 0) as hashes
         from stats.build_settings c
-        cross join generate_series(p_from - (c.linkage_days_before + 1), p_to + 1, interval '1 day') as d (day)
+        -- Whatever is asked for, no more days than there are partitions.
+        cross join generate_series(
+            least(greatest(p_from, c.first_partition), current_date + 1) - (c.linkage_days_before + 1),
+            least(greatest(p_to, c.first_partition), current_date + 1) + 1, interval '1 day'
+        ) as d (day)
         left join stats.partition_state s on s.bucket_date = d.day::date
     ) r
     where r.day between p_from and p_to

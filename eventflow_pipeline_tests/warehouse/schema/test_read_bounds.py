@@ -33,9 +33,11 @@ _VALUES: dict[str, Sequence[Any]] = {
     "integer": (None, -(2**31), 0, 2**31 - 1),
     "bigint": (None, -(2**63), 2**63 - 1),
     "numeric": (None, 0, 10**50),
+    "boolean": (None, False, True),
     "interval": (None, timedelta(days=-1), timedelta(days=36_500)),
     "timestamp with time zone": (None, "-infinity", "4713-01-01 BC", "294276-01-01", "infinity"),
     "uuid[]": (None, [], [CLIENT]),
+    "text[]": (None, [], ["client"], ["x" * 1_000] * 100),
     "date": _EDGES,
 }
 

@@ -91,6 +91,7 @@ def _values(now: datetime) -> dict[str, Sequence[Any]]:
         "p_webinar_id": [WEBINAR], "p_from": [FIRST, LAST], "p_from_date": [FIRST, LAST],
         "p_to": [LAST, FIRST, date(2024, 3, 13)], "p_to_date": [LAST, FIRST, date(2024, 3, 13)],
         "p_after_accessed_at": [None, datetime(2024, 3, 3, 12, tzinfo=UTC)], "p_after_id": [None], "p_limit": [100],
+        "p_top": [None, 1],
         "p_interval": ["5m", "1h"], "p_event": events,
         "p_events": [json.dumps([{"fact": "entry", "event": json.loads(event)} for event in events])],
     }  # fmt: skip
