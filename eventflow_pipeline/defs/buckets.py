@@ -22,7 +22,7 @@ from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import HELD_KEY, QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
 from eventflow_pipeline.defs.recording import FinishedDay, Recorded, log_days, record_days, resumed_runs
 from eventflow_pipeline.defs.resources import Warehouse
-from eventflow_pipeline.defs.run_tags import ACCEPTED, HEAL, SCHEDULE, TRIGGER_TAG, request_of
+from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG, ReplaceDaysConfig, request_of
 from eventflow_pipeline.defs.sources import source_key
 from eventflow_pipeline.domain.grains import BY_NAME, GRAINS
 from eventflow_pipeline.warehouse.changes.detection import compare_first
@@ -126,7 +126,9 @@ def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
     backfill_policy=DAYS_PER_RUN,
     pool="facts",
 )
-def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Recorded]:
+def daily_buckets(
+    context: dg.AssetExecutionContext, config: ReplaceDaysConfig, warehouse: Warehouse
+) -> Iterator[Recorded]:
     """Replace each day of the run's range, newest first, one transaction a day, several days at once."""
 
     def measure_and_check(done: Sequence[date]) -> None:
@@ -134,22 +136,26 @@ def daily_buckets(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
         log_days(context, measured_days(warehouse, done))
         evaluate(context, warehouse, done, RAW_KEYS | QUALITY_KEYS | {HELD_KEY})
 
-    yield from record_days(context, ASSET_KEYS, _replaced(context, warehouse), "buckets", measure_and_check)
+    yield from record_days(context, ASSET_KEYS, _replaced(context, config, warehouse), "buckets", measure_and_check)
 
 
-def _replaced(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay | FailedDay]:
+def _replaced(
+    context: dg.AssetExecutionContext, config: ReplaceDaysConfig, warehouse: Warehouse
+) -> Iterator[FinishedDay | FailedDay]:
     engine = warehouse.engine
+    request = request_of(context.run, config)
     days = {date.fromisoformat(key) for key in context.partition_keys}
-    resumed = days_replaced_by(engine, resumed_runs(context.instance, context.run), days).values()
+    parents = [] if config.from_scratch else resumed_runs(context.instance, context.run)
+    resumed = days_replaced_by(engine, parents, days).values()
     for totals in stored_totals(engine, frozenset().union(*resumed)):
         days.discard(totals.day)
         yield FinishedDay(totals.day, "as the run before computed it", asset_metadata(totals))
-    if context.run.tags.get(TRIGGER_TAG) not in (HEAL, SCHEDULE, ACCEPTED):
+    if not request.accepted and context.run.tags.get(TRIGGER_TAG) not in (HEAL, SCHEDULE):
         try:
             again_when_lost(partial(compare_first, engine, warehouse.settings, days))
         except Exception as problem:  # costs no day: each is judged once more in its own transaction
             context.log.error(f"The days could not be compared first: {reason(problem)}")
-    for outcome in replace_days(engine, days, warehouse.settings, request_of(context.run)):
+    for outcome in replace_days(engine, days, warehouse.settings, request):
         if isinstance(outcome, FailedDay) and isinstance(outcome.problem, DayHeld):
             # No failure: trying again would change nothing. The check ``held`` fails until somebody decides.
             metadata = {"held": outcome.problem.hold.reason}

@@ -73,7 +73,8 @@ def _found(detection: Detection) -> str:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
     "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
-    "changed. Once an hour the fact tables show when their newest row was recorded.",
+    "changed. Once an hour the fact tables show when their newest row was recorded and how many rows "
+    "the day has.",
 )
 def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Warehouse) -> dg.SensorResult:
     """One pass: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""
@@ -91,7 +92,7 @@ def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse
     observed: list[dg.AssetObservation] = []
     cursor = context.cursor
     if observation_due(cursor, now):
-        observed, cursor = observe_sources(cursor, newest_facts(engine), now)
+        observed, cursor = observe_sources(cursor, newest_facts(engine, settings.zone, now), now)
     return dg.SensorResult(
         run_requests=requests,
         skip_reason=None if requests else dg.SkipReason(" ".join(notes)),
@@ -158,4 +159,5 @@ sweep_all_days_schedule = dg.ScheduleDefinition(
     cron_schedule="20 3 * * *",
     execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night: compare every day there is with its facts; what nothing else notices is found here.",
 )

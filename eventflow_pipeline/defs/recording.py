@@ -76,8 +76,10 @@ def record_days(
             failed.sort(key=lambda outcome: outcome.day)
             names = ", ".join(str(outcome.day) for outcome in failed)
             raise dg.Failure(
-                f"{len(failed)} of {asked} days failed and kept their old {kept}: {names}",
+                f"{len(failed)} of {asked} days failed and kept their old {kept}: {names}. "
+                f"{failed[0].day}: {reason(failed[0].problem)}",
                 metadata={str(outcome.day): reason(outcome.problem) for outcome in failed[:20]},
+                allow_retries=False,
             ) from failed[0].problem
     except Exception:
         if done and follow_up:

@@ -53,4 +53,5 @@ prune_history_schedule = dg.ScheduleDefinition(
     cron_schedule="40 4 * * *",
     execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night: what automation left behind in Dagster's database (EVENTFLOW_RUNS_RETENTION_DAYS).",
 )

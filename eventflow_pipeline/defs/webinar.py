@@ -194,15 +194,18 @@ _CHECKED: Mapping[str, Callable[[RowMapping], DayResult]] = {
     minimum_interval_seconds=POLL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Samples the viewers of every observed webinar, once a minute (W1), without a run: three polls a "
-    "minute, of which the first counts. docs/decisions/0014-sampler.md says why here.",
+    "minute, of which the first counts. Dagster calls every tick without a run skipped: the reason says what was "
+    "sampled, and the cursor is the last minute that was. docs/decisions/0014-sampler.md says why here.",
 )
-def sample_webinars_sensor(tick_warehouse: Warehouse) -> dg.SkipReason:
+def sample_webinars_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Warehouse) -> dg.SensorResult:
     """One poll. A tick that fails is one structured line and a red tick; the next poll is 20 seconds away."""
     samples = sample_and_log(tick_warehouse.engine, tick_warehouse.settings.observation)
     if not samples:
-        return dg.SkipReason("no webinar is observed, or this minute has its samples")
+        reason = "no webinar is observed, or this minute has its samples"
+        return dg.SensorResult(skip_reason=reason, cursor=context.cursor)
+    minute = f"{samples[0].minute:%Y-%m-%d %H:%M} UTC"
     viewers = sum(sample.viewers for sample in samples)
-    return dg.SkipReason(f"{samples[0].minute:%H:%M} UTC: {len(samples)} webinars, {viewers} viewers")
+    return dg.SensorResult(skip_reason=f"{minute}: {len(samples)} webinars, {viewers} viewers", cursor=minute)
 
 
 @dg.schedule(

@@ -13,7 +13,7 @@ import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
-from eventflow_pipeline.defs.run_tags import REASON_TAG, TRIGGER_TAG
+from eventflow_pipeline.defs.run_tags import TRIGGER_TAG
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.partition_tags import PARTITION
 from eventflow_pipeline_tests.databases import Database
@@ -140,6 +140,7 @@ def test_fact_tables_show_their_newest_row_when_it_moved(
     shown = stored.asset_observation.metadata["dagster/last_updated_timestamp"].value
     (newest,) = database.rows("select extract(epoch from max(created_at)) as at from stats.visit_facts")
     assert shown == pytest.approx(float(newest["at"]))
+    assert stored.asset_observation.metadata["rows_today"].value == 1
 
 
 def test_idle_ticks_launch_no_run(tick: Tick, database: Database) -> None:
@@ -221,11 +222,13 @@ def test_every_run_is_guarded_against_mass_loss(
         assert f"eventflow accept held --from {_ago(1)}" in evaluations[0].description
         assert not tick().run_requests
     assert database.summary("platform", _ago(1))[0]["visits"] == 40
-    # Tags of the user interface that accept it need a reason.
-    accepting = {PARTITION: str(_ago(1)), TRIGGER_TAG: "accepted"}
-    job.execute_in_process(instance=instance, tags=accepting)
+    # Tags of the user interface, or its Launchpad, accept it with a reason.
+    tags = {PARTITION: str(_ago(1)), "user": "ann"}
+    accepting = tags | {TRIGGER_TAG: "accepted"}
+    assert not job.execute_in_process(instance=instance, tags=accepting, raise_on_error=False).success
     assert database.summary("platform", _ago(1))[0]["visits"] == 40
-    run = job.execute_in_process(instance=instance, tags={**accepting, REASON_TAG: "they left", "user": "ann"})
+    config = {"ops": {"replace_days": {"config": {"accept": True, "reason": "they left"}}}}
+    run = job.execute_in_process(instance=instance, tags=tags, run_config=config)
     assert [(e.partition, e.passed) for e in run.get_asset_check_evaluations()] == [(None, True)]
     assert database.summary("platform", _ago(1)) == []
     assert database.rows("select reason, author from stats.day_ledger order by entry_no desc limit 1") == [

@@ -247,11 +247,15 @@ def test_a_run_that_goes_on_replaces_only_what_is_left(
     first = run(DAYS)
     assert not first.success
 
-    def again(parent: str, *tags: str) -> tuple[dg.DagsterRun, set[date]]:
+    def again(parent: str, *tags: str, **config: bool) -> tuple[dg.DagsterRun, set[date]]:
         job = defs.resolve_job_def("daily_buckets_job")
         days = {tags_key: value for tags_key, value in first.dagster_run.tags.items() if "partition_range" in tags_key}
         created = instance.create_run_for_job(
-            job, parent_run_id=parent, root_run_id=first.run_id, tags={**days, **dict.fromkeys(tags, "true")}
+            job,
+            run_config={"ops": {"replace_days": {"config": config}}},
+            parent_run_id=parent,
+            root_run_id=first.run_id,
+            tags={**days, **dict.fromkeys(tags, "true")},
         )
         execute_run(InMemoryJob(job), created, instance)
         ledger = "select bucket_date from stats.day_ledger where run_id = :run_id and grain = 'platform'"
@@ -277,3 +281,5 @@ def test_a_run_that_goes_on_replaces_only_what_is_left(
     assert shown == {str(day): 1 for day in DAYS}
     _, replaced = again(third.run_id)
     assert replaced == set(DAYS), "Re-execute all is to compute all"
+    _, replaced = again(third.run_id, RESUME_RETRY_TAG, from_scratch=True)
+    assert replaced == set(DAYS)

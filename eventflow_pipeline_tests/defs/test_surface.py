@@ -1,14 +1,17 @@
 """The whole Dagster surface as a snapshot, and the registries that must agree with it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import yaml
 from dagster._core.definitions.freshness import CronFreshnessPolicy
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from eventflow_pipeline.definitions import defs
+from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline_tests.databases import Database
 
@@ -169,3 +172,23 @@ def test_assets_of_one_step_have_the_same_partitioned_parents() -> None:
             for member in together
         }
         assert root or len({of for of in parents.values() if of}) == 1, parents
+
+
+def test_everything_people_look_at_says_what_it_is() -> None:
+    """Jobs, schedules and sensors, and each column of each table with a type that means something."""
+    repository = defs.get_repository_def()
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    listed = [*jobs, *repository.schedule_defs, *repository.sensor_defs]
+    assert [one.name for one in listed if not one.description] == []
+    columns = [
+        (spec.key.to_user_string(), column)
+        for spec in defs.resolve_all_asset_specs()
+        for column in spec.metadata.get("dagster/column_schema", dg.TableSchema([])).columns
+    ]
+    assert [(asset, c.name) for asset, c in columns if not c.description or c.type == "USER-DEFINED"] == []
+
+
+def test_the_readme_starts_the_code_server_that_the_workspace_names() -> None:
+    (server,) = (entry["grpc_server"] for entry in yaml.safe_load(packaged("workspace.yaml").read_bytes())["load_from"])
+    command = f"dagster code-server start -h {server['host']} -p {server['port']} -m eventflow_pipeline.definitions "
+    assert command in (Path(__file__).parents[2] / "README.md").read_text()

@@ -156,15 +156,21 @@ def _live_now(database: Database) -> None:
 def test_the_sampler_ticks_without_runs(surface: Any, database: Database, instance: dg.DagsterInstance) -> None:
     _live_now(database)
     sampler = surface.get_repository_def().get_sensor_def("sample_webinars_sensor")
+    ticks: list[Any] = []
     for _ in range(3):
-        with dg.build_sensor_context(instance, resources=surface.resources) as context:
+        cursor = ticks[-1].cursor if ticks else None
+        with dg.build_sensor_context(instance, resources=surface.resources, cursor=cursor) as context:
             tick = sampler.evaluate_tick(context)
             assert tick.run_requests == []
             assert tick.skip_message
+            ticks.append(tick)
     # Three looks, one minute (or two, when the minute changed meanwhile).
     rows = database.rows("select viewers from stats.webinar_sample")
     assert {r["viewers"] for r in rows} == {3}
     assert len(rows) <= 2
+    (last,) = database.rows("select max(sampled_minute) as minute from stats.webinar_sample")
+    sampled = last["minute"].astimezone(UTC)
+    assert ticks[-1].cursor == f"{sampled:%Y-%m-%d %H:%M} UTC", "the last minute that was sampled"
     assert instance.get_runs_count() == 0
 
 

@@ -583,11 +583,18 @@ from (
 where occurred_at >= :window_start and occurred_at < :window_end;
 
 -- name: select_newest_facts
--- WHAT: when the newest visit hit and the newest entry were recorded; NULL where there is none.
--- Grain: one row. Inputs: stats.visit_facts and stats.entry_facts by created_at.
-select
-    (select max(v.created_at) from stats.visit_facts v) as event_access_logs,
-    (select max(e.created_at) from stats.entry_facts e) as event_survey_entries;
+-- WHAT: when the newest visit hit and the newest entry were recorded (NULL where there is none), and how many rows of
+-- each happened in [:window_start, :window_end). Grain: one row a source table. Inputs: stats.visit_facts and
+-- stats.entry_facts.
+select 'event_access_logs' as source_table,
+       (select max(v.created_at) from stats.visit_facts v) as recorded_at,
+       (select count(*) from stats.visit_facts v
+        where v.accessed_at >= :window_start and v.accessed_at < :window_end) as rows_today
+union all
+select 'event_survey_entries',
+       (select max(e.created_at) from stats.entry_facts e),
+       (select count(*) from stats.entry_facts e
+        where e.created_at >= :window_start and e.created_at < :window_end);
 
 -- name: select_normalized_utm
 -- WHAT: UTM values as facts have them (N1, A5), each once. Grain: one value. Inputs: :values (text array).

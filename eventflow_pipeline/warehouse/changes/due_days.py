@@ -1,10 +1,13 @@
 """What automation asks of the warehouse: days to compute again, the newest facts, which of its own traces to delete."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from eventflow_pipeline.domain.days import day_window, local_date
 from eventflow_pipeline.domain.heal import ChangedDay
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -69,8 +72,19 @@ def delete_old_passes(engine: Engine, before: datetime) -> None:
         connection.execute(statement("storage/changes/delete_old_passes"), {"kept_from": before})
 
 
-def newest_facts(engine: Engine) -> dict[str, datetime]:
-    """When the newest row of each of EventFlow's fact tables was recorded; a table without rows is left out."""
+@dataclass(frozen=True, slots=True)
+class NewestFact:
+    """When a fact table's newest row was recorded, and how many of its rows happened today so far."""
+
+    recorded_at: datetime
+    rows_today: int
+
+
+def newest_facts(engine: Engine, zone: ZoneInfo, now: datetime) -> dict[str, NewestFact]:
+    """The newest row of each of EventFlow's fact tables (by table); a table without rows is left out."""
+    window = day_window(local_date(now, zone), zone)
     with connect(engine) as connection:
-        (row,) = connection.execute(statement("storage/changes/select_newest_facts")).mappings()
-        return {table: at for table, at in row.items() if at is not None}
+        rows = connection.execute(
+            statement("storage/changes/select_newest_facts"), {"window_start": window.start, "window_end": window.end}
+        )
+        return {row.source_table: NewestFact(row.recorded_at, row.rows_today) for row in rows if row.recorded_at}
