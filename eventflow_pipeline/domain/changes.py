@@ -85,6 +85,9 @@ def _other_change(stored: DayInput, now: DayInput) -> Cause | None:
         if now.excluded_facts != stored.excluded_facts:
             return Cause.EXCLUSIONS_CHANGED
         return Cause.DIMENSIONS_CHANGED if now.folded_facts == stored.folded_facts else Cause.FOLDS_CHANGED
+    if now.excluded_facts != stored.excluded_facts:
+        # The facts of a part that was held are again what is published, and other than counted meanwhile excluded.
+        return Cause.EXCLUSIONS_CHANGED
     return Cause.DEFINITION_CHANGED if now.definition != stored.definition else None
 
 

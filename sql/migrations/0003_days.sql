@@ -111,6 +111,8 @@ create table if not exists stats.client_day (
     client_id uuid,
     facts bigint not null,
     folded_facts bigint not null,
+    excluded_hits bigint not null,
+    excluded_conversions bigint not null,
     fact_ids numeric not null,
     settled_fact_ids numeric not null,
     fingerprint numeric not null,

@@ -54,7 +54,7 @@ group by client_id, entity_type, entity_id, excluded;
 -- marked stale already (they may have come back to what they were).
 -- Grain: one business day. Inputs: day_counts, stats.partition_state, stats.client_day, stats.kept_day, :dates, :definition.
 -- was_*: NULL when never computed; counts of facts include excluded ones. differing_clients: whose part differs (of a day
--- never computed: who has facts); NULL: all.
+-- never computed: who has facts); NULL: all. excluded_clients: of whom another number is excluded than was (E3).
 -- day_fingerprint: of the facts now, spelled as that of stats.partition_state; kept: they are those it was accepted with.
 select
     d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.due, s.held_since, s.held_reason,
@@ -82,7 +82,19 @@ select
              select c.client_id, sum(c.fact_hash), sum(c.attribution_hash) from day_counts c
              where c.bucket_date = d.bucket_date group by c.client_id)
         ) differing
-    ) end as differing_clients
+    ) end as differing_clients,
+    array(
+        select excluded.client_id
+        from (
+            select c.client_id, c.hits, c.conversions from day_counts c
+            where c.bucket_date = d.bucket_date and c.excluded
+            union all
+            select p.client_id, -p.excluded_hits, -p.excluded_conversions from stats.client_day p
+            where p.bucket_date = d.bucket_date
+        ) excluded
+        group by excluded.client_id
+        having sum(excluded.hits) <> 0 or sum(excluded.conversions) <> 0
+    ) as excluded_clients
 from unnest(cast(:dates as date[])) as d (bucket_date)
 cross join lateral (
     select

@@ -426,10 +426,12 @@ where p.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid
 -- HOW: what each client's part of the day is computed from, excluded facts included.
 -- Grain: client. Inputs: stage_session_days, :bucket_date.
 insert into stats.client_day (
-    bucket_date, client_id, facts, folded_facts, fact_ids, settled_fact_ids, fingerprint, attribution_fingerprint, facts_at
+    bucket_date, client_id, facts, folded_facts, excluded_hits, excluded_conversions, fact_ids, settled_fact_ids,
+    fingerprint, attribution_fingerprint, facts_at
 )
-select cast(:bucket_date as date), n.client_id, sum(n.hits + n.conversions), sum(n.folded_facts), sum(n.id_hash),
-       sum(n.settled_id_hash), sum(n.fact_hash), sum(n.attribution_hash), transaction_timestamp()
+select cast(:bucket_date as date), n.client_id, sum(n.hits + n.conversions), sum(n.folded_facts),
+       coalesce(sum(n.hits) filter (where n.excluded), 0), coalesce(sum(n.conversions) filter (where n.excluded), 0),
+       sum(n.id_hash), sum(n.settled_id_hash), sum(n.fact_hash), sum(n.attribution_hash), transaction_timestamp()
 from stage_session_days n
 where not n.held
 group by n.client_id;
@@ -438,22 +440,32 @@ group by n.client_id;
 -- HOW: a client that is held and has nothing published on the day has nothing as of the day's last computation, or of its
 -- first instant. Grain: client. Inputs: stats.partition_state before it is changed; :bucket_date, :window_start, :held_clients.
 insert into stats.client_day (
-    bucket_date, client_id, facts, folded_facts, fact_ids, settled_fact_ids, fingerprint, attribution_fingerprint, facts_at
+    bucket_date, client_id, facts, folded_facts, excluded_hits, excluded_conversions, fact_ids, settled_fact_ids,
+    fingerprint, attribution_fingerprint, facts_at
 )
-select cast(:bucket_date as date), c.client_id, 0, 0, 0, 0, 0, 0,
+select cast(:bucket_date as date), c.client_id, 0, 0, 0, 0, 0, 0, 0, 0,
        coalesce((select s.facts_at from stats.partition_state s where s.bucket_date = :bucket_date), :window_start)
 from unnest(cast(:held_clients as uuid[])) as c (client_id)
 on conflict do nothing;
 
 -- name: update_held_client_days
--- HOW: what is published of clients that are held was not computed under the definition that is in force, where that
--- changed: it differs from whatever is computed now. Inputs: stats.partition_state; :bucket_date, :held_clients, :definition.
-update stats.client_day p set attribution_fingerprint = null
-where p.bucket_date = :bucket_date and array_position(cast(:held_clients as uuid[]), p.client_id) is not null
-  and exists (
-      select from stats.partition_state s
-      where s.bucket_date = :bucket_date and s.definition <> cast(:definition as text)
-  );
+-- HOW: of clients that are held what is excluded is what is now. What is published of them was not computed under the
+-- definition that is in force, where that changed: it differs from whatever is computed now.
+-- Inputs: stage_session_days, stats.partition_state; :bucket_date, :held_clients, :definition.
+update stats.client_day p set
+    excluded_hits = n.hits,
+    excluded_conversions = n.conversions,
+    attribution_fingerprint = case when exists (
+        select from stats.partition_state s
+        where s.bucket_date = :bucket_date and s.definition <> cast(:definition as text)
+    ) then null else p.attribution_fingerprint end
+from (
+    select c.client_id, coalesce(sum(n.hits), 0) as hits, coalesce(sum(n.conversions), 0) as conversions
+    from unnest(cast(:held_clients as uuid[])) as c (client_id)
+    left join stage_session_days n on n.held and n.excluded and n.client_id is not distinct from c.client_id
+    group by c.client_id
+) n
+where p.bucket_date = :bucket_date and p.client_id is not distinct from n.client_id;
 
 -- name: upsert_partition_state
 -- HOW: records what is known of the day, in the transaction that replaced it.

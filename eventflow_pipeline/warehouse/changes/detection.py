@@ -1,7 +1,7 @@
 """Change detection: compares what days were computed from with what is there now, and marks the days that differ."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -127,6 +127,8 @@ class _ComparedDay:
     differing: Clients
     #: Somebody keeps it as it is, with the facts it has now.
     kept: bool = False
+    #: Of whom another number is excluded than was: not held, whoever they are (E3).
+    excluded: frozenset[UUID | None] = frozenset()
     marked_due: bool = False
     #: Whether others than those that would lose too much lose something, or links.
     others_lose: bool = False
@@ -144,7 +146,7 @@ class _ComparedDay:
             return self.verdict.cause is not None
         if not self.holds_back or not hold.covers:
             return False
-        return self.differing is None or bool(self.differing - hold.covers)
+        return self.differing is None or bool(self.differing - hold.covers) or bool(self.excluded & hold.covers)
 
     @property
     def stale_clients(self) -> Clients:
@@ -456,11 +458,14 @@ def _note_agreeing(connection: Connection, chunks: Iterable[_Chunk], judged: Ite
         )
 
 
-def differing_days(connection: Connection, settings: Settings, days: DayRange) -> dict[date, Clients]:
+def differing_days(
+    connection: Connection, settings: Settings, days: DayRange, held: Mapping[date, Collection[UUID | None]]
+) -> dict[date, Clients]:
     """Computed days whose facts, dimensions or definition are no longer what they were computed from.
 
-    Each with the clients whose part of it differs (None: all).
-    As seen by the transaction in progress on ``connection``, plus what earlier passes marked; nothing is marked.
+    Each with the clients whose part of it differs (None: all), but for those that are ``held``, unless another number
+    of theirs is excluded; days on which nobody else differs are left out. As seen by the transaction in progress on
+    ``connection``; nothing is marked.
     """
     bounds = _bounds(days, settings)
     connection.execute(statement("storage/changes/insert_day_counts"), bounds)
@@ -468,7 +473,16 @@ def differing_days(connection: Connection, settings: Settings, days: DayRange) -
         statement("storage/changes/select_day_differences"),
         {"dates": bounds["dates"], "definition": current_definition(connection, settings)},
     )
-    return {row.bucket_date: _clients(row.differing_clients) for row in rows if row.computed_at}
+    found: dict[date, Clients] = {}
+    for row in rows:
+        if not row.computed_at:
+            continue
+        differing, kept = _clients(row.differing_clients), frozenset(held.get(row.bucket_date, ()))
+        if differing is not None and kept:
+            differing = (differing - kept) | (frozenset(row.excluded_clients) & kept)
+        if differing is None or differing:
+            found[row.bucket_date] = differing
+    return found
 
 
 def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Settings) -> _ComparedDay:
@@ -493,6 +507,7 @@ def _judged(row: Row[Any], definition: str, losses: DayLosses, settings: Setting
         marked_clients=_clients(row.stale_clients),
         differing=_clients(row.differing_clients),
         kept=row.kept,
+        excluded=frozenset(row.excluded_clients),
         marked_due=bool(row.due),
         others_lose=losses.unlinked_facts > 0 or not losing <= (verdict.hold.clients if verdict.hold else set()),
     )

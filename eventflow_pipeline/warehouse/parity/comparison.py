@@ -193,11 +193,7 @@ def _status(
     held: dict[date, set[UUID | None]] = defaultdict(set)
     for day, client in zip(held_parts["held_days"], held_parts["held_clients"], strict=True):
         held[day].add(client)
-    differing = {
-        day: None if clients is None else clients - held[day]
-        for day, clients in differing_days(connection, settings, days).items()
-        if clients is None or day not in held or clients - held[day]
-    }
+    differing = differing_days(connection, settings, days, held)
     rows = connection.execute(statement("parity/days"), _range(days))
     return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}, differing
 

@@ -301,6 +301,21 @@ def test_a_day_held_for_one_client_is_compared_for_the_others(site: Site) -> Non
     assert of == {str(ALPHA): {(60, 61)}, str(BETA): {(5, 6)}}, "of facts or, of what is held, of session-days"
 
 
+def test_what_is_excluded_of_a_held_client_is_counted_at_once(site: Site) -> None:
+    database, day = site.database, site.today
+    gone = "delete from event_access_logs where campaign_id = :spring and accessed_at >= :at"
+    database.execute(gone, spring=SPRING, at=site.at(day, 0))
+    assert [s.day for s in site.detect().held] == [day]
+    database.execute("insert into stats.exclusion (campaign_id, reason, author) values (:id, 'r', 'a')", id=AUTUMN)
+    assert day in site.detect().days, "nobody else's part differs, and yet the sum of the day must close"
+    assert replace_day(database.pipeline, day, database.settings).held
+    assert (site.client_hits(day), site.state(day)["excluded_hits"]) == ({ALPHA: 60, BETA: 5}, 30)
+    found = compare_days(database.pipeline, database.settings, DayRange(day, day))
+    assert (found.checked, found.differences, found.stale) == ((day,), (), ())
+    assert [str(held) for held in found.held] == ["alpha -60 hits, +0 entries"]
+    assert day not in site.detect().days
+
+
 _CHANGES = (
     "insert into event_access_logs (campaign_id, session_id, accessed_at, created_at) values (:campaign, :s, :at, :at)",
     "delete from event_access_logs where id in "

@@ -23,6 +23,7 @@ from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY,
 
 CAMPAIGNS = {SPRING: ALPHA, AUTUMN: ALPHA, BETA_ONLY: BETA}
 CLIENTS = (ALPHA, BETA, None)
+TABLES = ("event_access_logs", "event_survey_entries")
 #: With a look-back of one day the first of them is compared by passes over all days only.
 BACK = (2, 1, 0)
 
@@ -48,6 +49,7 @@ class World:
         self.site, self.chance = site, Random(seed)
         self.days = [site.day(back) for back in BACK]
         self.facts: dict[UUID, Fact] = {}
+        self.deleted: dict[UUID, Fact] = {}
         self.owners = dict(CAMPAIGNS)
         self.excluded: set[UUID] = set()
         self.published: dict[Part, dict[UUID, Counted | None]] = {}
@@ -64,20 +66,30 @@ class World:
 
     def add(self, day: date, campaign: UUID, count: int, *, late: bool = True, is_entry: bool = False) -> None:
         """New facts: recorded now, or when they are dated."""
+        new = {}
         for _ in range(count):
             minute = self.chance.randrange(180)
             at = datetime.now(UTC) if late else self.site.at(day, minute)
             client = CAMPAIGNS[campaign] if is_entry else None
-            self.facts[id := uuid4()] = fact = Fact(
-                day, minute, campaign, f"s{self.chance.randrange(12)}", at, client, is_entry=is_entry
-            )
-            columns: dict[str, Any] = {"id": id, "campaign_id": campaign, "session_id": fact.session}
-            if is_entry:
-                columns |= {"client_id": client, "phone_norm": str(id), "created_at": self.site.at(day, minute)}
-                self.site.database.insert("event_survey_entries", [columns])
-            else:
-                columns |= {"accessed_at": self.site.at(day, minute), "created_at": at}
-                self.site.database.insert("event_access_logs", [columns])
+            session = f"s{self.chance.randrange(12)}"
+            new[uuid4()] = Fact(day, minute, campaign, session, at, client, is_entry=is_entry)
+        self.insert(new)
+
+    def insert(self, facts: dict[UUID, Fact]) -> None:
+        """Put facts into the tables."""
+        self.facts |= facts
+        for is_entry, table in enumerate(TABLES):
+            rows = []
+            for id, fact in facts.items():
+                at = self.site.at(fact.day, fact.minute)
+                row = {"id": id, "campaign_id": fact.campaign, "session_id": fact.session, "utm_source": fact.utm}
+                row |= (
+                    {"client_id": fact.client, "phone_norm": str(id), "created_at": at}
+                    if is_entry
+                    else {"accessed_at": at, "created_at": fact.recorded_at}
+                )
+                rows += [row] if fact.is_entry == bool(is_entry) else []
+            self.site.database.insert(table, rows)
 
     def some(self, day: date, campaign: UUID | None, count: int) -> list[UUID]:
         """Ids of facts of a day and campaign (None: any)."""
@@ -101,35 +113,40 @@ class World:
         chance, execute = self.chance, self.site.database.execute
         day, other = chance.sample(self.days, 2)
         campaign, target = chance.sample(sorted(CAMPAIGNS), 2)
-        many = chance.choice((1, 2, 30))
-        match chance.randrange(10):
+        many = chance.choice((1, 3, 30))
+        match chance.choices(range(9), (5, 4, 7, 2, 2, 2, 2, 8, 2))[0]:
             case 0:
-                for id in self.some(day, campaign, many):
-                    table = "event_survey_entries" if self.facts.pop(id).is_entry else "event_access_logs"
-                    execute(f"delete from {table} where id = :id", id=id)
+                ids = self.some(day, campaign, many)
+                self.deleted |= {id: self.facts.pop(id) for id in ids}
+                for table in TABLES:
+                    execute(f"delete from {table} where id = any(:ids)", ids=ids)
             case 1:
                 self.edit(self.some(day, campaign, many), "campaign_id = :campaign", None, campaign=target)
-            case 2 | 3:
+            case 2:
                 self.edit(self.some(day, campaign, many), "accessed_at = :at", "created_at = :at", day=other)
                 return {day, other}
-            case 4:
+            case 3:
                 self.edit(self.some(day, campaign, many), "utm_source = :utm", "utm_source = :utm", utm=f"u{many}")
-            case 5:
+            case 4:
                 execute("delete from event_survey_campaigns where id = :id", id=campaign)
                 self.owners.pop(campaign, None)
                 return {*self.days}
-            case 6 | 7:
+            case 5:
                 execute("insert into event_survey_campaigns select * from kept on conflict do nothing")
                 self.owners = {**CAMPAIGNS, **self.owners}
                 return {*self.days}
-            case 8:
+            case 6:
                 self.excluded ^= {campaign}
                 sql = "insert into stats.exclusion (campaign_id, reason, author) values (:id, 'r', 'a')"
                 execute(sql if campaign in self.excluded else "delete from stats.exclusion where campaign_id = :id",
                         id=campaign)  # fmt: skip
                 return {*self.days}
-            case 9:
-                self.add(day, campaign, chance.randrange(1, 5), late=chance.random() < 0.7)
+            case 7:
+                self.add(day, campaign, chance.randrange(1, 12), late=chance.random() < 0.8)
+            case 8:
+                self.insert(self.deleted)
+                self.deleted = {}
+                return {*self.days}
         return {day}
 
     # What is published.
@@ -179,7 +196,7 @@ class World:
         recent = touched <= {*self.days[1:]}
         self.publish(self.detect(self.chance.choice([Scope.LOOKBACK, Scope.ALL]) if recent else Scope.ALL))
         marked = self.marked()
-        if marked and self.chance.random() < 0.2:
+        if marked and self.chance.random() < 0.1:
             # Who only is held with others follows by itself.
             self.publish([stale.day for stale in marked if stale.losing], accepted=True)
             self.publish(self.detect(Scope.ALL))
@@ -274,10 +291,11 @@ def _check(database: Database, seed: int, steps: int) -> None:
         world.step()
         if step % 3 == 2:
             database.merge_pending()
-        assert world.wrong() == [], (seed, step)
+        wrong = world.wrong()
+        assert wrong == [], (seed, step, wrong)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [100, 101])
 def test_what_is_published_is_that_of_its_facts(database: Database, seed: int) -> None:
     _check(database, seed, steps=8)
 
