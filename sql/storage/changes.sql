@@ -701,7 +701,3 @@ update stats.fold_rule
 set removed_at = clock_timestamp(), removed_reason = :reason, removed_by = :author
 where rule_no = :rule_no and removed_at is null
 returning rule_no;
-
--- name: analyze_folds
--- HOW: has the planner know how many values fold rules list now. Input: stats.analyze_folds.
-select stats.analyze_folds();

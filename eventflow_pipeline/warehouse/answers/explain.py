@@ -14,6 +14,7 @@ from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import execute_folded
 
 MEASURES = ("hits", "visits", "sessionless_hits", "conversions")
 Rows = list[dict[str, Any]]
@@ -121,7 +122,7 @@ def explain(engine: Engine, settings: Settings, client: str, day: date, campaign
 
 def _members(connection: Connection, window: DayWindow, who: Mapping[str, Any]) -> Rows:
     parameters = {"window_start": window.start, "window_end": window.end, **who}
-    return [dict(row) for row in connection.execute(statement("answers/explain/select_members"), parameters).mappings()]
+    return [dict(row) for row in execute_folded(connection, "answers/explain/select_members", parameters).mappings()]
 
 
 def _measures(row: Mapping[str, Any] | None) -> dict[str, int]:

@@ -36,7 +36,7 @@ from eventflow_pipeline.warehouse.changes.guard import (
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import quality_lock, try_day
 from eventflow_pipeline.warehouse.db.sql import statement
-from eventflow_pipeline.warehouse.fact_days import day_bounds
+from eventflow_pipeline.warehouse.fact_days import day_bounds, execute_folded
 from eventflow_pipeline.warehouse.ranges.pruning import oldest_replaceable
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition
 
@@ -414,7 +414,7 @@ def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -
             )
             computed_at = {row.bucket_date: row.computed_at for row in seen}
             definition = current_definition(connection, settings)
-            connection.execute(statement("storage/changes/insert_day_counts"), bounds)
+            execute_folded(connection, "storage/changes/insert_day_counts", bounds)
             differences = connection.execute(
                 statement("storage/changes/select_day_differences"),
                 {"dates": bounds["dates"], "definition": definition},
@@ -468,7 +468,7 @@ def differing_days(
     ``connection``; nothing is marked.
     """
     bounds = _bounds(days, settings)
-    connection.execute(statement("storage/changes/insert_day_counts"), bounds)
+    execute_folded(connection, "storage/changes/insert_day_counts", bounds)
     rows = connection.execute(
         statement("storage/changes/select_day_differences"),
         {"dates": bounds["dates"], "definition": current_definition(connection, settings)},

@@ -14,6 +14,7 @@ from eventflow_pipeline.warehouse.changes.guard import day_losses
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import execute_folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,9 @@ def explained_days(engine: Engine, settings: Settings, held: Mapping[date, int])
         for day, own in held.items():
             window = DayRange(day, day).window(settings.zone)
             with repeatable_read(connection):
-                connection.execute(
-                    statement("storage/changes/insert_day_counts"),
+                execute_folded(
+                    connection,
+                    "storage/changes/insert_day_counts",
                     {
                         "dates": [day],
                         "starts": [window.start],

@@ -64,7 +64,6 @@ def add_fold(
     with connect(engine) as connection:
         values = {**_parameters(fold), "reason": reason, "author": author}
         rule_no = connection.execute(statement("storage/changes/insert_fold"), values).scalar_one()
-        connection.execute(statement("storage/changes/analyze_folds"))
     return rule_no, _mark(engine, settings, days)
 
 

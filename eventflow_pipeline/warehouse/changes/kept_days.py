@@ -10,6 +10,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import execute_folded
 from eventflow_pipeline.warehouse.registry import current_definition
 
 
@@ -31,8 +32,9 @@ def keep_days(engine: Engine, settings: Settings, days: Iterable[date], reason: 
             window = DayRange(day, day).window(settings.zone)
             with repeatable_read(connection):
                 bounds = {"dates": [day], "starts": [day_start(day, settings.zone)]}
-                connection.execute(
-                    statement("storage/changes/insert_day_counts"),
+                execute_folded(
+                    connection,
+                    "storage/changes/insert_day_counts",
                     {**bounds, "window_start": window.start, "window_end": window.end},
                 )
                 for row in connection.execute(

@@ -38,6 +38,7 @@ from eventflow_pipeline.warehouse.changes.guard import (
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.fact_days import execute_folded
 from eventflow_pipeline.warehouse.ranges.pruning import require_session_days
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition, hourly_lists, published_grains
 
@@ -117,7 +118,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         connection.execute(statement("storage/changes/create_day_counts"))
         with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
             require_session_days(connection, day)
-            connection.execute(statement("storage/days/insert_session_days_stage"), bounds)
+            execute_folded(connection, "storage/days/insert_session_days_stage", bounds)
             totals = _totals(connection, {**the_day, **bounds, "held_clients": []})
             _require_parity(day, totals)
             grains = published_grains(connection)
@@ -220,7 +221,7 @@ def _judge(
             window = day_window(day, settings.zone)
             bounds = {"window_start": window.start, "window_end": window.end}
             named = {"dates": [day], "starts": [window.start]}
-            connection.execute(statement("storage/changes/insert_day_counts"), {**bounds, **named})
+            execute_folded(connection, "storage/changes/insert_day_counts", {**bounds, **named})
         else:
             connection.execute(statement("storage/changes/insert_staged_day_counts"), {"bucket_date": day})
         losses = follow_lost_facts(connection, settings, day_losses(connection, [day]), [day])[day]
@@ -265,7 +266,7 @@ def _replace_hours(connection: Connection, parameters: Mapping[str, Any]) -> int
     """Replace the day's hour buckets (B1); where nobody is listed, facts are not read for them. Returns how many."""
     connection.execute(statement("storage/days/delete_campaign_hours"), parameters)
     if parameters["clients"] or parameters["campaigns"]:
-        connection.execute(statement("storage/days/insert_campaign_hours"), parameters)
+        execute_folded(connection, "storage/days/insert_campaign_hours", parameters)
     count: int = connection.execute(statement("storage/days/select_campaign_hour_count"), parameters).scalar_one()
     return count
 

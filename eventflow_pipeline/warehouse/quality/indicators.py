@@ -14,7 +14,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, reason, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import quality_lock
 from eventflow_pipeline.warehouse.db.sql import statement
-from eventflow_pipeline.warehouse.fact_days import day_bounds
+from eventflow_pipeline.warehouse.fact_days import day_bounds, execute_folded
 from eventflow_pipeline.warehouse.quality.deficit import Span, visits_and_entries
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline.warehouse.quality.thresholds import judge
@@ -64,8 +64,9 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
     with connect(engine) as connection, quality_lock(connection):
         connection.execute(statement("storage/changes/create_day_counts"))
         with repeatable_read(connection):
-            connection.execute(
-                statement("storage/changes/insert_day_counts"),
+            execute_folded(
+                connection,
+                "storage/changes/insert_day_counts",
                 {
                     "dates": bounds["days"],
                     "starts": bounds["starts"],

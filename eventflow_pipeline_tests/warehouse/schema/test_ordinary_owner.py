@@ -23,7 +23,7 @@ from eventflow_pipeline.cli import app
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.settings import Settings, project_root
 from eventflow_pipeline.warehouse.capture.store import CaptureStore
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
@@ -33,6 +33,7 @@ from eventflow_pipeline_tests.servers import fresh_server
 
 CLIENT, CAMPAIGN, CLONE = UUID(int=0xA1), UUID(int=0xC1), UUID(int=0xC2)
 _numbers = itertools.count()
+MEMBERS = json.loads((project_root() / "conformance" / "members.json").read_text(encoding="utf-8"))
 OURS = ("eventflow_pipeline", "eventflow_capture", "eventflow_capture_owner", "eventflow_bi")
 
 
@@ -105,6 +106,10 @@ def test_everything_works_for_an_ordinary_owner(
     assert json.loads(eventflow("migrate", "--json"))["applied"] == []
     eventflow("backfill", "--from", first)
     assert database.summary("platform", today(database.settings.zone))[0]["hits"] == 2
+    # Its engine of regular expressions reads the one pattern as the newest and Python's do (A5).
+    wanted = {case["value"]: case["member"] for case in MEMBERS["cases"]}
+    normalized = "select value, stats.normalize_utm(value) as member from unnest(cast(:values as text[])) as value"
+    assert {r["value"]: r["member"] for r in database.rows(normalized, values=list(wanted))} == wanted
     with Serving(capture_settings(database.settings)) as serving, serving.client() as browser:
         for path, event in (("/visit", {}), ("/entry", {"phone_norm": "0101"})):
             answer = browser.post(path, json={"campaign_id": str(CAMPAIGN), **event}).json()
