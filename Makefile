@@ -13,8 +13,9 @@ SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path '
 demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
 
+# Twice as many workers as the smallest machine has cores: half of the time goes into waiting for servers to start.
 test: install
-	@$(BIN)/python -m pytest -n $(or $(WORKERS),2) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(WORKERS),4) --dist worksteal $(ARGS)
 
 # Hours: clicks through Dagster's pages, years of days by one click, a hundred crashes, a hundred rounds of eight
 # processes, the SQL of each rule changed to see a test fail.
