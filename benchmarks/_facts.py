@@ -30,6 +30,7 @@ class Facts:
 
     visits: int
     days: int
+    first_day: date = FIRST_DAY
 
     @property
     def sessions(self) -> int:
@@ -39,7 +40,7 @@ class Facts:
     @property
     def range(self) -> DayRange:
         """All days that hold facts."""
-        return DayRange(FIRST_DAY, FIRST_DAY + timedelta(days=self.days - 1))
+        return DayRange(self.first_day, self.first_day + timedelta(days=self.days - 1))
 
     def last(self, days: int) -> DayRange:
         """The last ``days`` days."""
@@ -49,7 +50,7 @@ class Facts:
 def make_facts(owner: Engine, facts: Facts) -> None:
     """Create the source tables in an empty database and fill them; indexes are built once the rows are there."""
     create_source(owner)
-    size = {"sessions": facts.sessions, "days": facts.days, "first_day": FIRST_DAY}
+    size = {"sessions": facts.sessions, "days": facts.days, "first_day": facts.first_day}
     with connect(owner) as connection:
         connection.exec_driver_sql("set work_mem = '512MB'")
         connection.exec_driver_sql("set maintenance_work_mem = '512MB'")

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import Engine
 
-from benchmarks._facts import FIRST_DAY, Facts, make_facts
+from benchmarks._facts import Facts, make_facts
 from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import admin_engine, pipeline_engine
@@ -88,7 +88,7 @@ def attach(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
     settings = Settings(
         database={"url": running.url(name).render_as_string(False), "work_mem_mb": WORK_MEM_MB},
         timezone="Asia/Seoul",
-        start_date=FIRST_DAY,
+        start_date=facts.first_day,
         runs={"parallel_days": 2},
     )
     return Measured(settings, facts, admin_engine(settings), pipeline_engine(settings))

@@ -1,0 +1,44 @@
+"""``python -m benchmarks._engine_alone FIRST LAST``: what a backfill computes and checks, in one process, no Dagster.
+
+The same functions, connections and checks as the runs of the daily assets, in their order.
+"""
+
+import sys
+from datetime import date
+
+from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.settings import load_settings
+from eventflow_pipeline.warehouse.changes.detection import compare_first
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
+from eventflow_pipeline.warehouse.db.engine import pipeline
+from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
+from eventflow_pipeline.warehouse.quality.indicators import findings, indicators, measure
+from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
+
+
+def main(first: str, last: str) -> None:
+    """Compute and check the days; anything that fails or differs is raised."""
+    days = DayRange(date.fromisoformat(first), date.fromisoformat(last))
+    settings = load_settings()
+    with pipeline(settings) as engine:
+        compare_first(engine, settings, set(days))
+        for outcome in replace_days(engine, days, settings):
+            if isinstance(outcome, FailedDay):
+                raise outcome.problem
+        merge_pending(engine)
+        for problem in measure(engine, settings, days).values():
+            raise problem
+        indicators(engine, settings, days)
+        findings(engine, settings, days)
+        tiled = len(days) > settings.checks.verify_days
+        wrong = [
+            *compare_days(engine, settings, days).differences,
+            *compare_windows(engine, settings, days, tiled=tiled).differences,
+            *compare_histograms(engine, days).differences,
+        ]
+        if wrong:
+            raise RuntimeError(f"{len(wrong)} differences: {wrong[0]}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
