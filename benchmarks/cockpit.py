@@ -41,6 +41,11 @@ select r.status, extract(epoch from r.create_timestamp at time zone 'UTC'), r.st
    where e.run_id = r.run_id and e.dagster_event_type = 'PIPELINE_STARTING')
 from runs r where r.run_id = %s
 """
+_WHY = """
+select left(event::jsonb ->> 'user_message', 200),
+  left(event::jsonb -> 'dagster_event' -> 'event_specific_data' ->> 'error', 600)
+from event_logs where run_id = %s and dagster_event_type in ('STEP_FAILURE', 'PIPELINE_FAILURE')
+"""
 
 
 class Found(NamedTuple):
@@ -191,10 +196,11 @@ def _launched(running: EmbeddedServer, database: Measured, days: DayRange) -> tu
                         (moments,) = connection.execute(_MOMENTS, (run_id,)).fetchall()
                         status, created, started, ended, queued, starting = moments
                         if status in ("SUCCESS", "FAILURE", "CANCELED"):
+                            why = connection.execute(_WHY, (run_id,)).fetchall()
                             break
                         time.sleep(0.5)
         if status != "SUCCESS":
-            raise RuntimeError(f"the launched run ended as {status}")
+            raise RuntimeError(f"the launched run ended as {status}: {why}")
         waited.seconds.append(float(queued - created))
         whole.seconds.append(float(queued - created) + ended - float(starting or started))
     return whole, waited

