@@ -14,6 +14,7 @@ from eventflow_pipeline.defs.changes import (
     sweep_all_days_schedule,
     sweep_recent_days_schedule,
 )
+from eventflow_pipeline.defs.closings import closed_months, closed_months_job, closed_months_schedule
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.finish import finish_days_sensor
 from eventflow_pipeline.defs.indicators import quality_daily
@@ -54,6 +55,7 @@ defs = dg.Definitions(
     assets=[
         *SOURCE_ASSETS,
         *dg.map_asset_specs(_promised, [daily_buckets, quality_daily, verified_days, webinar_days]),
+        closed_months,
     ],
     asset_checks=[*CHECKS, webinar_checks],
     jobs=[
@@ -63,6 +65,7 @@ defs = dg.Definitions(
         prune_history_job,
         webinar_stats_job,
         captured_facts_job,
+        closed_months_job,
     ],
     schedules=[
         finalize_days_schedule,
@@ -73,6 +76,7 @@ defs = dg.Definitions(
         verify_today_schedule,
         verify_days_schedule,
         captured_facts_schedule,
+        closed_months_schedule,
     ],
     sensors=[
         heal_changed_days_sensor,

@@ -170,6 +170,14 @@ class CheckSettings(Section):
     verify_days: int = Field(35, ge=1, description="Days the nightly verification looks back, plus as many older ones.")
 
 
+class ClosingSettings(Section):
+    """Closing months"""
+
+    grace_days: int = Field(
+        3, ge=0, le=365, description="Days after a month's last before it may be closed: late facts are in by then."
+    )
+
+
 class AlertSettings(Section):
     """Alerts"""
 
@@ -333,6 +341,7 @@ class Settings(BaseSettings):
     guard: GuardSettings = Field(default_factory=GuardSettings)
     quality: QualitySettings = Field(default_factory=QualitySettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)
+    closing: ClosingSettings = Field(default_factory=ClosingSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     docs: DocsSettings = Field(default_factory=DocsSettings)
     webinar: WebinarSettings = Field(default_factory=WebinarSettings)

@@ -8,8 +8,10 @@ import warnings
 
 from eventflow_pipeline.cli import (
     accept,
+    adjustments,
     backfill,
     capture,
+    close,
     definitions,
     demo,
     doctor,
@@ -23,6 +25,7 @@ from eventflow_pipeline.cli import (
     migrate,
     probe,
     rebuild,
+    reopen,
     report,
     sample,
     settings,
@@ -47,6 +50,9 @@ COMMANDS = (
     accept,
     verify,
     report,
+    close,
+    reopen,
+    adjustments,
     explain,
     doctor,
     probe,

@@ -99,6 +99,18 @@ def _print_explanation(found: Any) -> None:
                 else ""
             )
         )
+    if found.closing:
+        month = f"{found.closing['month']:%Y-%m}"
+        console.print(
+            plain(
+                f"{month} is closed for this client (version {found.closing['version']}, entry "
+                f"{found.closing['entry_no']}, by {found.closing['author']} on "
+                f"{found.closing['recorded_at']:%Y-%m-%d}): what changed since is an adjustment, see "
+                f"`eventflow adjustments --month {month}`."
+            )
+        )
+    else:
+        console.print(f"{found.day:%Y-%m} is not closed for this client: its figures may still change.")
     show("By campaign or webinar (E1)", found.members["entity"])
     show("By link (A1, A2)", found.members["link"])
     show("By UTM (A3)", found.members["utm"])

@@ -41,8 +41,12 @@ th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd }
 th { text-align: left; background: #f4f4f4 } td.number { text-align: right; font-variant-numeric: tabular-nums }
 .warning { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem } img { max-width: 100% }
 </style></head><body><h1>{{ title }}</h1>
-{% if not complete %}<p class="warning">Not complete: at least one day is missing or stale, the numbers may change.</p>
-{% endif %}{% for name, columns, rows in tables %}<h2>{{ name }}</h2><table><tr>{% for column in columns %}
+{% if closing and closing.exceptions %}<p class="warning">Closed although {{ closing.exceptions | join("; ") }}:
+{{ closing.reason }}</p>{% elif not complete %}<p class="warning">Not complete: at least one day is missing or stale,
+the numbers may change.</p>{% endif %}
+{% if closing %}<p>Closed by {{ closing.author }}: the figures stand. What changed since is in the adjustments; closed
+and all adjustments of a figure are what is published now. Days and data quality are as they are now.</p>{% endif %}
+{% for name, columns, rows in tables %}<h2>{{ name }}</h2><table><tr>{% for column in columns %}
 <th>{{ column }}</th>{% endfor %}</tr>{% for row in rows %}<tr>{% for value, number in row %}
 <td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table>
 {% if name == "Days" %}<img alt="Visits and conversions by day" src="data:image/png;base64,{{ plot }}">{% endif %}
@@ -100,14 +104,36 @@ def frames(settlement: Settlement, zone: ZoneInfo) -> dict[str, pd.DataFrame]:
         "time_zone": zone.key,
         "as_of": settlement.as_of,
         "complete": "yes" if settlement.complete else "NO",
+        **_closing(settlement),
         **settlement.totals,
     }
+    adjusted = {"Adjustments": _frame(settlement.adjustments, zone)} if settlement.closing else {}
     return {
         "Summary": _frame([{"name": name, "value": value} for name, value in summary.items()], zone),
         "Data quality": _frame([{"name": name, "value": value} for name, value in settlement.quality.items()], zone),
         "Days": _frame(settlement.days, zone),
         "Campaigns": _frame(settlement.campaigns, zone),
         "Links": _frame(settlement.links, zone),
+        **adjusted,
+    }
+
+
+def _closing(settlement: Settlement) -> Mapping[str, Any]:
+    """What a statement says of a closed month: by whom and when, what spoke against it, by which hash it is known."""
+    closing = settlement.closing
+    if closing is None:
+        return {}
+    return {
+        "closed_at": closing["recorded_at"],
+        "closed_by": closing["author"],
+        "closing_version": closing["version"],
+        "closing_entry": closing["entry_no"],
+        "closing_hash": closing["hash"],
+        "hash_before": closing["previous_hash"],
+        "closed_although": "; ".join(closing["exceptions"]) or None,
+        "closing_reason": closing["reason"],
+        "quality_checks_failed": "; ".join(closing["quality"]) or None,
+        "adjustments": len({row["entry_no"] for row in settlement.adjustments}),
     }
 
 
@@ -153,6 +179,7 @@ def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
                     "to": settlement.days_range.last.isoformat(),
                     "client": _plain(settlement.client_name, zone),
                     "client_id": str(settlement.client_id),
+                    **{name: _plain(value, zone) for name, value in _closing(settlement).items()},
                     **{name: _plain(value, zone) for name, value in settlement.totals.items()},
                     **{f"quality_{name}": _plain(value, zone) for name, value in settlement.quality.items()},
                 }
@@ -161,7 +188,13 @@ def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
         ),
         *(
             tables[name].assign(part=part)
-            for name, part in (("Campaigns", "campaign"), ("Links", "link"), ("Days", "day"))
+            for name, part in (
+                ("Campaigns", "campaign"),
+                ("Links", "link"),
+                ("Days", "day"),
+                ("Adjustments", "adjustment"),
+            )
+            if name in tables
         ),
     ]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(**state)
@@ -230,7 +263,14 @@ def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
     page = Environment(autoescape=True).from_string(_PAGE)
     title = _text(f"Settlement {settlement.client_name or settlement.client_id}, {settlement.days_range}")
     file.write_text(
-        page.render(title=title, complete=settlement.complete, tables=tables, plot=_plot(settlement), zone=zone.key),
+        page.render(
+            title=title,
+            complete=settlement.complete,
+            closing=settlement.closing,
+            tables=tables,
+            plot=_plot(settlement),
+            zone=zone.key,
+        ),
         encoding="utf-8",
     )
     cells = ([title], *([name, *columns, *(text for row in rows for text, _ in row)] for name, columns, rows in tables))

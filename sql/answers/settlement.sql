@@ -74,3 +74,61 @@ from stats.quality_daily q
 join stats.partition_state s on s.bucket_date = q.bucket_date and s.day_fingerprint = q.derived_from
 left join stats.linkage_inputs(:first_day, :last_day) i on i.bucket_date = q.bucket_date
 where q.scope = 'client' and q.client_id = :client_id and q.bucket_date between :first_day and :last_day;
+
+-- name: select_closed_totals
+-- WHAT: a client's measures as they were closed. Grain: one row, or none without facts. Inputs: stats.closing_figure;
+-- :entry_no. Rules: M1-M4, M6.
+select hits, visits, sessionless_hits, conversions, conversions::numeric / nullif(visits, 0) as cvr
+from stats.closing_figure
+where entry_no = :entry_no and grain = 'client';
+
+-- name: select_closed_campaigns
+-- WHAT: campaigns and webinars of a client as they were closed, named as they are now. Grain: member of the grain campaign.
+-- Inputs: stats.closing_figure, dimensions; :entry_no. Rules: M1-M4, M6.
+select s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
+       s.hits, s.visits, s.sessionless_hits, s.conversions, s.conversions::numeric / nullif(s.visits, 0) as cvr
+from stats.closing_figure s
+left join stats.campaigns c
+    on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
+left join stats.webinars w
+    on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
+where s.entry_no = :entry_no and s.grain = 'campaign'
+order by s.visits desc, s.conversions desc, title, s.entity_id;
+
+-- name: select_closed_links
+-- WHAT: links of a client as they were closed, named as they are now. Grain: member of the grain link.
+-- Inputs: stats.closing_figure, dimensions; :entry_no. Rules: A1, A2, M1-M4, M6.
+select s.link_id, l.name, s.link_status, s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
+       s.hits, s.visits, s.sessionless_hits, s.conversions, s.conversions::numeric / nullif(s.visits, 0) as cvr
+from stats.closing_figure s
+left join stats.links l on l.id = s.link_id and l.client_id = s.client_id
+left join stats.campaigns c
+    on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
+left join stats.webinars w
+    on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
+where s.entry_no = :entry_no and s.grain = 'link'
+order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id;
+
+-- name: select_adjustments
+-- WHAT: by how much each figure of a closed month changed since, each time, on which days and why; differences, signed.
+-- Grain: entry and member. Inputs: stats.closing, stats.closing_figure, stats.closing_day, dimensions; :client_id, :month,
+-- :version.
+select e.entry_no, e.recorded_at, s.grain, s.entity_type, s.entity_id, s.link_id, s.link_status,
+       coalesce(c.title, w.title) as title, l.name as link, s.hits, s.visits, s.sessionless_hits, s.conversions,
+       d.days, d.causes, e.hash
+from stats.closing e
+join stats.closing_figure s on s.entry_no = e.entry_no
+cross join lateral (
+    select string_agg(distinct to_char(a.bucket_date, 'YYYY-MM-DD'), ', ') as days,
+           string_agg(distinct x.cause, ', ') as causes
+    from stats.closing_day a
+    left join unnest(a.causes) as x (cause) on true
+    where a.entry_no = e.entry_no
+) d
+left join stats.links l on l.id = s.link_id and l.client_id = s.client_id
+left join stats.campaigns c
+    on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
+left join stats.webinars w
+    on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
+where e.kind = 'adjusted' and e.client_id = :client_id and e.month = :month and e.version = :version
+order by e.entry_no, array_position(array['client', 'campaign', 'link'], s.grain), title, s.entity_id, l.name, s.link_id;

@@ -71,6 +71,14 @@ comment on table stats.erased_day is
     'Days on which an erased person had facts, and how many at most, until these days are computed again: by it an erasure that was interrupted is finished. It names nobody.';
 comment on table stats.day_ledger is
     'Why a number changed: every replacement of a day appends one row for the platform (grain platform) and one for each client whose totals it changed (grain client; client_id NULL is the unknown client). cause is what differed in facts, dimensions or definition (unchanged: nothing did; kept: the day can no longer be computed and was accepted as it is, before = after), reason and author who asked for it and why. Written in the transaction of the day.';
+comment on table stats.closing is
+    'The chain of closed months (docs/closing.md), rows added and never changed: closed (a client''s month was frozen as published, its figures in stats.closing_figure, what its days were computed from in stats.closing_day), adjusted (what its figures are now less closed and adjusted before, signed), reopened (closing it again is the next version). version counts the closings of a client''s month. exceptions: what would have kept it from being closed, without reason; quality: checks of quality it failed. hash: SHA-256 of stats.closing_text, which begins with the hash before; entry_no has no gaps.';
+comment on table stats.closing_figure is
+    'Figures of entries of stats.closing over the month''s own range (M1-M3, M6): of closed as published, of adjusted signed differences; closed plus all adjusted of a version is what is published since. Columns that are no key of the grain are NULL; no row is nothing.';
+comment on table stats.closing_day is
+    'Days of entries of stats.closing: of closed every day of the month, of adjusted those of whose facts of the client differ. day_fingerprint as in stats.partition_state; client_fingerprint: of the client''s part and the definition (NULL: no facts of it); causes: why the day was computed again, by the ledger.';
+comment on table stats.closing_comparison is
+    'As which computations of its days (days_state) a closed month was last compared with what was closed.';
 comment on table stats.exclusion_change is 'Every rule of exclusion (E3) ever added or removed, by whom and why.';
 comment on table stats.quality_daily is
     'Data-quality indicators (Q1-Q5, Q7) as counts, per business day and client (scope client; client_id NULL is the unknown client) and for everything (scope platform). Rates are derived when read, so that they add up over days. captured_utm_*: at least one of the three as captured; utm_*: after attribution (A3). foreign_entries: client differs from the campaign''s. Excluded facts (E3) are in excluded_* alone. out_of_range_* (T4) on platform rows, as of measured_at. linked_entries (Q2) depends on visits of other days; where linkage_input is no longer what these were computed from it is stale, and measured again.';
@@ -148,6 +156,36 @@ begin
             ('session_days bucket_daily campaign_hourly', 'conversions', 'Distinct entries (M3).'),
             ('return_histogram', 'previous_date', 'Latest earlier business day on which the session was seen in the same member (M6).'),
             ('return_histogram', 'sessions', 'Sessions of the day with that previous day (M6).'),
+            ('closing closing_figure closing_day', 'entry_no', 'Number of the entry in the chain, without gaps.'),
+            ('closing closing_figure closing_day', 'client_id', 'The client whose month it is.'),
+            ('closing', 'kind', '`closed`, `adjusted` or `reopened`.'),
+            ('closing', 'month', 'First business day of the month.'),
+            ('closing', 'last_day', 'Last business day of the month.'),
+            ('closing', 'version', 'Which closing of the client''s month it belongs to, from 1.'),
+            ('closing', 'time_zone', 'Zone of the business day then (T1).'),
+            ('closing', 'definition', 'What numbers meant then, as in stats.partition_state.'),
+            ('closing', 'as_of', 'As of when the figures were known to be what the facts say; NULL: reopened.'),
+            ('closing', 'complete', 'Whether no day was missing, stale, held or kept by decision; NULL: reopened.'),
+            ('closing', 'exceptions', 'What would have kept the month open, a line each; closed nevertheless, for the reason.'),
+            ('closing', 'quality', 'Checks of quality the client failed, with their days.'),
+            ('closing', 'reason', 'Why it was closed in spite of exceptions, or reopened.'),
+            ('closing', 'author', 'Who closed or reopened it; `eventflow` of adjustments.'),
+            ('closing', 'recorded_at', 'When the entry was written.'),
+            ('closing', 'previous_hash', 'Hash of the entry before; 64 zeros of the first.'),
+            ('closing', 'hash', 'SHA-256 of stats.closing_text, in hex (docs/closing.md).'),
+            ('closing_figure', 'grain', '`client`, `campaign` or `link`; columns that are no key of it are NULL.'),
+            ('closing_figure', 'entity_type', 'What the figure belongs to (E1).'),
+            ('closing_figure', 'entity_id', 'Campaign or webinar (E1).'),
+            ('closing_figure', 'link_id', 'The link (A1).'),
+            ('closing_figure', 'link_status', 'What became of the link (A2).'),
+            ('closing_figure', 'hits', 'Visit rows of the month (M1); of an adjustment the difference.'),
+            ('closing_figure', 'visits', 'Distinct sessions of the month (M2, M6); of an adjustment the difference.'),
+            ('closing_figure', 'sessionless_hits', 'Hits without a session (M2); of an adjustment the difference.'),
+            ('closing_figure', 'conversions', 'Distinct entries (M3); of an adjustment the difference.'),
+            ('closing_day', 'bucket_date', 'Business day.'),
+            ('closing_day', 'day_fingerprint', 'Fingerprint of the whole day''s facts; NULL: never computed.'),
+            ('closing_day', 'client_fingerprint', 'Of the client''s part of them and the definition; NULL: it had none.'),
+            ('closing_day', 'causes', 'Of an adjustment: why the day was computed again, by the ledger.'),
             ('quality_daily', 'scope', '`platform` (everything) or `client`.'),
             ('quality_daily', 'client_id', 'The client; NULL with scope client: the unknown client (E2).'),
             ('quality_daily', 'visits', 'Distinct sessions (M2).'),

@@ -45,6 +45,11 @@ begin
             ('webinar_day_state', 'select, insert, update, delete', 'all_read'),
             ('fact_surface', 'select', 'all_read'),
             ('capture_setting', 'select', 'all_read'),
+            -- What was published stays: added to by the pipeline, changed by nobody but the owner.
+            ('closing', 'select, insert', 'tenant_read'),
+            ('closing_figure', 'select, insert', 'tenant_read'),
+            ('closing_day', 'select, insert', 'tenant_read'),
+            ('closing_comparison', 'select, insert, update, delete', 'all_read'),
             ('replaced_function', null, 'all_read'),
             ('schema_object', null, 'all_read')
         ) as t (name, pipeline, readers)

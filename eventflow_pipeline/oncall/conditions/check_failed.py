@@ -28,12 +28,15 @@ RUNBOOK = {
     "unknown_entity": "visits-zero-or-low",
     "members": "members-explode",
     "crowded_session": "crowded-session",
+    "chain": "closings-altered",
 }
 _FIX = "Compare with the facts; days that differ are rebuilt by themselves, once."
 #: What puts a failing check right, by the section of the runbook it points to; for the rest ``_FIX``.
 _FIXES = {
     "linkage-drop": "Find the pages or routes that store entries without the session of their visit.",
     "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
+    "closings-altered": "Put back what was changed in stats.closing and the tables beside it; the check names the "
+    "entries, the statement of the month has the hash.",
     "crowded-session": "See whether a cache keeps pages that set the session cookie; keep robots out.",
     "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
     "recomputed, what a missing row hides is recomputed once it is back.",

@@ -43,6 +43,7 @@ class Explanation:
     utc_date: Mapping[str, Any]
     state: Mapping[str, Any] | None
     ledger: Rows
+    closing: Mapping[str, Any] | None
 
     @property
     def agrees(self) -> bool:
@@ -58,7 +59,7 @@ class Explanation:
             "published": self.published, "facts": self.facts, "agrees": self.agrees, "members": self.members,
             "visits_counted_in_several": self.visits_counted_in_several, "excluded": self.excluded,
             "attribution": self.attribution, "folded_facts": self.folded_facts, "utc_date": self.utc_date,
-            "state": self.state, "ledger": self.ledger,
+            "state": self.state, "ledger": self.ledger, "closing": self.closing,
         }  # fmt: skip
 
 
@@ -74,11 +75,18 @@ def find_client(connection: Connection, wanted: str) -> Mapping[str, Any]:
     raise UserError(f"There is no client {wanted}: give --client an id or a name from the table clients, or unknown.")
 
 
+def closing_of(connection: Connection, client_id: UUID | None, day: date) -> Mapping[str, Any] | None:
+    """The closing in force of the month that holds ``day``, of a client; None where it is not closed."""
+    asked = {"client_id": client_id, "day": day}
+    row = connection.execute(statement("answers/closing"), asked).mappings().one_or_none()
+    return dict(row) if row else None
+
+
 def explain(engine: Engine, settings: Settings, client: str, day: date, campaign: UUID | None = None) -> Explanation:
     """Explain ``client`` (an id, a name or ``unknown``) on business day ``day``, or one campaign or webinar of it.
 
     Reads raw facts of the day (a drill-down), in one snapshot. UTM values that look personal are redacted (S7).
-    ``folded_facts``: of how many a fold rule folded a field (A6).
+    ``folded_facts``: of how many a fold rule folded a field (A6). ``closing``: that of the day's month.
     """
     with connect(engine) as connection, repeatable_read(connection):
         found = find_client(connection, client)
@@ -117,6 +125,7 @@ def explain(engine: Engine, settings: Settings, client: str, day: date, campaign
             utc_date=_utc_date(connection, day, who),
             state=dict(state) if state else None,
             ledger=[dict(row) for row in ledger],
+            closing=closing_of(connection, found["id"], day),
         )
 
 

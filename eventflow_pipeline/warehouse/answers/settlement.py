@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.months import month_of
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.warehouse.answers.explain import find_client
+from eventflow_pipeline.warehouse.answers.explain import closing_of, find_client
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -24,6 +25,9 @@ class Settlement:
 
     ``complete``: no day is missing or stale as of ``as_of`` (an instant). Visits of ``totals``, ``campaigns`` and
     ``links`` are of the whole range, those of ``days`` of each day: neither add up.
+
+    ``closing``: the range is a closed month, and ``totals``, ``campaigns``, ``links``, ``as_of`` and ``complete`` are
+    as they were closed; ``adjustments`` are what changed since, signed, and ``quality`` and ``days`` as they are now.
     """
 
     client_id: UUID
@@ -36,6 +40,8 @@ class Settlement:
     campaigns: Sequence[Row]
     links: Sequence[Row]
     days: Sequence[Row]
+    closing: Row | None = None
+    adjustments: Sequence[Row] = ()
 
 
 def settle_client(engine: Engine, client: str, days: DayRange) -> Settlement:
@@ -45,23 +51,30 @@ def settle_client(engine: Engine, client: str, days: DayRange) -> Settlement:
         if found["id"] is None:
             raise UserError("The unknown client is nobody to settle with: give --client an id or a name.")
         asked = {"client_id": found["id"], "first_day": days.first, "last_day": days.last}
+        closing = closing_of(connection, found["id"], days.first) if month_of(days) else None
+        as_closed = "closed_" if closing else ""
+        entry = {"entry_no": closing["entry_no"]} if closing else asked
         try:
-            read = {name: _rows(connection, name, asked) for name in ("totals", "campaigns", "links", "days")}
+            read = {name: _rows(connection, as_closed + name, entry) for name in ("totals", "campaigns", "links")}
+            read["days"] = _rows(connection, "days", asked)
         except DBAPIError as refused:
             raise _explained(refused) from refused
         (quality,), (state,) = (_rows(connection, name, asked) for name in ("quality", "state"))
+        adjusted = _rows(connection, "adjustments", {**closing, "client_id": found["id"]}) if closing else ()
     nothing = {"hits": 0, "visits": 0, "sessionless_hits": 0, "conversions": 0, "cvr": None}
     return Settlement(
         client_id=found["id"],
         client_name=found["name"],
         days_range=days,
-        as_of=state["as_of"],
-        complete=bool(state["complete"]),
+        as_of=(closing or state)["as_of"],
+        complete=bool((closing or state)["complete"]),
         totals=read["totals"][0] if read["totals"] else nothing,
         quality=quality,
         campaigns=read["campaigns"],
         links=read["links"],
         days=read["days"],
+        closing=closing,
+        adjustments=adjusted,
     )
 
 

@@ -28,6 +28,7 @@ _WEBINAR_DAY = 0x0EF10040
 _RUN = 0x0EF10004
 _ALERTS = 0x0EF10035
 _QUALITY = 0x0EF10030
+_CLOSING = 0x0EF10016
 
 
 @contextmanager
@@ -195,4 +196,11 @@ def alert_pass(connection: Connection) -> Iterator[bool]:
 def quality_lock(connection: Connection) -> Iterator[None]:
     """Sole right to write indicators of data quality."""
     with _held(connection, _QUALITY, 0, "the indicators of data quality"):
+        yield
+
+
+@contextmanager
+def closing_lock(connection: Connection) -> Iterator[None]:
+    """Sole right to add to the chain of closed months."""
+    with _held(connection, _CLOSING, 0, "the chain of closed months"):
         yield

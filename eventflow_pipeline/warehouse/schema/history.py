@@ -14,6 +14,9 @@ KEPT: Mapping[str, str] = {
     "threshold_override": "clients' own thresholds",
     "day_ledger": "ledger rows",
     "webinar_sample": "webinar samples",
+    "closing": "closings, adjustments and reopenings of months",
+    "closing_figure": "figures of closed months",
+    "closing_day": "days of closed months",
 }
 #: Never kept: rows may hold personal data, or are computed. A condition says which rows are meant.
 _LOST: Mapping[str, tuple[str, str]] = {

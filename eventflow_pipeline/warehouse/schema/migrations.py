@@ -49,6 +49,7 @@ _COMPUTED = (
     "stats.day_comparison",
     "stats.kept_day",
     "stats.erased_day",
+    "stats.closing_comparison",
 )
 
 
