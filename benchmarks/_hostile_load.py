@@ -15,6 +15,9 @@ from collections.abc import Callable
 
 _ADDRESS = ("127.0.0.2", 0)
 _LONGEST_WAIT = 15
+_UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+#: One character that stands for eighteen.
+_GROWING = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 400
 _JSON = "content-type: application/json\r\n"
 
 
@@ -24,7 +27,7 @@ def _request(line: str, body: bytes = b"", headers: str = "") -> bytes:
 
 
 def _call(path: str, headers: str = "", **event: object) -> bytes:
-    return _request(f"POST {path}", json.dumps(event).encode(), _JSON + headers)
+    return _request(f"POST {path}", json.dumps(event, ensure_ascii=False).encode(), _JSON + headers)
 
 
 def _nested() -> bytes:
@@ -45,6 +48,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "unknown short links": lambda: _request(f"GET /l/{uuid.uuid4().hex[:8]}"),
     "bodies of lists": _nested,
     "bodies that grow": _large,
+    "values that grow": lambda: _call("/visit", campaign_id=str(uuid.uuid4()), **dict.fromkeys(_UTM, _GROWING)),
     "forms of bytes": lambda: _request(
         "POST /entry", b"phone=1&a=" + b"%ff" * 21_000, "content-type: application/x-www-form-urlencoded\r\n"
     ),
@@ -56,6 +60,10 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "bodies in pieces": lambda: (
         _request("POST /visit", headers="transfer-encoding: chunked\r\n") + b"1\r\n[\r\n" * 20_000
     ),
+    "headers after a body": lambda: (
+        _request("POST /visit", headers="transfer-encoding: chunked\r\n") + b"2\r\n{}\r\n0\r\n" + b"a:b\r\n" * 6_000
+    ),
+    "requests in a row": lambda: b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 20,
     "forged tokens": lambda: _call("/presence", "authorization: bearer a.b.c\r\n", webinar_id=str(uuid.uuid4())),
     "upgrades": lambda: _request(
         "GET /visit", headers="connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"

@@ -264,7 +264,7 @@ class CaptureSettings(Section):
         "look-ups of short links, such as 3000/minute; off: no limit, nor the two below.",
     )
     session_rate: str = Field("120/minute", description="Calls of one session, whose cookie must be ours.")
-    address_rate: str = Field("9000/minute", description="All calls of one address: a hall of visitors behind it.")
+    address_rate: str = Field("9000/minute", description="All requests of one address: a hall of visitors behind it.")
     connections: int = Field(256, ge=1, description="Connections that one address may hold, proxies excepted.")
     request_seconds: float = Field(10, gt=0, description="Longest a request may take to come in: headers, then body.")
     proxies: str = Field(

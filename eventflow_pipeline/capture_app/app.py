@@ -24,6 +24,8 @@ from eventflow_pipeline.warehouse.capture.store import CaptureStore
 
 #: Paths that are no pages: nobody arrives there.
 NO_PAGES = ("/visit", "/entry", "/presence", "/l/", "/health", "/ready", "/openapi.json", "/docs")
+#: Asked by whoever watches the process, however much else their address asks for.
+_PROBES = ("/health", "/ready")
 _DRAIN_SECONDS = 10.0
 _ANY = {"description": "Any JSON; whatever is malformed counts as not supplied."}
 _VISIT_FIELDS = (
@@ -118,6 +120,7 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         skip=NO_PAGES,
         log=lambda fields: log.write("info", "arrival", **fields),
     )
+    app.add_middleware(_Counted, calls=calls)
     if listed := Origins(settings.capture).listed:
         app.add_middleware(
             CORSMiddleware,
@@ -128,6 +131,19 @@ def create_app(settings: Settings, *, pages: bool = False) -> FastAPI:
         )
     app.add_middleware(_NeverFail, calls=calls, log=log)
     return app
+
+
+class _Counted:
+    """All that an address asks for counts for it, pages and pages that are none as well, before any of it is done."""
+
+    def __init__(self, app: ASGIApp, calls: Calls) -> None:
+        self._app, self._calls = app, calls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answered = self._app
+        if scope["type"] == "http" and scope["path"] not in _PROBES:
+            answered = self._calls.too_many(Request(scope)) or answered
+        await answered(scope, receive, send)
 
 
 class _NeverFail:

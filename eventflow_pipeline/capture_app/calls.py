@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, Outcome, entry, visit
 from eventflow_pipeline.capture.facts import why_never
@@ -26,6 +26,7 @@ _RULES: dict[Fact, Callable[[CaptureRules, CaptureRequest, Mapping[str, Any]], O
     "visit": visit,
     "entry": entry,
 }
+_CALLS = ("/visit", "/entry", "/presence")
 _PRESENCE_SECONDS = 2.0
 
 
@@ -54,6 +55,24 @@ class Calls:
         self._tokens = Tokens(secret.get_secret_value(), settings.capture.jwt_audience) if secret else None
         self._wait = {"visit": settings.capture.visit_wait_ms / 1000, "entry": settings.capture.entry_wait_ms / 1000}
 
+    def too_many(self, request: Request) -> Response | None:
+        """Count a request, whatever it is for; what answers it when its address has sent too many.
+
+        That ends the connection: what else had come on it is not looked at. A click still arrives at the site.
+        """
+        if self.rates.may_send(request):
+            return None
+        refused: Response
+        if request.scope["path"] in _CALLS:
+            refused = self._refuse(request, 429, "too many calls", retry=60)
+        elif request.scope["path"].startswith("/l/"):
+            site = self._settings.capture.site_url.rstrip("/")
+            refused = RedirectResponse(f"{site}/", 302, {"cache-control": "no-store"})
+        else:  # nothing is lost that a line should tell
+            refused = refusal(self.rules, 429, "too many calls", retry=60)
+        refused.headers["connection"] = "close"
+        return refused
+
     async def payload(self, request: Request) -> dict[str, Any] | Response:
         """The call's body as an object, or the refusal that answers it."""
         body = await self._body(request)
@@ -71,8 +90,6 @@ class Calls:
         """The call's body, or the refusal of what costs too much to look at."""
         if not self._origins.allow(request):
             return self._refuse(request, 403, "origin not allowed")
-        if not self.rates.may_send(request):
-            return self._refuse(request, 429, "too many calls", retry=60)
         body = await read_body(request, self._settings.capture.body_kib * 1024, self._settings.capture.request_seconds)
         if body is None:
             return self._refuse(request, 413, "body too large")
@@ -173,5 +190,5 @@ class Calls:
         return answer(self.rules, 200, {"accepted": True, "status": "stored"})
 
     def _refuse(self, request: Request, status: int, reason: str, retry: int | None = None) -> Response:
-        self._log.write("warning", "call_refused", reason=reason, route=request.url.path)
+        self._log.write("warning", "call_refused", reason=reason, route=request.scope["path"])
         return refusal(self.rules, status, reason, retry)

@@ -76,7 +76,7 @@ class Rates:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def may_send(self, request: Request) -> bool:
-        """Count a call, before anything of it is read; False when its address has called too often."""
+        """Count a request, before anything of it is read; False when its address has sent too many."""
         return self._address is None or self._limiter.hit(self._address, "all", address_of(request))
 
     def may_send_as_much(self, request: Request, size: int) -> bool:

@@ -28,7 +28,7 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
 
     async def seen(request: Request, campaign: uuid.UUID, shown: Response) -> Response:
         """A page rendered here records its visit here: it needs no JavaScript, and the cookies are the truth (S6)."""
-        event = {"campaign_id": str(campaign), "surface": request.url.path}
+        event = {"campaign_id": str(campaign), "surface": request.scope["path"]}
         outcome, _ = await calls.answered(calls.take("visit", request, event))
         return with_cookies(shown, outcome)
 
@@ -54,7 +54,7 @@ def add_pages(app: FastAPI, calls: Calls) -> None:
         payload = await calls.payload(request)
         if isinstance(payload, Response):
             return payload
-        form = {**payload, "campaign_id": str(campaign), "surface": request.url.path}
+        form = {**payload, "campaign_id": str(campaign), "surface": request.scope["path"]}
         outcome, result = await calls.answered(calls.take("entry", request, form))
         return with_cookies(page("thanks", status=result.get("status") or "refused"), outcome)
 

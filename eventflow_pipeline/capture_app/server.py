@@ -8,6 +8,8 @@ from typing import Any
 import h11
 import uvicorn
 from fastapi import FastAPI
+from h11._readers import ChunkedReader
+from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from eventflow_pipeline.settings import CaptureSettings
@@ -46,8 +48,19 @@ def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int)
     )
 
 
+class _Pieces(ChunkedReader):
+    """A body in pieces, with no headers after it: nobody needs them, and each line costs as one before it."""
+
+    def __call__(self, buf: ReceiveBuffer) -> Any:
+        """As h11."""
+        coming = bytes(buf)[:2] if self._reading_trailer else b""
+        if coming not in (b"", b"\r", b"\r\n") and coming[:1] != b"\n":
+            raise h11.LocalProtocolError("headers after a body")
+        return super().__call__(buf)
+
+
 class _Connection(h11.Connection):
-    """Stops reading a request of too many parts, before they are made, and one whose end can be read in two ways."""
+    """Stops reading a request of too many parts, before they are made, and one whose end is none or can be two."""
 
     exceeded = False
     _pieces = 0
@@ -61,9 +74,19 @@ class _Connection(h11.Connection):
                 self.exceeded = True
         if self.exceeded:
             return h11.NEED_DATA
-        event = super().next_event()
+        in_body = self.their_state is h11.SEND_BODY
+        try:
+            event = super().next_event()
+        except h11.RemoteProtocolError:
+            # Somebody is at work on the request already: an answer of the server's own would be a line of the log.
+            self.exceeded = in_body
+            if in_body:
+                return h11.NEED_DATA
+            raise
         if isinstance(event, h11.Request):
             self._pieces = 0
+            if isinstance(self._reader, ChunkedReader):
+                self._reader = _Pieces()
             # Of two lengths a proxy may believe the other: what is a body to it would be somebody else's request to us.
             lengths = {name for name, _ in event.headers} >= {b"content-length", b"transfer-encoding"}
             self.exceeded = lengths or len(event.target) > _LONGEST_URL

@@ -19,7 +19,9 @@ def plain(text: str) -> str:
 
 def in_message(text: str) -> str:
     """In a chat or mail: as ``plain``, and neither a link nor a mention of anybody."""
-    return plain(text).replace("://", f":{_JOINER}//").replace("@", f"@{_JOINER}")
+    for mark in ("@", "<"):  # some call everybody for <!channel>, and link <mailto:…>
+        text = text.replace(mark, f"{mark}{_JOINER}")
+    return plain(text).replace("://", f":{_JOINER}//")
 
 
 def in_markdown(text: str) -> str:

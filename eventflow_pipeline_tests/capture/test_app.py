@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -226,9 +227,23 @@ def test_one_address_cannot_flood(database: Database) -> None:
     assert answers[3].headers["retry-after"]
 
 
+def test_all_that_an_address_asks_for_counts(database: Database) -> None:
+    """Pages and pages that are none as well: on one connection thousands came at once, and nobody else was served."""
+    asked = b"".join(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in (b"openapi.json", b"", b"docs", b"l/x"))
+    settings = capture_settings(database.settings, rate="9/minute", address_rate="2/minute")
+    with Serving(settings) as app, _connected(app) as connection:
+        connection.sendall(asked)
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"429"], "the connection is ended"
+        with app.client() as probe:
+            assert probe.get("/docs").status_code == 429
+            assert probe.get("/l/x").headers["location"] == "/", "a click arrives all the same"
+            assert [probe.get(path).status_code for path in ("/health", "/ready")] == [200, 200]
+
+
 def test_a_hall_of_visitors_behind_one_address_is_not_locked_out(database: Database) -> None:
     """Neither by each other, nor by somebody beside them who floods their campaign, or another, without cookies."""
-    settings = capture_settings(database.settings, rate="3/minute", session_rate="2/minute", address_rate="24/minute")
+    settings = capture_settings(database.settings, rate="3/minute", session_rate="2/minute", address_rate="28/minute")
     with Serving(settings) as app:
 
         def visitor() -> list[int]:

@@ -228,6 +228,18 @@ def test_what_is_no_request_is_refused_without_a_line(victim: Victim, sent: byte
     assert victim.log.read_text() == before
 
 
+@pytest.mark.parametrize(
+    "body", [b"2\r\n{}\r\n0\r\na: b\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-2\r\n{}\r\n"],
+    ids=["headers after it", "no end of a piece", "a piece of no size"],
+)  # fmt: skip
+def test_a_body_that_is_none_is_cut_without_a_line(victim: Victim, body: bytes) -> None:
+    """Headers after it came by the ten thousand, and cost what those before it may not."""
+    before = victim.log.read_text()
+    assert _first_line(victim, b"POST /nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body) == b""
+    assert victim.answers()
+    assert victim.log.read_text() == before
+
+
 def test_two_lengths_hide_no_second_request(victim: Victim) -> None:
     hidden = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     sent = (

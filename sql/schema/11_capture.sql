@@ -62,13 +62,13 @@ create or replace function stats.personal_kind(value text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    seen text := left(value, 1000);
+    seen text := left(value, 256);
     folded text collate "C";
     decoded text;
 begin
     for decoding in 1..3 loop
         folded := case when octet_length(seen) = char_length(seen) then seen
-                       else translate(normalize(seen, nfkc), U&'\00AD\200B\200C\200D\2060\FEFF', '') end;
+                       else translate(left(normalize(seen, nfkc), 256), U&'\00AD\200B\200C\200D\2060\FEFF', '') end;
         if folded ~* '[^\s@](?:@|%40|\s?[(\[]at[)\]]\s?)[^\s@]' then
             return 'email';
         elsif folded ~* '(?<!\d)01[016789][\s._/\u2010-\u2015\u2212-]?\d{3,4}[\s._/\u2010-\u2015\u2212-]?\d{4}(?!\d)'
