@@ -376,11 +376,15 @@ def _first_cause(error: SerializableErrorInfo | None) -> str:
     return redact(error.message.strip().splitlines()[0]) if error and error.message.strip() else "no reason was given"
 
 
-def forget_materializations() -> None:
-    """Have Dagster forget every materialization of ours, after a rebuild: its partitions are as empty as the tables."""
-    from eventflow_pipeline.definitions import defs
+def forget_materializations(*, closings: bool) -> None:
+    """Have Dagster forget every materialization of ours, after a rebuild: its partitions are as empty as the tables.
 
-    keys = list(defs.resolve_asset_graph().materializable_asset_keys)
+    Those of closed months, which know the chain's end, only with ``closings``: the chain itself was discarded.
+    """
+    from eventflow_pipeline.definitions import defs
+    from eventflow_pipeline.defs.closings import KEY
+
+    keys = [key for key in defs.resolve_asset_graph().materializable_asset_keys if closings or key != KEY]
     with dg.DagsterInstance.get() as instance:
         instance.wipe_assets(keys)
 

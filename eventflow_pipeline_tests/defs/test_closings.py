@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from eventflow_pipeline.domain.months import Month
+from eventflow_pipeline.runs import forget_materializations
 from eventflow_pipeline.warehouse.closing.closings import close, examine
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
@@ -41,6 +42,8 @@ def test_a_click_shows_how_a_month_stands_and_changes_nothing(
         assert _run(defs, instance, month).passed
     assert closed.rows(_CHAIN) == before
     assert instance.get_materialized_partitions(KEY) == {"2024-02-01"}, "March is closed for nobody"
+    forget_materializations(closings=False)
+    assert instance.get_materialized_partitions(KEY) == {"2024-02-01"}, "a rebuild leaves closings and who saw them"
     (record, _) = instance.fetch_materializations(KEY, limit=5).records
     assert record.asset_materialization
     shown = {name: value.value for name, value in record.asset_materialization.metadata.items()}
