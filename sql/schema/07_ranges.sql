@@ -374,6 +374,22 @@ $$;
 comment on function stats.range_state(date, date, uuid) is
     'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale, held or kept by decision (stats.kept_day) for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it, or what is held of it, was computed. NULL: no day of it is computed.';
 
+create or replace function stats.range_closed(p_from date, p_to date, p_client_id uuid) returns boolean
+language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    select p_client_id is not null and bool_and(coalesce(standing.kind = 'closed', false))
+    from generate_series(date_trunc('month', p_from::timestamp), p_to::timestamp, interval '1 month') as m (first)
+    left join lateral (
+        select e.kind
+        from stats.closing e
+        where e.client_id = p_client_id and e.month = m.first::date and e.kind <> 'adjusted'
+        order by e.entry_no desc
+        limit 1
+    ) standing on true
+$$;
+comment on function stats.range_closed(date, date, uuid) is
+    'Whether every month with a day of the range is closed for the client (docs/closing.md). For functions that have checked caller and range.';
+
 do $$
 declare
     checked text;
@@ -384,7 +400,7 @@ begin
         'require_range(text, date, date)',
         'require_grain_reader(text, uuid, uuid[])', 'range_summary(text, date, date, uuid)',
         'daily_series(text, date, date, uuid)', 'require_hours(uuid)', 'campaign_hours(date, date, uuid)',
-        'range_state(date, date, uuid)'
+        'range_state(date, date, uuid)', 'range_closed(date, date, uuid)'
     ] loop
         execute format('revoke execute on function stats.%s from public', checked);
     end loop;

@@ -7,7 +7,7 @@ cross join unnest(array['', ', integer']) as more (argument);
 select stats.set_aside('public.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer)');
 
 create or replace function stats.screen_range(p_client_id uuid, p_from_date date, p_to_date date)
-returns table (readable uuid[], as_of timestamptz, complete boolean, first_day date, last_day date)
+returns table (readable uuid[], as_of timestamptz, complete boolean, closed boolean, first_day date, last_day date)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -18,6 +18,7 @@ begin
     end if;
     perform stats.require_dates(p_from_date, p_to_date);
     select s.as_of, s.complete into as_of, complete from stats.range_state(p_from_date, p_to_date, p_client_id) s;
+    closed := stats.range_closed(p_from_date, p_to_date, p_client_id);
     -- What there can be numbers of: a screen asks for "this month" or for all there is.
     select d.first_day, d.last_day into first_day, last_day
     from (
@@ -29,7 +30,7 @@ begin
 end
 $$;
 comment on function stats.screen_range(uuid, date, date) is
-    'Checks a screen''s caller and range; gives as_of, complete, and the days it covers: from the first partition at the earliest to today at the latest, NULL when that leaves none. A day not computed makes a screen incomplete, not an error; so does a beginning before the first partition. Raises 42501, ST002, ST005, ST008 or ST009.';
+    'Checks a screen''s caller and range; gives as_of, complete, closed, and the days it covers: from the first partition at the earliest to today at the latest, NULL when that leaves none. A day not computed makes a screen incomplete, not an error; so does a beginning before the first partition. Raises 42501, ST002, ST005, ST008 or ST009.';
 
 create or replace function stats.screen_days(p_from_date date, p_to_date date)
 returns table (day date, computed boolean)
@@ -166,7 +167,7 @@ begin
         ) r on r.link_status = status.name
     );
     return answer || jsonb_build_object(
-        'from', p_from_date, 'to', p_to_date, 'as_of', screen.as_of, 'complete', screen.complete);
+        'from', p_from_date, 'to', p_to_date, 'as_of', screen.as_of, 'complete', screen.complete, 'closed', screen.closed);
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date, integer) is
@@ -260,7 +261,8 @@ begin
                 || jsonb_build_object('complete', screen.complete),
             'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
-            'complete', screen.complete
+            'complete', screen.complete,
+            'closed', screen.closed
         )
         from listed i
         left join daily d on d.member = i.member
@@ -362,7 +364,8 @@ begin
             ),
             'from', p_from_date, 'to', p_to_date,
             'as_of', screen.as_of,
-            'complete', screen.complete
+            'complete', screen.complete,
+            'closed', screen.closed
         )
     );
 end

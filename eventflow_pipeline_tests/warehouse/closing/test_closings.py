@@ -236,6 +236,12 @@ def test_the_statement_stands_and_the_difference_is_an_adjustment(book: Book) ->
     close_all(book.database)
     frozen = closed_and_adjusted(book.database)
     assert frozen == counted(book.mirror)
+    with psycopg.connect(book.database.url) as owner:
+        for name in ("get_client_overview", "get_marketing_summary", "get_link_stats"):
+            for last, closed in (("2024-02-29", True), ("2024-03-01", False)):
+                asked = (small.CLIENT, "2024-02-03", last)
+                (answer,) = owner.execute(f"select {name}(%s, %s, %s)".encode(), asked).fetchone() or ({},)
+                assert answer["closed"] is closed, (name, last)
     book.visit(DAYS[2], "s2")
     book.visit(DAYS[3], "s3")
     book.compute(DAYS[2], DAYS[3])
