@@ -2,7 +2,7 @@
 
 A real stack (Postgres, daemon, code server, run workers) replaces the days again and again while facts change;
 each round kills one of them with SIGKILL. ``make test-long`` has a hundred rounds and shows the figures
-(``CRASH_SEED``: another sequence).
+(``CRASH_SEED``: another sequence, ``CRASH_ROUNDS``: fewer rounds).
 """
 
 import os
@@ -35,6 +35,7 @@ from eventflow_pipeline_tests.crash.polling_reader import PollingReader
 from eventflow_pipeline_tests.worlds.changing_facts import Facts, last_days
 
 SEED = int(os.environ.get("CRASH_SEED", "1"))
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "100"))
 DAYS = 10
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 VISITS_A_DAY = 1500
@@ -219,7 +220,7 @@ def _launch(installation: Installation) -> str:
     "rounds",
     [
         pytest.param(2, marks=pytest.mark.timeout(1200)),
-        pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
+        pytest.param(ROUNDS, marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
     ],
 )
 def test_kills_at_random_moments_of_a_backfill(installation: Installation, rounds: int) -> None:

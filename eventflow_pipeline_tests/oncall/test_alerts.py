@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -11,9 +12,11 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall import alerts
 from eventflow_pipeline.oncall.alerts import PassReport, notify
-from eventflow_pipeline.oncall.conditions import Source, poll
+from eventflow_pipeline.oncall.conditions import Source, foreign_lock, poll
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import episodes as alert_store
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.locks import alert_pass
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
 
@@ -157,6 +160,26 @@ def test_a_crash_between_sending_and_marking_repeats_and_loses_nothing(
     notified(_condition(), minutes=1)
     notified(_condition(), minutes=2)
     assert receiver.titles == ["[error] a is stale"] * 2
+
+
+def test_nobody_mutes_alerts_by_taking_locks(
+    notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database
+) -> None:
+    """Advisory locks have no rights: an analyst's login can take those of the pipeline."""
+    database.execute("drop role if exists analyst")
+    database.execute("create role analyst login")
+    address = database.owner.url.set(drivername="postgresql", username="analyst").render_as_string(False)
+    with psycopg.connect(address, autocommit=True) as stranger:
+        for space in (0x0EF10001, 0x0EF10003, 0x0EF10035):
+            stranger.execute("select pg_advisory_lock(%s, 0)", [space])
+        notified(_condition())
+        assert receiver.titles == ["[error] a is stale"]
+        (told,) = foreign_lock.conditions(database.pipeline, database.settings, NOW)
+        assert told.summary.startswith(f"analyst (server process {stranger.info.backend_pid}) holds locks")
+    with connect(database.pipeline) as ours, alert_pass(ours):
+        assert foreign_lock.conditions(database.pipeline, database.settings, NOW) == []
+        assert notify(database.pipeline, database.settings, {}, NOW) is None, "another pass is at it"
+    database.execute("drop role analyst")
 
 
 def test_routes_by_severity_and_owner(

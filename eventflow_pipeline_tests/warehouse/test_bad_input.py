@@ -102,7 +102,14 @@ def test_a_range_longer_than_pruned_session_days_allows(three_days: Database) ->
 
 
 @pytest.mark.parametrize(
-    "address", ["postgresql://u:topsecret@host:port/db", "postgresql://u:topsecret@host:54x/db", "x"]
+    "address",
+    [
+        "postgresql://u:topsecret@host:port/db",
+        "postgresql://u:topsecret@host:54x/db",
+        "postgresql://u:has@topsecret@host:5432/db",
+        "postgresql://u:has@slash/topsecret@host/db",
+        "x",
+    ],
 )
 @pytest.mark.parametrize("variable", ["EVENTFLOW_DATABASE_URL", "EVENTFLOW_OWNER_URL"])
 def test_an_address_that_is_none_is_refused_without_its_password(address: str, variable: str) -> None:

@@ -44,9 +44,12 @@ def parse_url(address: str, variable: str = "EVENTFLOW_DATABASE_URL") -> URL:
     """``address`` (postgres://, postgresql:// or with a driver) as a URL for psycopg 3. Raises UserError."""
     try:
         url = make_url(address)
+        if "@" in f"{url.host}{url.database}":  # what follows the first one in a password, and messages name a host
+            raise ValueError
     except (ArgumentError, ValueError):  # whose text may quote the password
         raise UserError(
-            f"{variable} is not a database address: write postgresql://user:password@host:5432/database."
+            f"{variable} is not a database address: write postgresql://user:password@host:5432/database, "
+            "and %40 for each @ of the password."
         ) from None
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise UserError(f"{variable} names {url.get_backend_name()}: only Postgres 15 or later is supported.")

@@ -29,6 +29,20 @@ _RUN = 0x0EF10004
 _ALERTS = 0x0EF10035
 _QUALITY = 0x0EF10030
 _CLOSING = 0x0EF10016
+#: All of them, and those to come.
+_SPACES = (0x0EF10000, 0x0EF1FFFF)
+
+#: Advisory locks have no rights: whoever may connect may take ours.
+_STRANGERS = text("""
+select distinct a.pid, pg_get_userbyid(a.usesysid)::text as name
+from pg_locks l
+join pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+  and l.database = (select d.oid from pg_database d where d.datname = current_database())
+  and l.classid::bigint between :first and :last
+  and not pg_has_role(a.usesysid, 'eventflow_pipeline', 'member')
+order by a.pid
+""")
 
 
 @contextmanager
@@ -179,13 +193,22 @@ def histogram_step(connection: Connection) -> Iterator[None]:
         yield
 
 
+def strangers(connection: Connection, spaces: tuple[int, int] = _SPACES) -> list[tuple[int, str]]:
+    """Sessions that hold locks of ours and are not the pipeline's: process id on the server, and login."""
+    first, last = spaces
+    return [(row.pid, row.name) for row in connection.execute(_STRANGERS, {"first": first, "last": last})]
+
+
 @contextmanager
 def alert_pass(connection: Connection) -> Iterator[bool]:
-    """Sole right to notify people; gives False, at once, when another process is at it."""
+    """Sole right to notify people; gives False, at once, when another process is at it.
+
+    A stranger's session is none: nobody mutes alerts by taking the lock.
+    """
     keys = {"space": _ALERTS, "key": 0}
     acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
     try:
-        yield acquired
+        yield acquired or bool(strangers(connection, (_ALERTS, _ALERTS)))
     finally:
         if acquired:
             with suppress(SQLAlchemyError):
