@@ -1,14 +1,14 @@
-"""Reading the facts of business days: the bounds as parameters, and what is compared with fold rules."""
+"""Reading the facts of business days: the bounds as parameters, and how they are joined."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, CursorResult
 
 from eventflow_pipeline.domain.days import DayRange, day_window
-from eventflow_pipeline.warehouse.db.engine import join_by_hash
+from eventflow_pipeline.warehouse.db.engine import joining_by_hash
 from eventflow_pipeline.warehouse.db.sql import statement
 
 
@@ -32,13 +32,8 @@ def day_bounds(days: DayRange, zone: ZoneInfo) -> DayBounds:
 def execute_folded(connection: Connection, name: str, parameters: Mapping[str, Any]) -> CursorResult[Any]:
     """Execute a statement that has ``numbers/folded_facts`` in it, in a transaction.
 
-    While fold rules (A6) are in force its joins are hashed, whatever the planner believes of facts and values it has
-    not analysed yet: else it may take the product of a day's facts and all that rules list.
+    Its joins are hashed, whatever the planner believes of facts, links and fold rules (A6) that nobody analysed yet:
+    else it may take the product of a day's facts and all links, or all that rules list.
     """
-    folding = connection.execute(statement("storage/registry/select_any_fold")).scalar_one()
-    if folding:
-        join_by_hash(connection)
-    result = connection.execute(statement(name), parameters)
-    if folding:
-        connection.execute(text("set local enable_nestloop = default"))
-    return result
+    with joining_by_hash(connection):
+        return connection.execute(statement(name), parameters)

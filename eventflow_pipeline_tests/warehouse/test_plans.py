@@ -1,6 +1,7 @@
 """No full scans (B6): plans of every statement of the engine, and what the read functions touch, on a million facts.
 
-The planner's settings are Postgres' own defaults; 90 days of facts are analysed; the window is one day.
+The planner's settings are Postgres' own defaults; 90 days of facts are analysed; the window is one day. Then again of a
+day that nobody analysed: estimates say nothing there, so statements are run and the rows they really touch are counted.
 """
 
 import json
@@ -28,7 +29,7 @@ from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, comput
 from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.sql import statement, statement_names
-from eventflow_pipeline.warehouse.parity.comparison import compare_days
+from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_windows
 from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence, visits_and_entries
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
@@ -41,8 +42,8 @@ DAY = date(2024, 2, 10)
 NOON = datetime(2024, 2, 10, 3, tzinfo=UTC)
 CLIENT, CAMPAIGN = UUID(int=1), UUID(int=1001)
 
-_FILL = """
-    -- 50 clients, 500 campaigns, 1,000 links, a million visits and 100,000 entries in 90 days.
+_DIMENSIONS = """
+    -- 50 clients, 500 campaigns, 1,000 links.
     create function pg_temp.id(n bigint) returns uuid language sql immutable
     return lpad(to_hex(n), 32, '0')::uuid;
     insert into clients (id, name) select pg_temp.id(n), 'client' from generate_series(1, 50) n;
@@ -52,6 +53,10 @@ _FILL = """
     insert into campaign_link_meta (id, client_id, name, target_campaign_id, cid)
     select pg_temp.id(10000 + n), pg_temp.id(1 + n % 50), 'link', pg_temp.id(1000 + n % 500), lpad(n::text, 8, '0')
     from generate_series(1, 1000) n;
+"""
+_FILL = f"""
+    {_DIMENSIONS}
+    -- A million visits and 100,000 entries in 90 days.
     insert into event_access_logs
         (id, campaign_id, session_id, utm_source, cid, marketing_campaign_link_id, accessed_at, created_at)
     select pg_temp.id(1000000 + n), pg_temp.id(1001 + n % 500), 'session ' || n % 300000,
@@ -109,10 +114,14 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class Explained:
-    """Plans of whatever an engine executes, taken on the same connection right before it does."""
+    """Plans of whatever an engine executes, taken on the same connection right before it does.
 
-    def __init__(self, engine: Engine) -> None:
+    ``analyze``: it is executed for the plan too, and undone, so that nodes have the rows they really touched.
+    """
+
+    def __init__(self, engine: Engine, *, analyze: bool = False) -> None:
         self.plans: dict[str, dict[str, Any]] = {}
+        self._analyze = analyze
         event.listen(engine, "before_cursor_execute", self._explain)
 
     def _explain(self, connection: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
@@ -123,7 +132,11 @@ class Explained:
             or " as\nwith" in body
         ):
             raw = connection.connection.driver_connection
-            (plan,) = raw.execute("explain (format json) " + sql, parameters).fetchone()
+            if self._analyze:
+                with raw.transaction(force_rollback=True):
+                    (plan,) = raw.execute("explain (analyze, timing off, format json) " + sql, parameters).fetchone()
+            else:
+                (plan,) = raw.execute("explain (format json) " + sql, parameters).fetchone()
             self.plans[sql] = plan[0]["Plan"]
 
     def explain(self, connection: Connection, clause: TextClause, parameters: dict[str, Any]) -> None:
@@ -330,3 +343,113 @@ def test_every_read_function_is_among_those_tested(million: Database) -> None:
     for function in functions:
         tested = function["name"] in {*_READS, "get_campaign_visits_raw"}
         assert tested or not re.search("visit_facts|entry_facts|" + "|".join(FACTS), function["definition"]), function
+
+
+def _touched(node: dict[str, Any]) -> float:
+    """Rows a node gave or threw away, in all its loops; of a join the pairs it compared in vain, too."""
+    rows = node.get("Actual Rows", 0) + sum(count for name, count in node.items() if name.startswith("Rows Removed by"))
+    return float(rows * node.get("Actual Loops", 0))
+
+
+def _days_work(database: Database, day: date) -> Explained:
+    """Everything that is done with a day: computed, changed and computed again, merged, checked, judged."""
+    engine, only = pipeline_engine(database.settings), DayRange(day, day)
+    try:
+        plans = Explained(engine, analyze=True)
+        replace_day(engine, day, database.settings)
+        assert merge_pending(engine) == [day]
+        database.execute("update event_access_logs set utm_source = 'other' where accessed_at >= :at", at=_START)
+        assert detect_changes(engine, database.settings, Scope.NAMED, [day]).days == (day,)
+        replace_day(engine, day, database.settings)
+        assert merge_pending(engine) == [day]
+        quality.measure(engine, database.settings, only)
+        quality.findings(engine, database.settings, only)
+        for found in (
+            compare_days(engine, database.settings, only),
+            compare_windows(engine, database.settings, only, lengths=(1,)),
+        ):
+            assert (found.checked, found.differences) == ((day,), ())
+    finally:
+        engine.dispose()
+    return plans
+
+
+#: A day of hits, an entry in 33, a session in 3; every other entry is of a session that has no visit.
+_FILL_DAY = """
+    with hit as (
+        select n, %(at)s + n * (interval '1 day' / %(hits)s) as at from generate_series(0, %(hits)s - 1) n
+    ), entry as (
+        insert into event_survey_entries (campaign_id, client_id, phone_norm, session_id, created_at)
+        select lpad(to_hex(1001 + n %% 500), 32, '0')::uuid, lpad(to_hex(1 + (1 + n %% 500) %% 50), 32, '0')::uuid,
+               n || ' at ' || at, case when n %% 2 = 0 then 'session ' || n / 3 || at::date else 'unseen ' || n end, at
+        from hit where n %% 33 = 0
+    )
+    insert into event_access_logs
+        (campaign_id, session_id, utm_source, utm_medium, cid, marketing_campaign_link_id, accessed_at, created_at)
+    select lpad(to_hex(1001 + n %% 500), 32, '0')::uuid, 'session ' || n / 3 || at::date,
+           case when n %% 3 = 0 then 'source ' || n %% 25 end, case when n %% 2 = 0 then 'medium ' || n %% 7 end,
+           case when n %% 7 = 0 then lpad((n %% 1000)::text, 8, '0') end,
+           case when n %% 5 = 0 then lpad(to_hex(10001 + n %% 1000), 32, '0')::uuid end, at, at
+    from hit
+"""
+_NOT_ANALYSED = """
+    do $$
+    declare
+        relation regclass;
+    begin
+        for relation in
+            select oid from pg_class where relkind = 'r' and relnamespace::regnamespace::text in ('public', 'stats')
+        loop
+            execute format('alter table %s set (autovacuum_enabled = off)', relation);
+        end loop;
+    end $$
+"""
+
+
+def _touched_too_much(database: Database, hits: int) -> list[tuple[float, str, str]]:
+    """What nodes of the plans of a day of ``hits``, after one three times as large, touched too many rows.
+
+    Nobody analysed any of it. Each: the rows in multiples of the hits, the node, its statement.
+    """
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(_NOT_ANALYSED)
+        connection.execute(_DIMENSIONS)
+        for at, count in ((_START - timedelta(days=38), 3 * hits), (_START, hits)):
+            connection.execute(_FILL_DAY, {"at": at, "hits": count})
+    database.replace(DAY - timedelta(days=38))
+    database.merge_pending()
+    found = []
+    for sql, plan in _days_work(database, DAY).plans.items():
+        for node in _nodes(plan):
+            touched, relation = _touched(node), node.get("Relation Name", "")
+            # A table that grows with time: what is read of it is the day's.
+            grows = (
+                relation in FACTS or relation.startswith(("session_days", "return_histogram")) or "_daily" in relation
+            )
+            if touched > (1.5 if grows else 20) * hits:
+                found.append((touched / hits, f"{node['Node Type']} {relation}".strip(), sql))
+    return found
+
+
+@pytest.mark.slow
+def test_no_statement_of_a_day_nobody_analysed_compares_each_with_each_or_reads_history(database: Database) -> None:
+    """Rows that were touched, never estimates: at 500,000 hits the limit is 10 million."""
+    assert _touched_too_much(database, 10_000) == []
+
+
+@pytest.mark.long
+def test_no_statement_of_a_huge_day_nobody_analysed_compares_each_with_each(database: Database) -> None:
+    assert _touched_too_much(database, 500_000) == []
+
+
+@pytest.mark.slow
+def test_a_loop_over_pairs_would_be_noticed(database: Database) -> None:
+    engine = pipeline_engine(database.settings)
+    plans = Explained(engine, analyze=True)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            "select count(*) from generate_series(1, 300) a join generate_series(1, 400) b on a > b and b < a - 299"
+        )
+    engine.dispose()
+    ((_, plan),) = ((sql, plan) for sql, plan in plans.plans.items() if "generate_series" in sql)
+    assert max(map(_touched, _nodes(plan))) == 300 * 400

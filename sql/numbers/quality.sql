@@ -90,10 +90,13 @@ busiest as (
     order by s.bucket_date, s.client_id, m.measure, m.number desc, s.session_id
 ),
 total as (
+    -- Between two instants, and so by the index, whatever is known of the table.
     select d.day as bucket_date, 'platform' as scope, null::uuid as client_id,
-           (select count(*) from stats.visit_facts where accessed_at < :first_instant or accessed_at >= :last_instant)
+           (select count(*) from stats.visit_facts where accessed_at >= '-infinity' and accessed_at < :first_instant)
+           + (select count(*) from stats.visit_facts where accessed_at >= :last_instant and accessed_at <= 'infinity')
                as out_of_range_hits,
-           (select count(*) from stats.entry_facts where created_at < :first_instant or created_at >= :last_instant)
+           (select count(*) from stats.entry_facts where created_at >= '-infinity' and created_at < :first_instant)
+           + (select count(*) from stats.entry_facts where created_at >= :last_instant and created_at <= 'infinity')
                as out_of_range_entries
     from unnest(cast(:days as date[])) as d (day)
     union all
@@ -120,14 +123,19 @@ select
     coalesce(m.foreign_entries, 0) as foreign_entries,
     coalesce(m.excluded_hits, 0) as excluded_hits, coalesce(m.excluded_entries, 0) as excluded_entries,
     t.out_of_range_hits, t.out_of_range_entries,
-    coalesce((
-        select jsonb_agg(c.suspected order by c.suspected) from clone c
-        where c.bucket_date = t.bucket_date and (t.scope = 'platform' or c.client_id = t.client_id)
-    ), '[]') as suspected_clones,
-    coalesce((
-        select jsonb_agg(b.named order by b.named) from busiest b
-        where t.scope = 'client' and b.bucket_date = t.bucket_date and b.client_id = t.client_id
-    ), '[]') as busiest_sessions
+    coalesce(c.suspected, '[]') as suspected_clones,
+    coalesce(b.named, '[]') as busiest_sessions
 from total t
 left join measured m
-    on m.bucket_date = t.bucket_date and m.scope = t.scope and m.client_id is not distinct from t.client_id
+    on m.bucket_date = t.bucket_date and m.scope = t.scope
+    and coalesce(m.client_id::text, '') = coalesce(t.client_id::text, '')
+left join (
+    select bucket_date, case when grouping(client_id) = 1 then 'platform' else 'client' end as scope, client_id,
+           jsonb_agg(suspected order by suspected) as suspected
+    from clone
+    group by grouping sets ((bucket_date), (bucket_date, client_id))
+) c on c.bucket_date = t.bucket_date and c.scope = t.scope
+    and coalesce(c.client_id::text, '') = coalesce(t.client_id::text, '')
+left join (
+    select bucket_date, client_id, jsonb_agg(named order by named) as named from busiest group by bucket_date, client_id
+) b on b.bucket_date = t.bucket_date and b.client_id = t.client_id

@@ -1,20 +1,25 @@
 -- WHAT: buckets that differ from the facts, at every published grain; nothing when all agree. Tolerance zero.
 -- Grain: business day, grain, member (key columns that are none of the grain are NULL).
--- Inputs: raw_fact, stats.grain, stats.bucket_daily; :first_day, :last_day, :client_id (NULL: everything, else the
--- grains within that client). Rules: M1-M3, M5. Visits are COUNT(DISTINCT session) straight from the facts.
-with
-{include parity/members},
-counted as (
+-- Inputs: raw_cell, raw_member, stats.bucket_daily; :first_day, :last_day, :client_id (NULL: everything, else the
+-- grains within that client). Rules: M1-M3, M5. Visits are distinct sessions, counted at each member by themselves.
+with counted as (
     select
-        f.bucket_date, m.member_no,
-        count(*) filter (where f.is_visit) as hits,
-        count(distinct f.session_no) as visits,
-        count(*) filter (where f.is_visit and f.session_no is null) as sessionless_hits,
-        count(*) filter (where not f.is_visit) as conversions
-    from raw_fact f
-    join member m on m.attribution_no = f.attribution_no
-    where f.counted and f.bucket_date between :first_day and :last_day
-    group by f.bucket_date, m.member_no
+        bucket_date, member_no,
+        sum(hits) as hits,
+        count(session_no) as visits,
+        coalesce(sum(hits) filter (where session_no is null), 0) as sessionless_hits,
+        sum(conversions) as conversions
+    from (
+        select c.bucket_date, m.member_no, c.session_no, sum(c.hits) as hits, sum(c.conversions) as conversions
+        from raw_cell c
+        join raw_member m on m.attribution_no = c.attribution_no
+        where c.counted and c.bucket_date between :first_day and :last_day
+        group by c.bucket_date, m.member_no, c.session_no
+    ) member_session
+    group by bucket_date, member_no
+),
+named as (
+    select distinct on (member_no) * from raw_member order by member_no
 ),
 raw as (
     select c.bucket_date, n.grain, n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status,

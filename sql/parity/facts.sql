@@ -2,8 +2,8 @@
 -- out apart from numbers/session_days and never from session-days, so that one cannot hide the other's error.
 -- Grain: one fact. Inputs: stats.visit_facts, stats.entry_facts, dimensions; :days and :starts (the days, ascending and
 -- without a gap, and their first instants), :window_end (the instant after the last).
--- Rules: T1, T2, E1-E3, A1-A3, A5 (by the bare pattern, without what makes it cheap where facts are counted), A6. A visit
--- has its session; an entry's session is no visit and is kept for linkage (Q2) only.
+-- Rules: T1, T2, E1-E3, A1-A3, A5 (by the pattern itself behind a hint of its own, apart from what makes it cheap where
+-- facts are counted), A6. A visit has its session; an entry's session is no visit and is kept for linkage (Q2) only.
 with cid_owner as (
     select distinct on (client_id, cid) client_id, cid, id
     from stats.links
@@ -44,9 +44,12 @@ attributed as (
         case when l.id is not null then 'resolved'
              when num_nonnulls(f.supplied_link::text, f.supplied_cid) > 0 then 'unresolved'
              else 'unknown' end as link_status,
-        case when utm.source ~ personal.pattern then '(redacted)' else utm.source end as utm_source,
-        case when utm.medium ~ personal.pattern then '(redacted)' else utm.medium end as utm_medium,
-        case when utm.campaign ~ personal.pattern then '(redacted)' else utm.campaign end as utm_campaign,
+        case when utm.source collate "C" ~ personal.hint and utm.source ~ personal.pattern then '(redacted)'
+             else utm.source end as utm_source,
+        case when utm.medium collate "C" ~ personal.hint and utm.medium ~ personal.pattern then '(redacted)'
+             else utm.medium end as utm_medium,
+        case when utm.campaign collate "C" ~ personal.hint and utm.campaign ~ personal.pattern then '(redacted)'
+             else utm.campaign end as utm_campaign,
         tagged.is_so as has_utm
     from fact f
     cross join lateral (
@@ -65,7 +68,9 @@ attributed as (
             '|(^|[^0-9])01[016789][ .-]?[0-9]{3,4}[ .-]?[0-9]{4}($|[^0-9])'
             '|(^|[^0-9])0[2-6][0-9]?-[0-9]{3,4}-[0-9]{4}($|[^0-9])'
             '|(^|[^0-9a-z])[+][0-9]{1,3}[ .()-]{1,2}[0-9]{1,4}([ .()-]{1,2}[0-9]{2,4}){1,4}($|[^0-9])'
-            '|(^|[^0-9a-z])[+][1-9][0-9]{9,14}($|[^0-9])' as pattern
+            '|(^|[^0-9a-z])[+][1-9][0-9]{9,14}($|[^0-9])' as pattern,
+            -- What every branch of it needs, found in a tenth of the time.
+            '[@+]|%40|01[016789]|0[2-6][0-9]?-' as hint
     ) personal
     -- Looked at once, not wherever a field is named.
     limit all offset 0 -- noqa: AM09

@@ -1,17 +1,26 @@
 -- WHAT: hour buckets that differ from the facts; nothing when all agree. Tolerance zero.
--- Grain: business day, UTC hour, client, entity. Inputs: raw_fact, stats.campaign_hourly; :clients, :campaigns (the lists in
+-- Grain: business day, UTC hour, client, entity. Inputs: what parity/facts reads, stats.campaign_hourly; :clients, :campaigns (the lists in
 -- force), :held_days and :held_clients (parts that are held: their hours are left out, published session-days have none),
 -- :first_day, :last_day, :client_id (NULL: everything). Rules: B1, T2, M1-M3. The hour is worked out from the
 -- seconds since 1970, apart from numbers/campaign_hours.
-with raw as (
+with fact as (
+{include parity/facts}
+),
+raw as (
     select f.bucket_date, to_timestamp(floor(extract(epoch from f.happened_at) / 3600) * 3600) as bucket_hour,
            f.client_id, f.entity_type, f.entity_id,
            count(*) filter (where f.is_visit) as hits,
-           count(distinct f.session_no) as visits,
-           count(*) filter (where f.is_visit and f.session_no is null) as sessionless_hits,
+           count(distinct f.session_id collate "C") filter (where f.is_visit) as visits,
+           count(*) filter (where f.is_visit and f.session_id is null) as sessionless_hits,
            count(*) filter (where not f.is_visit) as conversions
-    from raw_fact f
-    where f.counted and f.happened_at is not null and f.bucket_date between :first_day and :last_day
+    from fact f
+    -- Where nobody is listed, facts are not read.
+    where cardinality(cast(:clients as uuid[])) + cardinality(cast(:campaigns as uuid[])) > 0
+      and not f.excluded
+      and not exists (
+          select from unnest(cast(:held_days as date[]), cast(:held_clients as uuid[])) as held (day, client)
+          where held.day = f.bucket_date and held.client is not distinct from f.client_id
+      )
       and (f.client_id = any (cast(:clients as uuid[])) or f.entity_id = any (cast(:campaigns as uuid[])))
       and (cast(:client_id as uuid) is null or f.client_id = :client_id)
     group by 1, 2, 3, 4, 5

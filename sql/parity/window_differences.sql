@@ -1,17 +1,17 @@
 -- WHAT: answers of stats.range_summary for windows of days that differ from the facts, at every published grain.
--- Grain: last day of the window, its length, grain, member. Inputs: raw_fact (from the first day of the longest window
--- on), stats.range_summary; :first_days, :last_days (the windows, same length arrays), :client_id (NULL: everything).
+-- Grain: last day of the window, its length, grain, member. Inputs: raw_cell (from the first day of the longest window
+-- on), raw_member, stats.range_summary; :first_days, :last_days (the windows, same length arrays), :client_id (NULL: everything).
 -- Rules: M5, M6. A session counts in a window on the last day it is seen there; so one pass over the facts answers
 -- every window: day d of a member's session counts for the windows that contain d and end before its next day.
-with
-{include parity/members},
+with named as (
+    select distinct on (member_no) * from raw_member order by member_no
+),
 member_session as (
-    select f.bucket_date, m.member_no, f.session_no,
-           count(*) filter (where f.is_visit) as hits, count(*) filter (where not f.is_visit) as conversions
-    from raw_fact f
-    join member m on m.attribution_no = f.attribution_no
-    where f.counted
-    group by f.bucket_date, m.member_no, f.session_no
+    select c.bucket_date, m.member_no, c.session_no, sum(c.hits) as hits, sum(c.conversions) as conversions
+    from raw_cell c
+    join raw_member m on m.attribution_no = c.attribution_no
+    where c.counted
+    group by c.bucket_date, m.member_no, c.session_no
 ),
 member_day as (
     select bucket_date, next_date, member_no,

@@ -74,8 +74,9 @@ join stats.linkage_inputs((cast(:days as date[]))[1], (cast(:days as date[]))[ca
 cross join lateral (
     select count(*) as entries
     from stats.entry_facts e
+    -- One look into the index an entry: as a semi-join it may become a pass over the visits of all time.
+    cross join lateral (select from stats.visit_facts v where v.entry_id = e.id limit 1) named
     where e.created_at >= d.window_start and e.created_at < d.window_end
-      and exists (select from stats.visit_facts v where v.entry_id = e.id)
 ) n
 where q.linkage_input is distinct from i.input || '/' || n.entries
 order by d.day;
@@ -85,9 +86,13 @@ order by d.day;
 -- a moment), or that a visit names (Q2). Grain: business day, scope, client. Excluded facts (E3) count on neither side.
 -- Inputs: numbers/visits, stats.entry_facts, stats.visit_facts, stats.exclusion; :days, :starts,
 -- :window_end, :inputs (of the days, as select_linkage_inputs gives them), :look_back_start, :look_back_end, :days_before, :minutes_after.
+-- Run where joins are hashed. Entries and visits of a session are put in order of time instead of being compared each with
+-- each: of a session with thousands of both that would be millions.
 with entry as materialized (
     select (cast(:days as date[]))[width_bucket(e.created_at, cast(:starts as timestamptz[]))] as bucket_date,
-           e.id, e.client_id, e.session_id, e.created_at
+           e.id, e.client_id, e.session_id,
+           e.created_at - make_interval(secs => cast(:days_before as integer) * 86400) as earliest,
+           e.created_at + make_interval(mins => cast(:minutes_after as integer)) as latest
     from stats.entry_facts e
     where e.created_at >= (cast(:starts as timestamptz[]))[1] and e.created_at < :window_end
       and not exists (select from stats.exclusion x where x.campaign_id = e.campaign_id)
@@ -98,32 +103,40 @@ visit as materialized (
         {include numbers/visits}
     ) v
     where v.accessed_at >= :look_back_start and v.accessed_at < :look_back_end
+      and v.client_id is not null
       and v.session_id in (select e.session_id from entry e)
       and not exists (select from stats.exclusion x where x.campaign_id = v.campaign_id)
 ),
-by_session as (
-    select distinct e.id
-    from entry e
-    join visit v on v.session_id = e.session_id and v.client_id = e.client_id
-    where v.accessed_at >= e.created_at - make_interval(secs => cast(:days_before as integer) * 86400)
-      and v.accessed_at <= e.created_at + make_interval(mins => cast(:minutes_after as integer))
+judged as (
+    select m.id, m.bucket_date, m.client_id,
+           -- The newest visit up to the last moment, itself included.
+           coalesce(max(m.visited_at) over (partition by m.session_id, m.client_id order by m.at) >= m.earliest, false)
+               as by_session
+    from (
+        select e.id, e.bucket_date, e.client_id, e.session_id, e.latest as at, null::timestamptz as visited_at, e.earliest
+        from entry e
+        union all
+        select null, null, v.client_id, v.session_id, v.accessed_at, v.accessed_at, null
+        from visit v
+    ) m
 ),
-linked as (
-    select e.bucket_date, e.client_id, grouping(e.client_id) = 1 as everything, count(*) as entries
-    from entry e
-    where e.id in (select b.id from by_session b)
-       or exists (select from stats.visit_facts n where n.entry_id = e.id)
-    group by grouping sets ((e.bucket_date), (e.bucket_date, e.client_id))
+linked as materialized (
+    select j.bucket_date, j.client_id, grouping(j.client_id) = 1 as everything, count(*) as entries
+    from judged j
+    left join lateral (
+        select true as is_so from stats.visit_facts n where not j.by_session and n.entry_id = j.id limit 1
+    ) named on true
+    where j.id is not null and (j.by_session or named.is_so)
+    group by grouping sets ((j.bucket_date), (j.bucket_date, j.client_id))
 )
 update stats.quality_daily q
-set linked_entries = coalesce((
-        select l.entries from linked l
-        where l.bucket_date = q.bucket_date and l.everything = (q.scope = 'platform')
-          and l.client_id is not distinct from q.client_id
-    ), 0),
-    linkage_input = i.input
+set linked_entries = coalesce(l.entries, 0), linkage_input = i.input
 from unnest(cast(:days as date[]), cast(:inputs as text[])) as i (day, input)
-where q.bucket_date = i.day;
+join stats.quality_daily measured on measured.bucket_date = i.day
+left join linked l
+    on l.bucket_date = measured.bucket_date and l.everything = (measured.scope = 'platform')
+    and coalesce(l.client_id::text, '') = coalesce(measured.client_id::text, '')
+where q.ctid = measured.ctid;
 
 -- name: select_indicators
 -- WHAT: indicators of a range with what is usual for the client: the median share of unknown links over the 28 days

@@ -67,7 +67,3 @@ set longest_range_days = least(longest_range_days, :longest_range_days), session
 -- name: select_oldest_replaceable
 -- The oldest day whose neighbours within the longest range are all in session-days; NULL: never pruned. Rule: M6.
 select session_days_from + longest_range_days - 1 from stats.build_settings;
-
--- name: select_any_fold
--- WHAT: is any fold rule in force (A6)? One row. Inputs: stats.fold_rule.
-select exists (select from stats.fold_rule where removed_at is null);

@@ -35,7 +35,7 @@ from eventflow_pipeline.warehouse.changes.guard import (
     moved_parts,
     newest_published,
 )
-from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, day_transaction
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import execute_folded
@@ -116,7 +116,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         connection.execute(statement("storage/days/create_cells"))
         connection.execute(statement("storage/days/create_buckets_stage"))
         connection.execute(statement("storage/changes/create_day_counts"))
-        with no_histogram_step(connection), day_lock(connection, day), repeatable_read(connection):
+        with no_histogram_step(connection), day_lock(connection, day), day_transaction(connection):
             require_session_days(connection, day)
             execute_folded(connection, "storage/days/insert_session_days_stage", bounds)
             totals = _totals(connection, {**the_day, **bounds, "held_clients": []})

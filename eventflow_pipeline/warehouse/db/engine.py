@@ -147,7 +147,11 @@ def _engine(settings: Settings, address: SecretStr | None = None, variable: str 
         pool_size=settings.runs.parallel_days + 2,
         max_overflow=16,
         pool_pre_ping=True,  # one that waited while the server restarted is no reason for a tick to fail
-        execution_options={"variable": variable, "opened": opened},
+        execution_options={
+            "variable": variable,
+            "opened": opened,
+            "day_work_mem": [max(settings.database.day_work_mem_mb, settings.database.work_mem_mb)],
+        },
         connect_args={
             "application_name": APPLICATION,
             "prepare_threshold": None,
@@ -213,7 +217,8 @@ def connect(engine: Engine, variable: str | None = None) -> Iterator[Connection]
 
 
 def again_when_lost(work: Callable[[], T]) -> T:
-    """What ``work`` returns, done again when its connection was lost in the middle, also while the server restarts.
+    """What ``work`` returns, done again when its connection was lost in the middle, also while the server restarts, or
+    when the server ran out of memory for it (``day_transaction`` then asks for less).
 
     For work that is one transaction on a connection of its own, whose repeat changes nothing when it was committed.
     """
@@ -223,13 +228,17 @@ def again_when_lost(work: Callable[[], T]) -> T:
             return work()
         except DBAPIError as lost:
             losses += 1
-            if not lost.connection_invalidated or losses > _LOSSES or pause is None:
+            if not (lost.connection_invalidated or _ran_out(lost)) or losses > _LOSSES or pause is None:
                 raise
         except UnreachableError:
             if not losses or pause is None:
                 raise
         time.sleep(pause)
     raise AssertionError("the last try returns or raises")
+
+
+def _ran_out(problem: DBAPIError) -> bool:
+    return isinstance(problem.orig, psycopg.errors.OutOfMemory)
 
 
 def logged_in(engine: Engine) -> Login:
@@ -256,14 +265,17 @@ def server_time(connection: Connection) -> datetime:
     return now
 
 
-def join_by_hash(connection: Connection) -> None:
-    """For the rest of the transaction joins are not nested loops, where there is another way.
+@contextmanager
+def joining_by_hash(connection: Connection) -> Iterator[None]:
+    """Within a transaction: joins are not nested loops, where there is another way.
 
-    For statements that join what may be large and new with itself or with a list: what has just been written has no
-    statistics, or those of an empty table, and only the tables' owner could have them made. Taken for a row or two,
-    half a million are then compared each with each: ten minutes instead of ten seconds.
+    For statements that join what may be large and new with itself, with a list or with dimensions: what has just been
+    written has no statistics, or those of an empty table, and only the tables' owner could have them made. Taken for a
+    row or two, half a million are then compared each with each: ten minutes instead of ten seconds.
     """
     connection.execute(text("set local enable_nestloop = off"))
+    yield
+    connection.execute(text("set local enable_nestloop = default"))
 
 
 @contextmanager
@@ -271,6 +283,25 @@ def repeatable_read(connection: Connection) -> Iterator[None]:
     """One REPEATABLE READ transaction on an autocommit connection: all its statements see one snapshot."""
     with _transaction(connection, "repeatable read"):
         yield
+
+
+@contextmanager
+def day_transaction(connection: Connection) -> Iterator[None]:
+    """``repeatable_read`` with memory for a huge day: EVENTFLOW_DATABASE_DAY_WORK_MEM_MB a sort or hash.
+
+    Once the server had not that much, or went away meanwhile, EVENTFLOW_DATABASE_WORK_MEM_MB does, for as long as the
+    engine lives: slower, never twice as slow.
+    """
+    memory: list[int] = connection.get_execution_options()["day_work_mem"]
+    try:
+        with repeatable_read(connection):
+            for megabytes in memory:
+                connection.execute(text(f"set local work_mem = '{megabytes}MB'"))
+            yield
+    except DBAPIError as problem:
+        if problem.connection_invalidated or _ran_out(problem):
+            memory.clear()
+        raise
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDi
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Clients, differing_days
-from eventflow_pipeline.warehouse.db.engine import connect, join_by_hash, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, day_transaction, joining_by_hash
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.registry import current_definition, hourly_lists
@@ -43,6 +43,7 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
             status, differing = _status(connection, settings, part, held_parts)
             kept = _kept(connection, settings, part)
             _stage(connection, settings, part, held_parts)
+            _stage_members(connection, client_id)
             parameters = {**day_bounds(part, settings.zone), **_range(part), **held_parts, "client_id": client_id}
             differences = [
                 *_differences(connection, Part.BUCKET, "bucket", parameters),
@@ -74,8 +75,8 @@ def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = 
         rows = connection.execute(statement("parity/days"), _range(days))
         status = {row.bucket_date: row.computed for row in rows}
         bounds = {**_range(days), "from_day": days.first, "current_first": None, "current_last": None}
-        join_by_hash(connection)
-        differences = _differences(connection, Part.HISTOGRAM, "histogram", {**bounds, "client_id": client_id})
+        with joining_by_hash(connection):
+            differences = _differences(connection, Part.HISTOGRAM, "histogram", {**bounds, "client_id": client_id})
     # Whether facts moved does not matter here: session-days are what histograms are counted from.
     checked = tuple(day for day, computed in status.items() if computed)
     missing = tuple(day for day, computed in status.items() if not computed)
@@ -119,6 +120,7 @@ def compare_windows(
             differences: list[Difference] = []
             if checked:
                 _stage(connection, settings, DayRange(checked[0].first, part.last), held_parts)
+                _stage_members(connection, client_id)
                 differences = _differences(
                     connection,
                     Part.WINDOW,
@@ -158,8 +160,9 @@ def compare_everything(engine: Engine, settings: Settings, days: DayRange, clien
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     with connect(engine) as connection:
         connection.execute(statement("parity/create_stage"))
+        connection.execute(statement("parity/create_members"))
         connection.execute(statement("storage/changes/create_day_counts"))
-        with repeatable_read(connection):
+        with day_transaction(connection):
             yield connection
 
 
@@ -212,8 +215,15 @@ def _stage(connection: Connection, settings: Settings, days: DayRange, held_part
     """Stage the facts of ``days``, and of its parts that are held what is published."""
     staged = [n for n, day in enumerate(held_parts["held_days"]) if day in days]
     held = {name: [values[n] for n in staged] for name, values in held_parts.items()}
-    connection.execute(statement("parity/insert_stage"), {**day_bounds(days, settings.zone), **held})
-    connection.execute(text("analyze raw_fact"))
+    with joining_by_hash(connection):
+        connection.execute(statement("parity/insert_stage"), {**day_bounds(days, settings.zone), **held})
+    connection.execute(text("analyze raw_cell"))
+
+
+def _stage_members(connection: Connection, client_id: UUID | None) -> None:
+    """Stage the members of all grains, or of those within a client, that the staged facts have."""
+    connection.execute(statement("parity/insert_members"), {"client_id": client_id})
+    connection.execute(text("analyze raw_member"))
 
 
 def _differences(connection: Connection, part: Part, name: str, parameters: Mapping[str, object]) -> list[Difference]:

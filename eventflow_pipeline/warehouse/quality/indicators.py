@@ -11,7 +11,7 @@ from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, reason, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, day_transaction, joining_by_hash, reason
 from eventflow_pipeline.warehouse.db.locks import quality_lock
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds, execute_folded
@@ -63,7 +63,7 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
     newest = max(today(settings.zone), days.last)
     with connect(engine) as connection, quality_lock(connection):
         connection.execute(statement("storage/changes/create_day_counts"))
-        with repeatable_read(connection):
+        with day_transaction(connection):
             execute_folded(
                 connection,
                 "storage/changes/insert_day_counts",
@@ -74,17 +74,16 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
                     "window_end": window.end,
                 },
             )
-            connection.execute(
-                statement("storage/quality/upsert_indicators"),
-                {
-                    **bounds,
-                    "definition": current_definition(connection, settings),
-                    "first_instant": day_start(settings.start_date, settings.zone),
-                    "last_instant": day_start(newest + timedelta(days=1), settings.zone),
-                    "clone_entries": settings.quality.clone_entries,
-                    "clone_share": settings.quality.clone_share,
-                },
-            )
+            indicators_of = {
+                **bounds,
+                "definition": current_definition(connection, settings),
+                "first_instant": day_start(settings.start_date, settings.zone),
+                "last_instant": day_start(newest + timedelta(days=1), settings.zone),
+                "clone_entries": settings.quality.clone_entries,
+                "clone_share": settings.quality.clone_share,
+            }
+            with joining_by_hash(connection):
+                connection.execute(statement("storage/quality/upsert_indicators"), indicators_of)
             connection.execute(statement("storage/quality/delete_missing_indicators"), {"days": list(days)})
             _measure_linkage(connection, settings, days)
 
@@ -103,7 +102,7 @@ def measure_linkage(engine: Engine, settings: Settings, around: DayRange | None 
         last = min(last, around.last + timedelta(days=days_before + 1))
     done = 0
     for part in DayRange(first, last).chunks(_DAYS_AT_ONCE) if first and first <= last else ():
-        with connect(engine) as connection, quality_lock(connection), repeatable_read(connection):
+        with connect(engine) as connection, quality_lock(connection), day_transaction(connection):
             done += _measure_linkage(connection, settings, part)
     return done
 
@@ -118,17 +117,16 @@ def _measure_linkage(connection: Connection, settings: Settings, days: DayRange)
     }
     for part in contiguous(due):
         window = part.window(settings.zone)
-        connection.execute(
-            statement("storage/quality/update_linkage"),
-            {
-                **day_bounds(part, settings.zone),
-                "days_before": now.linkage_days_before,
-                "minutes_after": now.linkage_minutes_after,
-                "inputs": [due[day] for day in part],
-                "look_back_start": window.start - timedelta(days=now.linkage_days_before),
-                "look_back_end": window.end + timedelta(minutes=now.linkage_minutes_after, microseconds=1),
-            },
-        )
+        around = {
+            **day_bounds(part, settings.zone),
+            "days_before": now.linkage_days_before,
+            "minutes_after": now.linkage_minutes_after,
+            "inputs": [due[day] for day in part],
+            "look_back_start": window.start - timedelta(days=now.linkage_days_before),
+            "look_back_end": window.end + timedelta(minutes=now.linkage_minutes_after, microseconds=1),
+        }
+        with joining_by_hash(connection):
+            connection.execute(statement("storage/quality/update_linkage"), around)
     return len(due)
 
 

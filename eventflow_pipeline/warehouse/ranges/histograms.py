@@ -6,7 +6,13 @@ from functools import partial
 from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, join_by_hash, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import (
+    again_when_lost,
+    connect,
+    day_transaction,
+    joining_by_hash,
+    repeatable_read,
+)
 from eventflow_pipeline.warehouse.db.locks import histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.registry import published_grains
@@ -37,7 +43,7 @@ def merge_pending(engine: Engine) -> list[date]:
 
 
 def _merge_pending(engine: Engine) -> list[date]:
-    with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
+    with connect(engine) as connection, histogram_step(connection), day_transaction(connection):
         if not connection.execute(text(_ANY_PENDING)).scalar_one():
             return []
         for scratch in _SCRATCH:
@@ -63,10 +69,10 @@ def rebuild_histograms(engine: Engine, days: DayRange) -> None:
     bounds = {"first_day": days.first, "last_day": days.last}
     with connect(engine) as connection, histogram_step(connection), repeatable_read(connection):
         connection.execute(statement("storage/ranges/delete_spanning"), bounds)
-        join_by_hash(connection)
-        connection.execute(
-            statement("storage/ranges/insert_spanning"),
-            {"from_day": days.first, "last_day": date.max, "current_first": days.first, "current_last": days.last},
-        )
+        with joining_by_hash(connection):
+            connection.execute(
+                statement("storage/ranges/insert_spanning"),
+                {"from_day": days.first, "last_day": date.max, "current_first": days.first, "current_last": days.last},
+            )
         for step in ("delete_changes_of_days", "update_rebuilt_days"):
             connection.execute(statement(f"storage/ranges/{step}"), bounds)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
-from eventflow_pipeline.warehouse.days.range_replacement import replace_days
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
 from eventflow_pipeline.warehouse.db import engine as db
 from eventflow_pipeline.warehouse.parity.comparison import compare_everything
 from eventflow_pipeline_tests.command_line import Eventflow
@@ -136,3 +136,22 @@ def test_a_command_goes_on_and_leaves_nothing_half_done(
     assert [row["bucket_date"] for row in written] == list(days)
     assert underived_days(database.pipeline) == []
     assert compare_everything(database.pipeline, database.settings, days).differences == ()
+
+
+def test_a_server_without_the_memory_for_a_huge_day_computes_it_with_less(visited: Database) -> None:
+    """As if a sort had run out of it; the engine remembers, and does not try again with the next day."""
+    for command in (
+        "create sequence public.tries",
+        "grant usage on sequence public.tries to public",
+        "create function public.run_out() returns trigger language plpgsql as $$ begin "
+        "perform nextval('public.tries'); if current_setting('work_mem') = '256MB' then "
+        "raise exception using errcode = 'out_of_memory', message = 'out of memory'; end if; return null; end $$",
+        "create trigger run_out after insert on stats.partition_state execute function public.run_out()",
+    ):
+        visited.execute(command)
+    for tries in (2, 3):
+        (totals,) = replace_days(visited.pipeline, [FIRST_DAY], visited.settings)
+        assert not isinstance(totals, FailedDay)
+        assert totals.hits == 1
+        with psycopg.connect(visited.url) as connection:
+            assert connection.execute("select last_value from public.tries").fetchone() == (tries,)

@@ -1,5 +1,6 @@
 """Indicators of data quality: each counted against a hand-made day, each judged at its threshold."""
 
+import itertools
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -122,6 +123,56 @@ def test_linkage_looks_back_thirty_days_and_ahead_five_minutes_in_the_same_clien
         [{"session_id": "another", "accessed_at": AT, "campaign_id": C, "entry_id": ids["named"]}],
     )
     assert _measure(dimensions)["linked_entries"] == 3
+
+
+def test_linkage_is_what_comparing_each_entry_with_each_visit_gives(dimensions: Database) -> None:
+    """Sessions of many entries and visits, on and around every edge, excluded ones and those of nobody among them."""
+    edges = [timedelta(days=-30), timedelta(minutes=5), timedelta()]
+    moments = [AT + timedelta(hours=hour) for hour in range(4)]
+    near = [timedelta(microseconds=n) for n in (-1, 0, 1)]
+    campaigns = (C, C, D, TEST, UUID(int=0xF))
+    dimensions.insert(
+        "event_survey_entries",
+        [
+            {"created_at": moment, "session_id": f"s{n % 13}" if n % 5 else None, "campaign_id": campaigns[n % 5],
+             "client_id": (CLIENT, OTHER)[n % 7 % 2], "phone_norm": f"{n}"}
+            for n, moment in enumerate(moments * 30)
+        ],
+    )  # fmt: skip
+    dimensions.insert(
+        "event_access_logs",
+        [
+            {"accessed_at": moment + edge + by, "session_id": f"s{n % 17}", "campaign_id": campaigns[n % 5]}
+            for n, (moment, edge, by) in enumerate(itertools.product(moments, edges, near))
+        ],
+    )  # fmt: skip
+    dimensions.execute("insert into stats.exclusion values (:c, 'test', 'me')", c=TEST)
+    dimensions.execute(
+        "update event_access_logs set entry_id = (select id from event_survey_entries where phone_norm = '35') "
+        "where session_id = 's3'"
+    )
+    _measure(dimensions)
+    each_with_each = dimensions.rows(
+        """
+        select e.client_id, count(*)::int as linked_entries from stats.entry_facts e
+        where e.campaign_id is distinct from :excluded and (
+            exists (select from stats.visit_facts v where v.entry_id = e.id)
+            or exists (
+                select from stats.visit_facts v join stats.campaigns c on c.id = v.campaign_id
+                where v.session_id = e.session_id and c.client_id = e.client_id and v.campaign_id <> :excluded
+                  and v.accessed_at between e.created_at - interval '30 days' and e.created_at + interval '5 minutes'
+            )
+        )
+        group by rollup (e.client_id) order by 1
+        """,
+        excluded=TEST,
+    )
+    measured = dimensions.rows(
+        "select client_id, linked_entries::int from stats.quality_daily "
+        "where client_id is not null or scope = 'platform' order by 1"
+    )
+    assert measured == each_with_each
+    assert 0 < each_with_each[-1]["linked_entries"] < 100
 
 
 def test_linkage_is_measured_again_when_another_day_or_a_mark_changes(dimensions: Database) -> None:
