@@ -13,8 +13,8 @@ from eventflow_pipeline.warehouse.db.sql import full_text
 from eventflow_pipeline.warehouse.schema.migrations import create_source
 
 FIRST_DAY = date(2025, 3, 1)
-#: Hits a session leaves on all its days together, on average (see sql/insert_visits.sql).
-_HITS_PER_SESSION = 2.5
+#: Hits a session leaves on all its days together, and on its first, on average (see sql/insert_visits.sql).
+_HITS_PER_SESSION, _HITS_ON_FIRST_DAY = 2.5, 2.3
 _SQL = Path(__file__).parent / "sql"
 
 
@@ -26,16 +26,20 @@ def measured(name: str) -> TextClause:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How many facts: about ``visits`` hits spread evenly over ``days`` business days (Asia/Seoul)."""
+    """How many facts: about ``visits`` hits spread evenly over ``days`` business days (Asia/Seoul).
+
+    ``registering``: one session in so many leaves an entry.
+    """
 
     visits: int
     days: int
     first_day: date = FIRST_DAY
+    registering: int = 20
 
     @property
     def sessions(self) -> int:
         """Sessions to make."""
-        return round(self.visits / _HITS_PER_SESSION)
+        return round(self.visits / (_HITS_PER_SESSION if self.days > 1 else _HITS_ON_FIRST_DAY))
 
     @property
     def range(self) -> DayRange:
@@ -47,10 +51,15 @@ class Facts:
         return DayRange(self.range.last - timedelta(days=days - 1), self.range.last)
 
 
-def make_facts(owner: Engine, facts: Facts) -> None:
+def make_facts(owner: Engine, facts: Facts, *, analysed: bool = True) -> None:
     """Create the source tables in an empty database and fill them; indexes are built once the rows are there."""
     create_source(owner)
-    size = {"sessions": facts.sessions, "days": facts.days, "first_day": facts.first_day}
+    size = {
+        "sessions": facts.sessions,
+        "days": facts.days,
+        "first_day": facts.first_day,
+        "registering": facts.registering,
+    }
     with connect(owner) as connection:
         connection.exec_driver_sql("set work_mem = '512MB'")
         connection.exec_driver_sql("set maintenance_work_mem = '512MB'")
@@ -65,4 +74,5 @@ def make_facts(owner: Engine, facts: Facts) -> None:
         for index in indexes:
             connection.exec_driver_sql(index.definition)
         connection.execute(measured("insert_entries"), size)
-        connection.exec_driver_sql("vacuum analyze")
+        if analysed:
+            connection.exec_driver_sql("vacuum analyze")

@@ -1,19 +1,24 @@
 """A server of the benchmarks' own, with the same settings for everything that is measured on it."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from benchmarks._facts import Facts, make_facts
+from benchmarks._facts import Facts, make_facts, measured
 from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import admin_engine, pipeline_engine
+from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, pipeline_engine
 from eventflow_pipeline.warehouse.schema.migrations import migrate
 
 WORK_MEM_MB = 64
@@ -71,16 +76,51 @@ def command(running: EmbeddedServer, sql: str) -> None:
         connection.execute(sql.encode())
 
 
-def create(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
-    """A new database with ``facts``, migrated; nothing is computed yet."""
+def create(running: EmbeddedServer, name: str, facts: Facts, *, analysed: bool = True) -> Measured:
+    """A new database with ``facts``, migrated; nothing is computed yet. ``analysed``: the planner has statistics."""
     command(running, f'drop database if exists "{name}" with (force)')
     command(running, f'create database "{name}"')
     made = attach(running, name, facts)
-    make_facts(made.owner, facts)
+    make_facts(made.owner, facts, analysed=analysed)
     migrate(made.owner, made.settings)
-    with made.owner.connect() as connection:
-        connection.exec_driver_sql("vacuum analyze")
+    if analysed:
+        with made.owner.connect() as connection:
+            connection.exec_driver_sql("vacuum analyze")
     return made
+
+
+def plain(database: Measured, days: DayRange) -> None:
+    """The yardstick, ``sql/select_plain.sql`` over ``days``, its result stored."""
+    window = days.window(database.settings.zone)
+    with connect(database.owner) as connection:
+        connection.execute(
+            text(f"create temporary table plain as {measured('select_plain').text}"),
+            {"window_start": window.start, "window_end": window.end},
+        )
+        connection.execute(text("drop table plain"))
+
+
+def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange) -> Callable[[], None]:
+    """``eventflow backfill`` of ``days``: starting the process, checks and Dagster's records included."""
+    command(running, "drop database if exists dagster with (force)")
+    command(running, "create database dagster")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
+    environment |= {
+        "EVENTFLOW_DATABASE_URL": database.url,
+        "EVENTFLOW_HOME": str(Path(running.socket_dir).parent / "home"),
+        "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
+        "EVENTFLOW_DATABASE_WORK_MEM_MB": str(database.settings.database.work_mem_mb),
+        "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
+    }
+    backfill = [str(Path(sys.executable).with_name("eventflow")), "backfill", "--json"]
+    backfill += ["--from", str(days.first), "--to", str(days.last)]
+
+    def whole() -> None:
+        done = subprocess.run(backfill, env=environment, capture_output=True, text=True)
+        if done.returncode or json.loads(done.stdout)["done"] != len(days):
+            raise RuntimeError(f"eventflow backfill failed: {done.stdout} {done.stderr[-2000:]}")
+
+    return whole
 
 
 def attach(running: EmbeddedServer, name: str, facts: Facts) -> Measured:

@@ -2,11 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 
 import psycopg
 from sqlalchemy import text
@@ -14,7 +11,7 @@ from sqlalchemy import text
 from benchmarks import report
 from benchmarks._facts import Facts, measured
 from benchmarks._plot import draw
-from benchmarks._server import SETTINGS, Measured, command, create, server
+from benchmarks._server import SETTINGS, Measured, create, dagster_backfill, plain, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.embedded import EmbeddedServer
 from eventflow_pipeline.domain.days import DayRange
@@ -58,21 +55,11 @@ def _backfills(database: Measured) -> dict[str, Times]:
     return in_turn(
         REPETITIONS,
         {
-            "plain": lambda: _plain(database, days),
+            "plain": lambda: plain(database, days),
             "engine": from_nothing,
             "again": lambda: _compute(database, list(days)),
         },
     )
-
-
-def _plain(database: Measured, days: DayRange) -> None:
-    window = days.window(database.settings.zone)
-    with connect(database.owner) as connection:
-        connection.execute(
-            text(f"create temporary table plain as {measured('select_plain').text}"),
-            {"window_start": window.start, "window_end": window.end},
-        )
-        connection.execute(text("drop table plain"))
 
 
 def _compute(database: Measured, days: Sequence[date]) -> None:
@@ -85,26 +72,8 @@ def _compute(database: Measured, days: Sequence[date]) -> None:
 
 def _dagster(running: EmbeddedServer, database: Measured) -> Times:
     """The same 30 days from nothing by ``eventflow backfill``: starting the process and Dagster's records included."""
-    days = database.facts.last(RANGE_DAYS)
     rebuild(database.owner, database.settings)
-    command(running, "create database dagster")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
-    environment |= {
-        "EVENTFLOW_DATABASE_URL": database.url,
-        "EVENTFLOW_HOME": str(Path(running.socket_dir).parent / "home"),
-        "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
-        "EVENTFLOW_DATABASE_WORK_MEM_MB": str(database.settings.database.work_mem_mb),
-        "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
-    }
-    backfill = [str(Path(sys.executable).with_name("eventflow")), "backfill", "--json"]
-    backfill += ["--from", str(days.first), "--to", str(days.last)]
-
-    def whole() -> None:
-        done = subprocess.run(backfill, env=environment, capture_output=True, text=True)
-        if done.returncode or json.loads(done.stdout)["done"] != RANGE_DAYS:
-            raise RuntimeError(f"eventflow backfill failed: {done.stdout} {done.stderr[-2000:]}")
-
-    return in_turn(1, {"dagster": whole})["dagster"]
+    return in_turn(1, {"dagster": dagster_backfill(running, database, database.facts.last(RANGE_DAYS))})["dagster"]
 
 
 def _reads(databases: Mapping[str, Measured]) -> dict[str, Times]:
