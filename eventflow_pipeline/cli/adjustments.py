@@ -6,6 +6,7 @@ import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app
 from eventflow_pipeline.domain.months import parse_month
+from eventflow_pipeline.errors import UserError
 
 
 @app.command()
@@ -34,6 +35,8 @@ def adjustments(
         with connect(engine) as connection:
             require_build_settings(connection, settings)
             client_id = find_client(connection, client)["id"] if client else None
+            if client and client_id is None:
+                raise UserError("The unknown client has no closed months: give --client an id or a name.")
         recorded = record_adjustments(engine, settings)
         rows = recorded_adjustments(engine, asked, client_id)
     waiting = [month for month in recorded.waiting if asked in (None, month)]

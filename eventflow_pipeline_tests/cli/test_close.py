@@ -64,6 +64,7 @@ def test_a_month_is_closed_changes_and_its_statement_stands(
     )
     assert [day["date"] for day in adjusted["days"]] == ["2024-02-05", "2024-02-06", "2024-02-29"]
     assert "+1 visits" in run("adjustments").stdout
+    refused(run("adjustments", "--client", "unknown"), "The unknown client has no closed months")
 
     done = json.loads(run(*statement, str(tmp_path / "acme.csv"), "--json").stdout)
     assert done["closed"] == {"entry_no": 1, "version": 1, "hash": closed[0]["hash"]}

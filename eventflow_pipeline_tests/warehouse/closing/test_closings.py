@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.closing.adjustments import adjustments, record_adjustments
@@ -21,6 +22,7 @@ from eventflow_pipeline.warehouse.closing.chain import Head, check_chain
 from eventflow_pipeline.warehouse.closing.closings import close, examine, reopen
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import closing_lock
+from eventflow_pipeline.warehouse.quality.indicators import measure
 from eventflow_pipeline.warehouse.schema.migrations import migrate, migrate_back, rebuild
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 from eventflow_pipeline_tests.worlds import small_world as small
@@ -331,6 +333,25 @@ def test_what_keeps_a_month_open(book: Book) -> None:
     (wrong,) = examine(d.pipeline, d.settings, MONTH, [str(small.CLIENT)])
     assert wrong.exceptions == ("parity fails: 2024-02-14", "the month's own answer is wrong: 2024-02-29")
     book.compute(DAYS[1])
+
+
+def test_failed_checks_of_quality_are_listed_and_a_held_day_keeps_a_month_open(book: Book) -> None:
+    d = book.database
+    for n in range(30):
+        book.visit(DAYS[1], f"s{n}")
+    book.compute(DAYS[1])
+    measure(d.pipeline, d.settings, DayRange(DAYS[1], DAYS[1]))
+    (found, other) = examine(d.pipeline, d.settings, MONTH)
+    assert (found.exceptions, other.quality) == ((), ())
+    assert "utm_fill (error) on 2024-02-14" in found.quality
+    close(d.pipeline, d.settings, MONTH, [found], "ann", None)
+    assert d.rows("select quality from stats.closing") == [{"quality": list(found.quality)}]
+    for _ in range(20):
+        book.mirror.delete(0)
+    reopen(d.pipeline, d.settings, MONTH, str(small.CLIENT), "bob", "r")
+    (held, other) = examine(d.pipeline, d.settings, MONTH)
+    assert (held.exceptions, other.exceptions) == (("held: 2024-02-14",), ())
+    assert held.hits == 30, "as published"
 
 
 class _raising:
