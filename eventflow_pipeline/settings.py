@@ -92,7 +92,9 @@ class ChangeSettings(Section):
 
     interval_seconds: int = Field(30, ge=1, description="Pause between two passes of change detection.")
     lookback_days: int = Field(
-        3, ge=0, description="Days before today that every pass of change detection compares with their facts."
+        3,
+        ge=0,
+        description="Days before today that passes of change detection compare with their facts every five minutes.",
     )
     sweep_days: int = Field(90, ge=1, description="Days before today that the hourly pass compares with their facts.")
     overlap_minutes: int = Field(

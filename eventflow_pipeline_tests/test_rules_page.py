@@ -18,7 +18,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 FAMILIES = {"P": 5, "C": 4, "B": 7, "S": 8, "F": 2, "O": 2, "T": 4, "N": 1, "E": 3, "A": 6, "M": 6, "Q": 7, "W": 3}
 RULES = {f"{family}{number}" for family, last in FAMILIES.items() for number in range(1, last + 1)}
 MISTAKES = {str(number) for number in range(1, 15)}
-TERMS = {"stale", "held", "complete", "as-of"}
+TERMS = {"stale", "held", "complete", "as-of", "late"}
 ANCHORS = re.findall(r'<a id="([^"]+)"></a>', TEXT)
 _MISTAKES = re.compile(r"\bmistakes? (\d+)(?:(?:, | and | to )(\d+))*")
 _SUFFIXES = {".py", ".sql", ".md", ".json", ".yaml", ".toml", ".html"}

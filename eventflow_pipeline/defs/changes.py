@@ -71,10 +71,10 @@ def _found(detection: Detection) -> str:
     job=daily_buckets_job,
     minimum_interval_seconds=CHANGES_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Compare the look-back days, and days named by newly recorded facts, with what they were computed "
-    "from; ask for a run per contiguous range of changed days (several when it is long), and for none when nothing "
-    "changed. Once an hour the fact tables show when their newest row was recorded and how many rows "
-    "the day has.",
+    description="Compare what is due of the look-back days, and days named by newly recorded facts, with what they "
+    "were computed from, by chunk of five minutes; ask for a run per contiguous range of changed days (several when it "
+    "is long), and for none when nothing changed. Once an hour the fact tables show when their newest row was recorded "
+    "and how many rows the day has.",
 )
 def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Warehouse) -> dg.SensorResult:
     """One pass: marks what changed, then asks for runs over all marked days, also those a sweep has marked."""

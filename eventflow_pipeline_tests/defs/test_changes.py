@@ -149,8 +149,9 @@ def test_idle_ticks_launch_no_run(tick: Tick, database: Database) -> None:
     for back in range(10):
         _visits(database, _ago(back), recorded_ago=timedelta(days=2))
     database.replace(*DayRange(_ago(9), TODAY))
+    assert "4 days compared with their facts, none changed" in _reason(tick())
     for _ in range(40):
-        assert "4 days compared with their facts, none changed" in _reason(tick())
+        assert "none changed" in _reason(tick())
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])

@@ -1,12 +1,17 @@
 """A small EventFlow for tests of healing: two clients, campaigns, a link, and facts on named days."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from eventflow_pipeline.domain.days import day_start, today
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
+from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
 
@@ -40,6 +45,11 @@ class Site:
         """An instant of ``day``."""
         return day_start(day, self.database.settings.zone) + timedelta(minutes=minutes)
 
+    def now(self) -> datetime:
+        """The database's clock."""
+        now: datetime = self.database.rows("select clock_timestamp() as now")[0]["now"]
+        return now
+
     def visits(self, day: date, count: int = 1, campaign: UUID = SPRING, **columns: Any) -> list[UUID]:
         """Record visits of different sessions, by default recorded at the time they are dated."""
         times = [self.at(day, n % 200) for n in range(count)]
@@ -53,6 +63,24 @@ class Site:
         """One pass, with settings changed for it."""
         changed = self.database.settings.changed(**settings)
         return detect_changes(self.database.pipeline, changed, scope)
+
+    def pass_time(self, time: timedelta) -> None:
+        """Let change detection believe that the last passes over the look-back days were ``time`` earlier."""
+        self.database.execute("update stats.chunked_day set compared_at = compared_at - :time", time=time)
+
+    def truth(self) -> tuple[date, ...]:
+        """The days that differ from what is stored, by a comparison of everything that writes nothing."""
+        settings = self.database.settings.changed(guard={"loss_share": 1.0})
+        return detect_changes(self.database.pipeline, settings, Scope.ALL, dry_run=True).days
+
+    def counts(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """What a statement puts into ``day_counts``, in an order of its own."""
+        with connect(self.database.pipeline) as connection:
+            connection.execute(statement("storage/changes/create_day_counts"))
+            with repeatable_read(connection):
+                connection.execute(statement(name), parameters)
+                rows = connection.execute(text("select * from day_counts")).all()
+        return sorted((tuple(row) for row in rows), key=str)
 
     def heal(self) -> dict[date, str]:
         """One full pass without the guard, then replace what changed; returns the causes by day."""

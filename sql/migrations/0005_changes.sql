@@ -9,6 +9,8 @@ create table if not exists stats.detection_pass (
     days_checked integer not null,
     days_changed integer not null,
     days_held integer not null default 0,
+    compared_from date,
+    recent_from date,
     out_of_range_hits bigint,
     out_of_range_conversions bigint
 );
@@ -21,6 +23,42 @@ create table if not exists stats.day_comparison (
     computed_at timestamptz
 );
 alter table stats.day_comparison enable row level security;
+
+-- What the facts of the latest days amount to, by chunk of five minutes: of a day, how all its chunks were last compared;
+-- of a chunk, the versions of its rows; by member, what a day's counts are made of.
+create table if not exists stats.chunked_day (
+    bucket_date date primary key,
+    compared_at timestamptz not null,
+    inputs text not null
+);
+alter table stats.chunked_day enable row level security;
+
+create table if not exists stats.chunk (
+    bucket_date date not null,
+    chunk_start timestamptz not null,
+    row_versions numeric not null,
+    fact_hash numeric not null,
+    attribution_hash numeric not null,
+    primary key (bucket_date, chunk_start)
+);
+alter table stats.chunk enable row level security;
+
+create table if not exists stats.chunk_member (
+    bucket_date date not null,
+    chunk_start timestamptz not null,
+    client_id uuid,
+    entity_type text not null,
+    entity_id uuid,
+    excluded boolean not null,
+    hits bigint not null,
+    conversions bigint not null,
+    linked_facts bigint not null,
+    folded_facts bigint not null,
+    fact_hash numeric not null,
+    attribution_hash numeric not null
+);
+create index if not exists chunk_member_chunk_idx on stats.chunk_member (bucket_date, chunk_start);
+alter table stats.chunk_member enable row level security;
 
 create table if not exists stats.kept_day (
     bucket_date date primary key,

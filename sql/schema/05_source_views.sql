@@ -53,12 +53,12 @@ begin
                        stats.normalize_cid(%s) as cid,
                        t.marketing_campaign_link_id as link_id,
                        lower(left(substring(left(t.referrer, 2000) from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:@]+)(?::\d*)?(?:[/?#]|$)'), 253)) as referrer_host,
-                       t.accessed_at, t.created_at
+                       t.accessed_at, t.created_at, hash_record_extended(row(t.xmin, t.ctid), 0) as row_version
                 from public.event_access_logs t
                 $view$,
                 stats.source_column('event_access_logs', 'webinar_id', 'uuid'),
                 stats.source_column('event_access_logs', 'cid', 'text')),
-             'Visit hits, one row each (M1): allowed columns only, normalized (N1). Referrer: host only (S7).'),
+             'Visit hits, one row each (M1): allowed columns only, normalized (N1). Referrer: host only (S7). row_version: another one once the row was written anew; to be compared, never published.'),
             ('entry_facts', 'event_survey_entries', format($view$
                 select t.id, t.campaign_id, t.client_id, stats.normalize_session(%s) as session_id,
                        stats.normalize_utm(t.utm_source) as utm_source,
@@ -66,7 +66,7 @@ begin
                        stats.normalize_utm(t.utm_campaign) as utm_campaign,
                        stats.normalize_cid(t.registration_data ->> 'cid') as cid,
                        t.marketing_campaign_link_id as link_id,
-                       t.created_at
+                       t.created_at, hash_record_extended(row(t.xmin, t.ctid), 0) as row_version
                 from public.event_survey_entries t
                 $view$,
                 stats.source_column('event_survey_entries', 'session_id', 'text')),

@@ -330,13 +330,14 @@ comment on function stats.campaign_hours(date, date, uuid) is
     'Hour buckets (B1) of the inclusive local dates p_from..p_to: one row per campaign or webinar of a listed client or campaign, business day and UTC hour (T2); hours without anything have no row. visits are of the single hour: do not add them up. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST002 to ST005, ST008, ST009 (see require_range), ST010 (none are kept for the client). [readers]';
 
 create or replace function stats.range_state(p_from date, p_to date, p_client_id uuid default null)
-returns table (as_of timestamptz, complete boolean)
+returns table (as_of timestamptz, complete boolean, late boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     -- Days still to come are not missing. Days are counted, not listed: whatever the range.
     with bound as (
         select p_from >= c.first_partition as begins_in_time, greatest(p_from, c.first_partition) as first_day,
-               least(p_to, stats.today()) as last_day
+               least(p_to, stats.today()) as last_day,
+               ((now() - interval '2 minutes') at time zone c.time_zone)::date as current_then
         from stats.build_settings c
     ),
     day as (
@@ -368,11 +369,30 @@ as $$
                select b.begins_in_time and count(d.is_stale) = case when b.first_day <= b.last_day
                                                                     then b.last_day - b.first_day + 1 else 0 end
                from bound b
+           ),
+           (
+               -- Of one age the oldest day was compared last; a day that has only just begun cannot be late.
+               select coalesce(bool_or(coalesce((
+                          select p.started_at from stats.detection_pass p where p.compared_from <= age.oldest
+                          order by p.started_at desc limit 1
+                      ), '-infinity') < now() - 2 * age.promise), false)
+               from bound b
+               cross join (
+                   select coalesce((select p.recent_from from stats.detection_pass p order by p.started_at desc limit 1),
+                                   stats.today()) as first_day
+               ) recent
+               cross join lateral (values
+                   (stats.today(), b.last_day = b.current_then and b.first_day <= b.last_day, interval '1 minute'),
+                   (greatest(b.first_day, recent.first_day),
+                    least(b.last_day, stats.today() - 1) >= greatest(b.first_day, recent.first_day), interval '5 minutes'),
+                   (b.first_day, least(b.last_day, recent.first_day - 1) >= b.first_day, interval '1 day')
+               ) as age (oldest, is_asked, promise)
+               where age.is_asked
            )
     from day d
 $$;
 comment on function stats.range_state(date, date, uuid) is
-    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale, held or kept by decision (stats.kept_day) for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it, or what is held of it, was computed. NULL: no day of it is computed.';
+    'Of a client (p_client_id NULL: of everybody, the worst of all). complete: no day of the range up to today is missing, stale, held or kept by decision (stats.kept_day) for it, as of the last time each was compared with its facts. as_of: the earliest time at which one of the range''s computed days was last compared with its facts, by a comparison that would have seen any change, or computed; of a stale day when it, or what is held of it, was computed. NULL: no day of it is computed. late: some day of it was not compared for longer than twice the interval promised for its age: a minute for the current day, five for the look-back days, a day for older ones.';
 
 create or replace function stats.range_closed(p_from date, p_to date, p_client_id uuid) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp

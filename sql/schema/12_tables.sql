@@ -62,9 +62,15 @@ comment on table stats.return_histogram is
 comment on table stats.session_day_change is
     'Session-day rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that merges pending days. Days not yet included at all are not listed.';
 comment on table stats.detection_pass is
-    'Passes of change detection: facts and dimensions committed before started_at were compared with what the days in scope (lookback, sweep, all, named) were computed from. out_of_range_*: facts before the first partition or after the current day (T4), counted by passes over all days.';
+    'Passes of change detection: facts and dimensions committed before started_at were compared with what the days in scope (lookback, sweep, all, named) were computed from. compared_from: the first of the days up to the current one that all were compared by a comparison that would have seen any change (NULL: not even the current one); recent_from: the first of the look-back days. out_of_range_*: facts before the first partition or after the current day (T4), counted by passes over all days.';
 comment on table stats.day_comparison is
     'When change detection last compared each business day with its facts and found them to agree: compared_at, the time of the snapshot, and the computation it compared (computed_at as it was; NULL: never computed, and without facts). What as_of is read from.';
+comment on table stats.chunked_day is
+    'The days whose facts are known by chunk of five minutes: when all chunks were last those of the facts (compared_at, the time of the snapshot), counted from which dimensions, rules and definition (inputs). A day that has none is read whole by the next pass over the look-back days.';
+comment on table stats.chunk is
+    'Per business day and chunk of five minutes of event time that has facts, the sum of the hashes of their row versions, and what their two fingerprints sum up to. A chunk whose row versions are others now is read again. Row versions say nothing but whether a row is the same.';
+comment on table stats.chunk_member is
+    'What the facts of a chunk amount to, by client, entity and whether they are excluded: counts and the sums of both fingerprints. A day''s rows add up to what is counted from all its facts.';
 comment on table stats.kept_day is
     'Days that pruned session-days no longer allow to be computed and that somebody decided to keep as they are, though their facts differ: which facts (fingerprint, spelled as day_fingerprint), for which clients they differ (NULL in it: the unknown one; NULL: all), why and by whom. With other facts the day is stale again; with those it was computed from the row goes. No range with such a day is complete for these clients.';
 comment on table stats.erased_day is

@@ -312,12 +312,17 @@ order by b.client_id;
 select max(started_at) from stats.detection_pass where scope in ('lookback', 'all');
 
 -- name: select_named_days
--- WHAT: the days whose visit hits were recorded after an instant, whatever time they are dated (late facts).
--- Grain: one business day. Inputs: stats.visit_facts by created_at, :since; :dates and :starts, all days and their first
--- instants in order (T1). Facts outside those days are left out (T4); entries have no ingest time.
-select distinct (cast(:dates as date[]))[width_bucket(v.accessed_at, cast(:starts as timestamptz[]))] as bucket_date
-from stats.visit_facts v
-where v.created_at >= :since and v.accessed_at >= :window_start and v.accessed_at < :window_end;
+-- WHAT: the days of facts recorded after an instant, whatever time they are dated (late facts).
+-- Grain: one business day. Inputs: stats.visit_facts and stats.entry_facts by created_at, :since; :dates and :starts, all
+-- days and their first instants in order (T1). Facts outside those days are left out (T4). Entries have no time of
+-- recording: of them those that are dated after the instant.
+select distinct (cast(:dates as date[]))[width_bucket(f.occurred_at, cast(:starts as timestamptz[]))] as bucket_date
+from (
+    select v.accessed_at as occurred_at from stats.visit_facts v where v.created_at >= :since
+    union all
+    select e.created_at from stats.entry_facts e where e.created_at >= :since
+) f
+where f.occurred_at >= :window_start and f.occurred_at < :window_end;
 
 -- name: select_marked_days
 -- WHAT: the days that wait to be computed again, and those that the guard against mass loss holds.
@@ -403,11 +408,12 @@ delete from stats.partition_state where bucket_date = :bucket_date and computed_
 -- name: insert_pass
 -- HOW: records a finished pass of change detection.
 insert into stats.detection_pass (
-    started_at, finished_at, scope, days_checked, days_changed, days_held, out_of_range_hits, out_of_range_conversions
+    started_at, finished_at, scope, days_checked, days_changed, days_held, compared_from, recent_from, out_of_range_hits,
+    out_of_range_conversions
 )
 values (
-    :started_at, clock_timestamp(), :scope, :days_checked, :days_changed, :days_held, :out_of_range_hits,
-    :out_of_range_conversions
+    :started_at, clock_timestamp(), :scope, :days_checked, :days_changed, :days_held, :compared_from, :recent_from,
+    :out_of_range_hits, :out_of_range_conversions
 )
 on conflict do nothing;
 

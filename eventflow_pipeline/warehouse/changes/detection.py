@@ -1,7 +1,8 @@
 """Change detection: compares what days were computed from with what is there now, and marks the days that differ."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -25,6 +26,7 @@ from eventflow_pipeline.domain.changes import (
 from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
 from eventflow_pipeline.domain.holds import Part, parts_held_with
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.changes.chunks import days_due, forget_other_chunks, update_chunks
 from eventflow_pipeline.warehouse.changes.guard import (
     DayHeld,
     day_losses,
@@ -34,14 +36,14 @@ from eventflow_pipeline.warehouse.changes.guard import (
     newest_published,
 )
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
-from eventflow_pipeline.warehouse.db.locks import quality_lock, try_day
+from eventflow_pipeline.warehouse.db.locks import quality_lock, try_chunks, try_day
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds, execute_folded
 from eventflow_pipeline.warehouse.ranges.pruning import oldest_replaceable
 from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition
 
 #: Days compared from one snapshot, so that no statement holds one for long.
-_CHUNK = 31
+_DAYS_AT_ONCE = 31
 #: How long a pass waits in all for days that are being replaced while it wants to mark them.
 _PATIENCE_SECONDS = 20.0
 
@@ -49,7 +51,7 @@ _PATIENCE_SECONDS = 20.0
 class Scope(StrEnum):
     """Which days a pass compares."""
 
-    #: The look-back days and the days named by visit hits recorded since the last pass: every tick.
+    #: What is due of the look-back days and of those that newly recorded facts name, by chunk: every tick.
     LOOKBACK = "lookback"
     #: EVENTFLOW_CHANGES_SWEEP_DAYS back: hourly.
     SWEEP = "sweep"
@@ -248,20 +250,22 @@ def detect_changes(
 
     ``dry_run``: say what a pass would find and write nothing, no mark and no pass.
 
-    Only windows of the facts are read, through their time indexes. A day that was never computed counts as changed
+    Only windows of the facts are read, through their time indexes; by a look-back pass the rows' versions, and of the
+    facts those chunks that moved. A day that was never computed counts as changed
     only when it has facts; a marked day that is again what was computed loses its mark. What the guard holds stays
     held until it is accepted, or is again what it was. Days that somebody keeps as they are stay unmarked while their
     facts are those they were accepted with. ``engine`` must be the pipeline's.
     """
     with connect(engine) as connection:
         started_at = server_time(connection)
-        days = _days_in_scope(connection, settings, scope, named)
-        chunks = _compare(connection, settings, days)
-        compared = [day for chunk in chunks for day in chunk.differing]
-        old_before = today(settings.zone) - timedelta(days=settings.changes.lookback_days)
-        judged = _hold_together(connection, settings, compared, old_before, checked=set(days))
+        due, others = _days_in_scope(connection, settings, scope, named)
+        parts = _compare(connection, settings, due, others, by_chunk=scope is Scope.LOOKBACK and not dry_run)
+        days = sorted(day for part in parts for day in part.days)
+        compared = [day for part in parts for day in part.differing]
+        recent = _recent_days(settings)
+        judged = _hold_together(connection, settings, compared, recent.first, checked=set(days))
         if not dry_run:
-            _note_agreeing(connection, chunks, judged)
+            _note_agreeing(connection, parts, judged)
         in_work = () if dry_run else _mark(connection, settings, judged, started_at)
         out_of_range = count_out_of_range(connection, settings) if scope is Scope.ALL else None
         marked = _would_be_marked(connection, judged, started_at) if dry_run else _marked_days(connection)
@@ -272,8 +276,11 @@ def detect_changes(
                 statement("storage/changes/delete_ended_keeps"),
                 {"days": [day for day in days if day not in differing], "found_at": started_at},
             )
-            for part in (chunk for together in contiguous(days) for chunk in together.chunks(_CHUNK)):
-                _forget_linkage(connection, settings, part)
+            # Of the current day alone, which is compared all the time, not each time.
+            for together in _together(days if scope is not Scope.LOOKBACK or recent.first in days else ()):
+                _forget_linkage(connection, settings, together)
+            if scope is Scope.ALL:
+                forget_other_chunks(connection, ())
         found = Detection(
             scope=scope,
             started_at=started_at,
@@ -294,6 +301,8 @@ def detect_changes(
                 "days_checked": found.checked,
                 "days_changed": len(found.changed),
                 "days_held": len(found.held),
+                "compared_from": next((part.first for part in contiguous(days) if recent.last in part), None),
+                "recent_from": recent.first,
                 "out_of_range_hits": out_of_range.hits if out_of_range else None,
                 "out_of_range_conversions": out_of_range.conversions if out_of_range else None,
             },
@@ -316,10 +325,8 @@ def compare_first(engine: Engine, settings: Settings, days: Iterable[date]) -> N
     Compares those that are computed, and the look-back; those never computed as well where something is held: facts of
     a held day may have come to them.
     """
-    newest = today(settings.zone)
-    recent = DayRange(newest - timedelta(days=settings.changes.lookback_days), newest)
     days = set(days)
-    everything = days | {*recent}
+    everything = days | {*_recent_days(settings)}
     with connect(engine) as connection:
         span = {"first_day": min(everything), "last_day": max(everything)}
         stored = {row.bucket_date for row in connection.execute(statement("storage/days/select_computed_days"), span)}
@@ -350,6 +357,18 @@ def _all_days(settings: Settings) -> DayRange:
     return DayRange(min(settings.start_date, newest), newest)
 
 
+def _recent_days(settings: Settings) -> DayRange:
+    """The look-back days, the current one among them."""
+    newest = today(settings.zone)
+    oldest = newest - timedelta(days=settings.changes.lookback_days)
+    return DayRange(max(oldest, _all_days(settings).first), newest)
+
+
+def _together(days: Iterable[date]) -> Iterator[DayRange]:
+    """``days`` as ranges, each of as many as are compared from one snapshot."""
+    return (part for together in contiguous(days) for part in together.chunks(_DAYS_AT_ONCE))
+
+
 def _bounds(days: DayRange, settings: Settings) -> dict[str, Any]:
     """Parameters that name contiguous days: their dates, first instants and whole window."""
     dates = list(days)
@@ -366,77 +385,94 @@ def _window(bounds: dict[str, Any]) -> dict[str, Any]:
     return {name: bounds[name] for name in ("window_start", "window_end")}
 
 
-def _days_in_scope(connection: Connection, settings: Settings, scope: Scope, named: Iterable[date]) -> list[date]:
+def _days_in_scope(
+    connection: Connection, settings: Settings, scope: Scope, named: Iterable[date]
+) -> tuple[list[date], list[date]]:
+    """The days to compare, and those to compare as well if any of them differs."""
     everything = _all_days(settings)
     if scope is Scope.NAMED:
-        return sorted(day for day in set(named) if day in everything)
+        return sorted(day for day in set(named) if day in everything), []
     if scope is Scope.ALL:
-        return list(everything)
-    back = settings.changes.lookback_days if scope is Scope.LOOKBACK else settings.changes.sweep_days
-    days = set(DayRange(max(everything.first, everything.last - timedelta(days=back)), everything.last))
-    if scope is Scope.LOOKBACK:
-        overlap = timedelta(minutes=settings.changes.overlap_minutes)
-        last = connection.execute(statement("storage/changes/select_last_pass")).scalar()
-        # Without an earlier pass there is nothing to catch up with: the first sweep compares everything.
-        since = (last or server_time(connection)) - overlap
-        days |= set(
-            connection.execute(
-                statement("storage/changes/select_named_days"), {**_bounds(everything, settings), "since": since}
-            ).scalars()
-        )
-    return sorted(days)
+        return list(everything), []
+    if scope is Scope.SWEEP:
+        back = everything.last - timedelta(days=settings.changes.sweep_days)
+        return list(DayRange(max(everything.first, back), everything.last)), []
+    overlap = timedelta(minutes=settings.changes.overlap_minutes)
+    last = connection.execute(statement("storage/changes/select_last_pass")).scalar()
+    # Without an earlier pass there is nothing to catch up with: the first sweep compares everything.
+    since = (last or server_time(connection)) - overlap
+    by_facts = connection.execute(
+        statement("storage/changes/select_named_days"), {**_bounds(everything, settings), "since": since}
+    )
+    late = set(by_facts.scalars())
+    days = sorted(late | {*_recent_days(settings)})
+    forget_other_chunks(connection, days)
+    due = days_due(connection, settings, days, late)
+    return due, [day for day in days if day not in due]
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Part:
     """Days compared from one snapshot, when, which computations it saw, and those that differ or are marked."""
 
     days: DayRange
     compared_at: datetime
     computed_at: Mapping[date, datetime]
-    differing: Sequence[_ComparedDay]
+    definition: str
+    rows: Sequence[Row[Any]]
+    losses: Mapping[date, DayLosses]
+    differing: Sequence[_ComparedDay] = ()
 
 
-def _compare(connection: Connection, settings: Settings, days: Sequence[date]) -> list[_Chunk]:
-    """The days, and which of them differ from what is stored; each chunk from one snapshot.
+def _compare(
+    connection: Connection, settings: Settings, days: Sequence[date], others: Sequence[date], *, by_chunk: bool
+) -> list[_Part]:
+    """The days, and which of them differ from what is stored; each part from one snapshot.
 
-    All are compared before the first is judged: facts gone from one may have turned up on another.
+    All are compared before the first is judged, and where one differs the ``others``, too: facts gone from one may have
+    turned up on another.
     """
     connection.execute(statement("storage/changes/create_day_counts"))
-    parts = []
-    losses: dict[date, DayLosses] = {}
-    for part in (chunk for days_together in contiguous(days) for chunk in days_together.chunks(_CHUNK)):
-        bounds = _bounds(part, settings)
-        with repeatable_read(connection):
-            compared_at = connection.execute(text("select transaction_timestamp()")).scalar_one()
-            seen = connection.execute(
-                statement("storage/days/select_computed_days"), {"first_day": part.first, "last_day": part.last}
-            )
-            computed_at = {row.bucket_date: row.computed_at for row in seen}
-            definition = current_definition(connection, settings)
-            execute_folded(connection, "storage/changes/insert_day_counts", bounds)
-            differences = connection.execute(
-                statement("storage/changes/select_day_differences"),
-                {"dates": bounds["dates"], "definition": definition},
-            ).all()
-            losses |= day_losses(
-                connection, [row.bucket_date for row in differences if row.computed_at and not row.kept]
-            )
-        parts.append((part, compared_at, computed_at, definition, differences))
-    differing = [row.bucket_date for *_, differences in parts for row in differences if not row.kept]
+    parts = [_compare_part(connection, settings, part, by_chunk) for part in _together(days)]
+    if any(part.rows for part in parts):
+        parts += [_compare_part(connection, settings, part, by_chunk) for part in _together(others)]
+    differing = [row.bucket_date for part in parts for row in part.rows if not row.kept]
+    losses = {day: loss for part in parts for day, loss in part.losses.items()}
     losses = follow_lost_facts(connection, settings, losses, differing)
     return [
-        _Chunk(
+        replace(
             part,
-            compared_at,
-            computed_at,
-            [_judged(row, definition, losses.get(row.bucket_date, DayLosses()), settings) for row in differences],
+            differing=[
+                _judged(row, part.definition, losses.get(row.bucket_date, DayLosses()), settings) for row in part.rows
+            ],
         )
-        for part, compared_at, computed_at, definition, differences in parts
+        for part in parts
     ]
 
 
-def _note_agreeing(connection: Connection, chunks: Iterable[_Chunk], judged: Iterable[_ComparedDay]) -> None:
+def _compare_part(connection: Connection, settings: Settings, days: DayRange, by_chunk: bool) -> _Part:
+    bounds = _bounds(days, settings)
+    # Beside another pass that is at work on chunks all is counted from the facts, which says the same.
+    with try_chunks(connection) if by_chunk else nullcontext(False) as free, repeatable_read(connection):
+        compared_at = connection.execute(text("select transaction_timestamp()")).scalar_one()
+        seen = connection.execute(
+            statement("storage/days/select_computed_days"), {"first_day": days.first, "last_day": days.last}
+        )
+        computed_at = {row.bucket_date: row.computed_at for row in seen}
+        definition = current_definition(connection, settings)
+        counted = list(days)
+        if free:
+            counted = update_chunks(connection, settings, days)
+        else:
+            execute_folded(connection, "storage/changes/insert_day_counts", bounds)
+        rows = connection.execute(
+            statement("storage/changes/select_day_differences"), {"dates": counted, "definition": definition}
+        ).all()
+        losses = day_losses(connection, [row.bucket_date for row in rows if row.computed_at and not row.kept])
+    return _Part(days, compared_at, computed_at, definition, rows, losses)
+
+
+def _note_agreeing(connection: Connection, parts: Iterable[_Part], judged: Iterable[_ComparedDay]) -> None:
     """Note when days were found to agree (``as_of``), also those of which only held parts differ.
 
     After the snapshots' transactions: two passes that note the same day in one of their own would fail each other.
@@ -446,14 +482,14 @@ def _note_agreeing(connection: Connection, chunks: Iterable[_Chunk], judged: Ite
         for day in judged
         if day.kept or (day.verdict.cause and (day.due or not day.holds_back or not day.differing))
     }
-    for chunk in chunks:
-        agreed = [day for day in chunk.days if day not in differing]
+    for part in parts:
+        agreed = [day for day in part.days if day not in differing]
         connection.execute(
             statement("storage/changes/upsert_day_comparisons"),
             {
                 "days": agreed,
-                "computed_at": [chunk.computed_at.get(day) for day in agreed],
-                "compared_at": chunk.compared_at,
+                "computed_at": [part.computed_at.get(day) for day in agreed],
+                "compared_at": part.compared_at,
             },
         )
 

@@ -29,6 +29,7 @@ _RUN = 0x0EF10004
 _ALERTS = 0x0EF10035
 _QUALITY = 0x0EF10030
 _CLOSING = 0x0EF10016
+_CHUNKS = 0x0EF10005
 #: All of them, and those to come.
 _SPACES = (0x0EF10000, 0x0EF1FFFF)
 
@@ -209,6 +210,19 @@ def alert_pass(connection: Connection) -> Iterator[bool]:
     acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
     try:
         yield acquired or bool(strangers(connection, (_ALERTS, _ALERTS)))
+    finally:
+        if acquired:
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def try_chunks(connection: Connection) -> Iterator[bool]:
+    """Sole right to write what facts amount to by chunk; gives False, at once, when another pass is at it."""
+    keys = {"space": _CHUNKS, "key": 0}
+    acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    try:
+        yield acquired
     finally:
         if acquired:
             with suppress(SQLAlchemyError):

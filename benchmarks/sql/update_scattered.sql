@@ -1,0 +1,6 @@
+-- HOW: a hundred hits all over a window get other sessions. Inputs: :window_start, :window_end.
+update public.event_access_logs set session_id = session_id || 'x'
+where id in (
+    select id from public.event_access_logs where accessed_at >= :window_start and accessed_at < :window_end
+    order by id limit 100
+)
