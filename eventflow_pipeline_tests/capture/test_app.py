@@ -21,9 +21,10 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules, arrive
+from eventflow_pipeline.capture_app.app import create_app
 from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
 from eventflow_pipeline.capture_app.guards import Rates
@@ -239,6 +240,31 @@ def test_all_that_an_address_asks_for_counts(database: Database) -> None:
             assert probe.get("/docs").status_code == 429
             assert probe.get("/l/x").headers["location"] == "/", "a click arrives all the same"
             assert [probe.get(path).status_code for path in ("/health", "/ready")] == [200, 200]
+
+
+async def _nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def test_what_an_address_asks_at_once_lets_others_in_between(database: Database) -> None:
+    """Two hundred requests were all begun before somebody else's one, and again for each of its steps."""
+    app = create_app(capture_settings(database.settings))
+    served: list[str] = []
+
+    async def ask(address: str) -> None:
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                served.append(address)
+
+        asked = {"type": "http", "method": "GET", "path": "/docs", "headers": [], "query_string": b""}
+        await app({**asked, "client": (address, 1)}, _nothing, send)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(ask("192.0.2.1") for _ in range(200)), ask("192.0.2.2"))
+
+    asyncio.run(all_at_once())
+    assert served.index("192.0.2.2") < 30
+    assert len(served) == 201
 
 
 def test_a_hall_of_visitors_behind_one_address_is_not_locked_out(database: Database) -> None:
