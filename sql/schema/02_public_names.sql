@@ -35,20 +35,38 @@ create or replace function stats.bring_back(p_signature text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp
 -- Names in its body are looked up in its own path when it runs, not in this one now.
 set check_function_bodies = off
-as $$
+as $body$
 declare
     kept stats.replaced_function;
+    opened text[] := '{}';
+    place text;
     other text;
 begin
     delete from stats.replaced_function r where r.signature = p_signature returning * into kept;
     if not found then
         return;
     end if;
-    execute kept.definition;
-    execute format('comment on routine %s is %L', p_signature, kept.description);
-    if kept.owner <> current_user then
-        execute format('alter routine %s owner to %I', p_signature, kept.owner);
+    if kept.owner = current_user then
+        execute kept.definition;
+    else
+        -- Reading a function's defaults may run what is in them: so it is made by its owner, who cannot become anybody else
+        -- in there, and for that may create for a moment.
+        execute 'create function stats.create_as_owner(definition text) returns void language plpgsql security definer '
+                'set search_path = pg_catalog, pg_temp set check_function_bodies = off as $$begin execute definition; end$$';
+        foreach place in array array['stats', 'public'] loop
+            if not has_schema_privilege(kept.owner, place, 'create') then
+                execute format('grant create on schema %I to %I', place, kept.owner);
+                opened := opened || place;
+            end if;
+        end loop;
+        execute format('alter function stats.create_as_owner(text) owner to %I', kept.owner);
+        execute 'select stats.create_as_owner($1)' using kept.definition;
+        execute 'drop function stats.create_as_owner(text)';
+        foreach place in array opened loop
+            execute format('revoke create on schema %I from %I', place, kept.owner);
+        end loop;
     end if;
+    execute format('comment on routine %s is %L', p_signature, kept.description);
     -- Default privileges may have given it to more, or to fewer.
     for other in
         select distinct case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
@@ -66,7 +84,7 @@ begin
         execute format('grant execute on routine %s to %s', p_signature, other);
     end loop;
 end
-$$;
+$body$;
 comment on function stats.bring_back(text) is
     'The way back of stats.set_aside: the function as it was, with its owner, comment and who may execute it.';
 revoke execute on function stats.set_aside(text), stats.bring_back(text) from public;

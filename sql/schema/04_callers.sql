@@ -73,6 +73,8 @@ create or replace function stats.grant_readers() returns void
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- In public, where others may write functions and comments as well, what belongs to whom the schema does.
+    ours constant oid := (select n.nspowner from pg_namespace n where n.nspname = 'stats');
     reader text;
     object record;
 begin
@@ -89,7 +91,8 @@ begin
         for object in
             select p.oid::regprocedure::text as name
             from pg_proc p
-            where p.pronamespace = 'public'::regnamespace and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'
+            where p.pronamespace = 'public'::regnamespace and p.proowner = ours
+              and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'
         loop
             execute format('revoke all on routine %s from %s', object.name, reader);
         end loop;
@@ -109,7 +112,7 @@ begin
         for object in
             select p.oid::regprocedure::text as name
             from pg_proc p
-            where p.pronamespace in ('stats'::regnamespace, 'public'::regnamespace)
+            where (p.pronamespace = 'stats'::regnamespace or p.pronamespace = 'public'::regnamespace and p.proowner = ours)
               and (obj_description(p.oid, 'pg_proc') like '%[readers]'
                    or (obj_description(p.oid, 'pg_proc') like '%[servers]' and reader = 'service_role'))
         loop

@@ -1,5 +1,6 @@
--- Who may see and do what with our tables (P2): policies and rights, then what readers are granted. A table's readers get
--- their clients' rows (tenant_read), or only those who see all do (all_read). Grains' partitions: stats.prepare_grain.
+-- Who may see and do what with our tables (P2): policies and rights; what readers are granted is behind everything
+-- (99_readers.sql). A table's readers get their clients' rows (tenant_read), or only those who see all do (all_read).
+-- Grains' partitions: stats.prepare_grain.
 set local search_path = pg_catalog, pg_temp;
 
 do $$
@@ -92,5 +93,3 @@ grant select on stats.capture_setting to eventflow_capture_owner;
 create policy capture_all on stats.fact_surface to eventflow_capture_owner using (true) with check (true);
 create policy capture_all on stats.dead_letter to eventflow_capture_owner using (true) with check (true);
 grant select, insert, update, delete on stats.fact_surface, stats.dead_letter to eventflow_capture_owner;
-
-select stats.grant_readers();

@@ -197,6 +197,36 @@ def test_the_files_by_themselves_set_the_path(empty_database: Database) -> None:
     assert mallory.run == []
 
 
+def test_what_is_planted_as_somebodys_own_function_runs_as_theirs(empty_database: Database) -> None:
+    """A function that is set aside and comes back, whose default runs code when it is read; one with our comment."""
+    create_source(empty_database.owner)
+    mallory = _Mallory(empty_database)
+    with psycopg.connect(empty_database.url) as connection:
+        connection.execute("set session authorization mallory")
+        for command in (
+            "create function public.ran(text) returns boolean language plpgsql as $$ begin "
+            "raise notice 'run as %', current_user; begin reset role; exception when others then null; end; "
+            "raise notice 'run as %', current_user; return true; end $$",
+            "create domain public.trap as text check (public.ran(value))",
+            "create function public.get_link_stats(uuid, date, date, a int = array_length('{x}'::public.trap[], 1)) "
+            "returns jsonb return null::jsonb",
+            "create function public.ours() returns int return 1",
+            "revoke all on function public.ours() from public",
+            "comment on function public.ours() is 'eventflow_pipeline: x [readers]'",
+        ):
+            connection.execute(command.encode())
+    migrate(empty_database.owner, empty_database.settings)
+    (row,) = empty_database.rows("select proacl::text as rights from pg_proc where proname = 'ours'")
+    assert row["rights"] == "{mallory=X/mallory}", "theirs to grant, whatever they say of it"
+    empty_database.execute("drop function public.ours()")
+    mallory.run.clear()
+    migrate_back(empty_database.owner, "base")
+    assert set(mallory.run) == {"run as mallory"}
+    (row,) = empty_database.rows("select proowner::regrole::text as who from pg_proc where proname = 'get_link_stats'")
+    assert row["who"] == "mallory"
+    assert empty_database.rows("select has_schema_privilege('mallory', 'public', 'create') as may") == [{"may": True}]
+
+
 def test_what_is_planted_under_our_names_is_not_taken_for_ours(empty_database: Database) -> None:
     """By somebody who may create: a function with our comment, to alter later; a schema, to replace what is in it."""
     create_source(empty_database.owner)

@@ -205,6 +205,12 @@ def test_everything_by_logins_that_cannot_become_the_owner(
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
             ):
                 request.execute(attack.encode())
+    with _request(supabase, "authenticator", "anon", {}) as request:
+        left = request.execute(
+            "select oid::regprocedure::text from pg_proc where pronamespace = 'stats'::regnamespace "
+            "and has_function_privilege('anon', oid, 'execute')"
+        )
+        assert left.fetchall() == [], "of what default privileges gave, also to what migrate makes last"
     with _request(supabase, "authenticator", "anon", {}) as request, pytest.raises(psycopg.Error, match="denied"):
         request.execute(overview.encode(), [CLIENT, first, last])
     with (
