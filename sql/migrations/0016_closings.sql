@@ -10,7 +10,7 @@ create table if not exists stats.closing (
     last_day date not null,
     version integer not null check (version > 0),
     time_zone text not null,
-    definition text not null,
+    definition_version integer not null,
     as_of timestamptz,
     complete boolean,
     exceptions text[] not null default '{}',
@@ -23,7 +23,7 @@ create table if not exists stats.closing (
     constraint closing_reason_check check (reason <> '' and (reason is not null or kind <> 'reopened' and exceptions = '{}')),
     -- Each text is one field of the text that is hashed, where a tab and a line end separate.
     constraint closing_text_check check (
-        time_zone || definition || coalesce(reason, '') || author
+        time_zone || coalesce(reason, '') || author
         || array_to_string(exceptions, '') || array_to_string(quality, '') !~ '[\t\n\r]'
     )
 );

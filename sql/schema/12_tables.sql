@@ -169,7 +169,7 @@ begin
             ('closing', 'last_day', 'Last business day of the month.'),
             ('closing', 'version', 'Which closing of the client''s month it belongs to, from 1.'),
             ('closing', 'time_zone', 'Zone of the business day then (T1).'),
-            ('closing', 'definition', 'What numbers meant then, as in stats.partition_state.'),
+            ('closing', 'definition_version', 'Which version of the rules it was computed by, as in stats.partition_state.'),
             ('closing', 'as_of', 'As of when the figures were known to be what the facts say; NULL: reopened.'),
             ('closing', 'complete', 'Whether no day was missing, stale, held or kept by decision; NULL: reopened.'),
             ('closing', 'exceptions', 'What would have kept the month open, a line each; closed nevertheless, for the reason.'),

@@ -9,7 +9,7 @@ as $$
             e.previous_hash,
             array_to_string(array[
                 'entry', e.entry_no::text, e.kind, e.client_id::text, to_char(e.month, 'YYYY-MM-DD'),
-                to_char(e.last_day, 'YYYY-MM-DD'), e.version::text, e.time_zone, e.definition,
+                to_char(e.last_day, 'YYYY-MM-DD'), e.version::text, e.time_zone, e.definition_version::text,
                 to_char(e.as_of at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), e.complete::text,
                 e.reason, e.author,
                 to_char(e.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')

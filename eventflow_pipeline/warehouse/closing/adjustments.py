@@ -14,7 +14,7 @@ from eventflow_pipeline.warehouse.closing.closings import states_of
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import closing_lock
 from eventflow_pipeline.warehouse.db.sql import statement
-from eventflow_pipeline.warehouse.registry import current_definition
+from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
 
 #: Whose doing adjustments are: nobody's.
 AUTHOR = "eventflow"
@@ -78,11 +78,10 @@ def _record(connection: Connection, settings: Settings, first: Any) -> int:
         connection.execute(statement("storage/closings/insert_adjusted_figures"), parameters)
         connection.execute(statement("storage/closings/insert_adjusted_days"), parameters)
         states = states_of(connection, month.days, clients)
-        definition = current_definition(connection, settings)
         for client in clients:
             entry = {
                 "kind": "adjusted", "client_id": client, "month": first, "last_day": seen.last_day,
-                "version": versions[client], "time_zone": settings.timezone, "definition": definition,
+                "version": versions[client], "time_zone": settings.timezone, "definition_version": DEFINITION_VERSION,
                 **states[client], "author": AUTHOR, "recorded_at": recorded_at.isoformat(),
             }  # fmt: skip
             newest = append(connection, newest, entry)

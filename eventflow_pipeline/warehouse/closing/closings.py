@@ -21,7 +21,7 @@ from eventflow_pipeline.warehouse.db.locks import closing_lock
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_windows
 from eventflow_pipeline.warehouse.quality.indicators import findings
-from eventflow_pipeline.warehouse.registry import current_definition
+from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION
 
 #: Days of a check that are written out; of more the first and last.
 _RANGES_NAMED = 8
@@ -135,7 +135,7 @@ def close(
         connection.execute(_s("insert_closed_days"), parameters)
         common = {
             "kind": "closed", "month": month.first, "last_day": days.last, "time_zone": settings.timezone,
-            "definition": current_definition(connection, settings), "author": one_line(author),
+            "definition_version": DEFINITION_VERSION, "author": one_line(author),
             "reason": one_line(reason) if reason else None, "recorded_at": recorded_at.isoformat(),
         }  # fmt: skip
         states = states_of(connection, days, ids)
@@ -166,7 +166,7 @@ def reopen(
         entry = {
             "kind": "reopened", "client_id": found["id"], "month": month.first, "last_day": before.last_day,
             "version": before.version, "time_zone": settings.timezone,
-            "definition": current_definition(connection, settings), "author": one_line(author),
+            "definition_version": DEFINITION_VERSION, "author": one_line(author),
             "reason": one_line(reason), "recorded_at": server_time(connection).isoformat(),
         }  # fmt: skip
         append(connection, head(connection), entry)

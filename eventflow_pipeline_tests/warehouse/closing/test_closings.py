@@ -196,7 +196,7 @@ def hashes_recomputed(database: Database) -> list[str]:
         lines = [
             before,
             line("entry", e["entry_no"], e["kind"], e["client_id"], e["month"], e["last_day"], e["version"],
-                 e["time_zone"], e["definition"], e["as_of"], e["complete"], e["reason"], e["author"],
+                 e["time_zone"], e["definition_version"], e["as_of"], e["complete"], e["reason"], e["author"],
                  e["recorded_at"]),
             *(line("exception", text) for text in e["exceptions"]),
             *(line("quality", text) for text in e["quality"]),

@@ -19,7 +19,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.warehouse.answers.settlement import settle_client
+from eventflow_pipeline.warehouse.closing.closings import close, examine
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
@@ -123,6 +125,9 @@ def two_agencies(databases: Databases, _template: str) -> Iterator[Database]:
     # A day replaced once more and not merged: ranges come from session-days, the noted changes are there to be read.
     _visit_everyone(database, [1])
     database.replace(FIRST + timedelta(days=1))
+    # Most of its days are missing; closed all the same, so that there is something of each client to read.
+    march = Month(FIRST)
+    close(database.pipeline, database.settings, march, examine(database.pipeline, database.settings, march), "a", "why")
     yield database
     database.close()
     databases.drop(name)
@@ -270,9 +275,11 @@ def test_the_matrix_has_something_to_leak(two_agencies: Database) -> None:
     """Each client, and nobody, has left marks in the tables readers may read: an empty table proves nothing."""
     with acting(two_agencies, CALLERS["owner"]) as owner:
         for table in ("client_daily", "link_daily", "campaign_utm_daily", "client_returns", "link_returns",
-                      "session_days", "session_day_change", "campaign_hourly"):  # fmt: skip
+                      "session_days", "session_day_change", "campaign_hourly", "closing", "closing_figure",
+                      "closing_day"):  # fmt: skip
             text = json.dumps(owner.execute(f"select * from stats.{table}").fetchall(), default=str)
-            wanted = CLIENTS if table == "campaign_hourly" else (*CLIENTS, NOBODY)
+            of_clients = table == "campaign_hourly" or table.startswith("closing")
+            wanted = CLIENTS if of_clients else (*CLIENTS, NOBODY)
             assert all(marks(client) & set(text.replace('"', " ").replace(",", " ").split()) for client in wanted
                        if client != NOBODY or table not in ("client_daily", "client_returns")), table  # fmt: skip
 
