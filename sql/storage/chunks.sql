@@ -38,7 +38,7 @@ from (
 -- Grain: one business day. Inputs: stats.chunked_day, stats.chunk, stats.partition_state; :days; :named, of them; :inputs,
 -- :definition; :today; :pause, until the next time this is asked: later would be too late.
 select d.day, known.differs,
-       known.differs or d.day = any (cast(:named as date[])) or k.inputs is distinct from cast(:inputs as text)
+       known.differs or d.day = any (cast(:named as date[])) or coalesce(k.inputs <> cast(:inputs as text), true)
        or k.compared_at + case when d.day = :today then interval '1 minute' else interval '5 minutes' end
            <= now() + cast(:pause as interval) as due
 from unnest(cast(:days as date[])) as d (day)
@@ -46,10 +46,14 @@ left join stats.chunked_day k on k.bucket_date = d.day
 left join stats.partition_state s on s.bucket_date = d.day
 cross join lateral (
     select
-        s.stale_since is not null or case when s.computed_at is null then count(*) > 0 else
-            (coalesce(sum(c.fact_hash), 0), coalesce(sum(c.attribution_hash), 0), cast(:definition as text))
-            is distinct from (s.fingerprint, s.attribution_fingerprint, s.definition)
-        end as differs
+        s.stale_since is not null or (
+            case when s.computed_at is null then count(*) > 0
+                 else coalesce(
+                     s.fingerprint <> coalesce(sum(c.fact_hash), 0) or s.definition <> cast(:definition as text)
+                     or s.attribution_fingerprint <> coalesce(sum(c.attribution_hash), 0), true
+                 )
+            end
+        ) as differs
     from stats.chunk c
     where c.bucket_date = d.day
 ) known
