@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, text
 
 from eventflow_pipeline.domain.days import DayRange, day_window
 from eventflow_pipeline.warehouse.db.engine import joining_by_hash
@@ -32,8 +32,11 @@ def day_bounds(days: DayRange, zone: ZoneInfo) -> DayBounds:
 def execute_folded(connection: Connection, name: str, parameters: Mapping[str, Any]) -> CursorResult[Any]:
     """Execute a statement that has ``numbers/folded_facts`` in it, in a transaction.
 
-    Its joins are hashed, whatever the planner believes of facts, links and fold rules (A6) that nobody analysed yet:
-    else it may take the product of a day's facts and all links, or all that rules list.
+    It joins and groups by hash, whatever the planner believes of facts, links and fold rules (A6) that nobody analysed
+    yet: else it may take the product of a day's facts and all links, or all that rules list, and sort what is left.
     """
     with joining_by_hash(connection):
-        return connection.execute(statement(name), parameters)
+        connection.execute(text("set local enable_sort = off"))
+        result = connection.execute(statement(name), parameters)
+        connection.execute(text("set local enable_sort = default"))
+    return result

@@ -75,7 +75,7 @@ cross join lateral (
     select count(*) as entries
     from stats.entry_facts e
     -- One look into the index an entry: as a semi-join it may become a pass over the visits of all time.
-    cross join lateral (select from stats.visit_facts v where v.entry_id = e.id limit 1) named
+    cross join lateral (select from stats.visit_facts v where v.entry_id = e.id limit 1) named -- noqa: AM09
     where e.created_at >= d.window_start and e.created_at < d.window_end
 ) n
 where q.linkage_input is distinct from i.input || '/' || n.entries
@@ -124,7 +124,7 @@ linked as materialized (
     select j.bucket_date, j.client_id, grouping(j.client_id) = 1 as everything, count(*) as entries
     from judged j
     left join lateral (
-        select true as is_so from stats.visit_facts n where not j.by_session and n.entry_id = j.id limit 1
+        select true as is_so from stats.visit_facts n where not j.by_session and n.entry_id = j.id limit 1 -- noqa: AM09
     ) named on true
     where j.id is not null and (j.by_session or named.is_so)
     group by grouping sets ((j.bucket_date), (j.bucket_date, j.client_id))
