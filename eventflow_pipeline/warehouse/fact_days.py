@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, CursorResult
 
 from eventflow_pipeline.domain.days import DayRange, day_window
-from eventflow_pipeline.warehouse.db.engine import joining_by_hash
+from eventflow_pipeline.warehouse.db.engine import grouping_by_hash
 from eventflow_pipeline.warehouse.db.sql import statement
 
 
@@ -35,8 +35,5 @@ def execute_folded(connection: Connection, name: str, parameters: Mapping[str, A
     It joins and groups by hash, whatever the planner believes of facts, links and fold rules (A6) that nobody analysed
     yet: else it may take the product of a day's facts and all links, or all that rules list, and sort what is left.
     """
-    with joining_by_hash(connection):
-        connection.execute(text("set local enable_sort = off"))
-        result = connection.execute(statement(name), parameters)
-        connection.execute(text("set local enable_sort = default"))
-    return result
+    with grouping_by_hash(connection):
+        return connection.execute(statement(name), parameters)

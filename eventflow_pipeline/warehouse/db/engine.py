@@ -279,6 +279,18 @@ def joining_by_hash(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
+def grouping_by_hash(connection: Connection) -> Iterator[None]:
+    """``joining_by_hash``, and facts that are grouped are not sorted first, where there is another way.
+
+    Half a million rows that are taken for a few thousand would be sorted by ten texts.
+    """
+    with joining_by_hash(connection):
+        connection.execute(text("set local enable_sort = off"))
+        yield
+        connection.execute(text("set local enable_sort = default"))
+
+
+@contextmanager
 def repeatable_read(connection: Connection) -> Iterator[None]:
     """One REPEATABLE READ transaction on an autocommit connection: all its statements see one snapshot."""
     with _transaction(connection, "repeatable read"):

@@ -19,7 +19,7 @@ from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDi
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Clients, differing_days
-from eventflow_pipeline.warehouse.db.engine import connect, day_transaction, joining_by_hash
+from eventflow_pipeline.warehouse.db.engine import connect, day_transaction, grouping_by_hash, joining_by_hash
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.registry import current_definition, hourly_lists
@@ -215,7 +215,7 @@ def _stage(connection: Connection, settings: Settings, days: DayRange, held_part
     """Stage the facts of ``days``, and of its parts that are held what is published."""
     staged = [n for n, day in enumerate(held_parts["held_days"]) if day in days]
     held = {name: [values[n] for n in staged] for name, values in held_parts.items()}
-    with joining_by_hash(connection):
+    with grouping_by_hash(connection):
         connection.execute(statement("parity/insert_stage"), {**day_bounds(days, settings.zone), **held})
     connection.execute(text("analyze raw_cell"))
 
