@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, text
 
 from eventflow_pipeline.domain.days import DayRange, day_window
 from eventflow_pipeline.warehouse.db.engine import grouping_by_hash
@@ -33,7 +33,12 @@ def execute_folded(connection: Connection, name: str, parameters: Mapping[str, A
     """Execute a statement that has ``numbers/folded_facts`` in it, in a transaction.
 
     It joins and groups by hash, whatever the planner believes of facts, links and fold rules (A6) that nobody analysed
-    yet: else it may take the product of a day's facts and all links, or all that rules list, and sort what is left.
+    yet: else it may take the product of a day's facts and all links, or all that rules list, and sort what is left. Nor
+    are joins merged: many of them have the client in common, so that one order by it does for all, and a client's facts
+    and values are a product.
     """
     with grouping_by_hash(connection):
-        return connection.execute(statement(name), parameters)
+        connection.execute(text("set local enable_mergejoin = off"))
+        result = connection.execute(statement(name), parameters)
+        connection.execute(text("set local enable_mergejoin = default"))
+        return result
