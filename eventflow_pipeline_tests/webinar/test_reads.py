@@ -10,6 +10,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from eventflow_pipeline_tests.clients.schemas import as_promised
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds.broadcast import CLIENT, DAY, FIRST, FOREIGN, START, replace, write_legacy
 
@@ -37,7 +38,7 @@ def _get(
             "select public.get_webinar_stats(%s, %s, %s, %s)", [webinar, first, last, interval]
         ).fetchone()
         assert row
-        return row[0]
+        return as_promised("get_webinar_stats", row[0])
 
 
 @pytest.fixture

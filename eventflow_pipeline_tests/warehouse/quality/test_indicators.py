@@ -22,6 +22,7 @@ from eventflow_pipeline.warehouse.quality import indicators as quality
 from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
 from eventflow_pipeline.warehouse.quality.silence import quiet_streams
 from eventflow_pipeline_tests import facts
+from eventflow_pipeline_tests.clients.schemas import as_promised
 from eventflow_pipeline_tests.databases import Database
 
 CLIENT, OTHER, C, D, TEST = UUID(int=1), UUID(int=2), UUID(int=0xC), UUID(int=0xD), UUID(int=0xE)
@@ -200,6 +201,7 @@ def _linkage_is_stale(database: Database, day: date) -> bool:
     with psycopg.connect(database.url) as connection:
         asked = connection.execute("select public.get_data_quality(%s, %s, %s)", [CLIENT, day, day])
         ((answer,),) = asked.fetchall()
+    as_promised("get_data_quality", answer)
     stale = answer["days"][0]["stale"]
     assert answer["complete"] is not stale
     assert (day in {due.day for due in underived_days(database.pipeline)}) is stale
@@ -539,7 +541,7 @@ def _ask(database: Database, client: UUID | None, claims: dict[str, Any] | None)
             "select public.get_data_quality(%s, %s, %s)", [client, DAY, DAY + timedelta(days=1)]
         ).fetchone()
         assert row
-        return row[0]
+        return as_promised("get_data_quality", row[0])
 
 
 def test_reading_indicators_follows_tenancy(dimensions: Database) -> None:

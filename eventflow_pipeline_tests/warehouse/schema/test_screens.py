@@ -11,6 +11,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from eventflow_pipeline_tests.clients.schemas import as_promised
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
@@ -74,11 +75,12 @@ def screens(databases: Databases, _template: str) -> Iterator[Database]:
 
 
 def _answer(database: Database, function: str, *arguments: Any) -> Any:
-    """The function's JSON, its ``as_of`` replaced: it is the time of the run."""
+    """The function's JSON, which its schema describes, its ``as_of`` replaced: it is the time of the run."""
     with psycopg.connect(database.url) as connection:
         connection.execute("set time zone 'UTC'")
         places = ", ".join(["%s"] * len(arguments))
         ((answer,),) = connection.execute(f"select public.{function}({places})", arguments).fetchall()
+    as_promised(function, answer)
     if "as_of" in answer:
         assert datetime.fromisoformat(answer["as_of"])
         answer["as_of"] = "(time)"
@@ -160,6 +162,20 @@ def test_totals_are_distinct_sessions_not_sums(screens: Database) -> None:
     assert sum(day["visits"] for day in overview["series"]) == 4
     assert sum(item["visits"] for item in overview["campaigns"] + overview["webinars"]) == 4
     assert overview["totals"]["hits"] == sum(day["hits"] for day in overview["series"]) == 6
+
+
+@pytest.mark.parametrize("client", [CLIENT, None])
+def test_rows_as_json_are_as_promised(screens: Database, client: UUID | None) -> None:
+    with psycopg.connect(screens.url) as connection:
+        for function, arguments in (
+            *(("range_summary", (grain, FIRST, LAST)) for grain in ("client", "campaign", "link", "utm")),
+            ("daily_series", ("campaign_utm", FIRST, LAST)),
+        ):
+            places = ", ".join(["%s"] * len(arguments))
+            ((rows,),) = connection.execute(
+                f"select json_agg(r) from stats.{function}({places}, %s) r".encode(), [*arguments, client]
+            ).fetchall()
+            assert as_promised(function, rows)
 
 
 def test_series_fill_gaps_with_zeros(screens: Database) -> None:

@@ -1,0 +1,531 @@
+// Generated from clients/schemas by generate.js: do not edit.
+
+export type HourRow = {
+  bucket_date: string;
+  bucket_hour: string;
+  client_id: string | null;
+  entity_type: "campaign" | "unknown" | "webinar";
+  entity_id: string | null;
+  hits: number;
+  /** distinct sessions of the single hour: hours do not add up */
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** Hour buckets of listed campaigns and webinars, busy hours only */
+export type CampaignHours = Array<HourRow>;
+
+export type CampaignHoursArguments = {
+  p_from: string;
+  p_to: string;
+  /** null: everything the caller may see */
+  p_client_id?: string | null;
+};
+
+/** Columns that are no key of the grain are null; in a key, null is the unknown member */
+export type DailyRow = {
+  bucket_date: string;
+  client_id: string | null;
+  entity_type: "campaign" | "unknown" | "webinar" | null;
+  entity_id: string | null;
+  link_id: string | null;
+  link_status: "resolved" | "unknown" | "unresolved" | null;
+  utm_source: string | null;
+  utm_medium: string | null;
+  utm_campaign: string | null;
+  hits: number;
+  /** distinct sessions of the day: days do not add up */
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** One row per day and member of a grain that was seen in the range */
+export type DailySeries = Array<DailyRow>;
+
+export type DailySeriesArguments = {
+  p_grain: "platform" | "client" | "campaign" | "link" | "utm_source" | "utm_medium" | "utm_campaign" | "utm" | "campaign_utm";
+  p_from: string;
+  p_to: string;
+  /** null: everything the caller may see */
+  p_client_id?: string | null;
+};
+
+export type RawVisit = {
+  id: string;
+  accessed_at: string;
+  /** tells which hits of the campaign belong together; null without a session */
+  session: string | null;
+  utm_source: string | null;
+  utm_medium: string | null;
+  utm_campaign: string | null;
+  cid: string | null;
+  link_id: string | null;
+  referrer_host: string | null;
+  converted: boolean;
+};
+
+export type NextPage = {
+  after_accessed_at: string;
+  after_id: string;
+};
+
+/** Visit hits of a campaign, oldest first, a page at a time */
+export type GetCampaignVisitsRaw = {
+  visits: Array<RawVisit>;
+  /** of the following page; null on the last */
+  next: NextPage | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+};
+
+export type GetCampaignVisitsRawArguments = {
+  p_campaign_id: string;
+  p_from_date: string;
+  p_to_date: string;
+  p_after_accessed_at?: string | null;
+  p_after_id?: string | null;
+  /** 100 unless given */
+  p_limit?: number | null;
+};
+
+/** Measures of a whole range */
+export type Totals = {
+  from: string | null;
+  to: string | null;
+  complete: boolean;
+  hits: number;
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+export type EntityItem = {
+  entity_id: string | null;
+  title: string | null;
+  /** facts without campaign or webinar */
+  is_unknown: boolean;
+  is_folded: boolean;
+  hits: number;
+  visits: number;
+  conversions: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** What a list leaves out, as one row */
+export type Rest = {
+  members: number;
+  hits: number;
+  conversions: number;
+  /** not counted together */
+  visits: null;
+  why_no_visits: string;
+};
+
+export type OverviewDay = {
+  date: string;
+  /** null where the day is not computed */
+  hits: number | null;
+  /** null where the day is not computed */
+  visits: number | null;
+  /** null where the day is not computed */
+  conversions: number | null;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** Totals of a client, of the equally long range before, its campaigns, webinars and days */
+export type GetClientOverview = {
+  totals: Totals;
+  previous_period: Totals;
+  campaigns: Array<EntityItem>;
+  campaigns_rest: Rest | null;
+  webinars: Array<EntityItem>;
+  webinars_rest: Rest | null;
+  links: {
+    total: number;
+    active: number;
+  };
+  series: Array<OverviewDay>;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type GetClientOverviewArguments = {
+  /** null: the platform, for those who see all */
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+  /** members of each list; 200 unless given */
+  p_top?: number | null;
+};
+
+export type SuspectedClone = {
+  campaigns: Array<string>;
+  shared_entries: number;
+};
+
+export type BusySession = {
+  measure: "hits" | "entities";
+  number: number;
+  session: string;
+};
+
+/** Rates are null without a denominator; a day without facts of the client, or not measured yet, is all null */
+export type QualityDay = {
+  date: string;
+  measured_at: string | null;
+  /** its indicators are of other facts than its buckets; null: not measured */
+  stale: boolean | null;
+  visits: number | null;
+  hits: number | null;
+  entries: number | null;
+  linked_entries: number | null;
+  linkage: number | null;
+  utm_fill: {
+    captured_hits: number | null;
+    captured_entries: number | null;
+    attributed_hits: number | null;
+    attributed_entries: number | null;
+  };
+  link_status: {
+    resolved_hits: number | null;
+    resolved_entries: number | null;
+    unresolved_hits: number | null;
+    unresolved_entries: number | null;
+    unknown_hits: number | null;
+    unknown_entries: number | null;
+  };
+  unknown: {
+    client_hits: number | null;
+    client_entries: number | null;
+    entity_hits: number | null;
+    entity_entries: number | null;
+    utm_hits: number | null;
+    utm_entries: number | null;
+  };
+  sessionless: {
+    hits: number | null;
+    entries: number | null;
+  };
+  malformed_cid: {
+    hits: number | null;
+    entries: number | null;
+  };
+  visits_per_entry: number | null;
+  foreign_entries: number | null;
+  suspected_clones: Array<SuspectedClone> | null;
+  busiest_sessions: Array<BusySession> | null;
+  excluded_hits: number | null;
+  excluded_entries: number | null;
+  /** the platform's only */
+  out_of_range_hits: number | null;
+  out_of_range_entries: number | null;
+};
+
+/** Indicators of data quality by day */
+export type GetDataQuality = {
+  days: Array<QualityDay>;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+};
+
+export type GetDataQualityArguments = {
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+};
+
+export type LinkDay = {
+  date: string;
+  /** null where the day is not computed */
+  visits: number | null;
+  /** null where the day is not computed */
+  conversions: number | null;
+};
+
+export type LinkItem = {
+  link_id: string | null;
+  link_name: string | null;
+  link_status: "resolved" | "unknown" | "unresolved";
+  /** arrived by no link */
+  is_unknown: boolean;
+  is_folded: boolean;
+  entity_type: "campaign" | "unknown" | "webinar" | null;
+  entity_id: string | null;
+  hits: number;
+  visits: number;
+  conversions: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+  daily: Array<LinkDay>;
+};
+
+/** Links of a client with their days, and what arrived by unresolved links or by none */
+export type GetLinkStats = {
+  links: Array<LinkItem>;
+  links_rest: Rest | null;
+  totals: Totals;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type GetLinkStatsArguments = {
+  /** null: the platform, for those who see all */
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+  /** members of each list; 200 unless given */
+  p_top?: number | null;
+};
+
+export type SourceItem = {
+  source: string;
+  /** true for the unknown member alone, whatever its name */
+  is_unknown: boolean;
+  /** conversions */
+  count: number;
+  hits: number;
+  visits: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+export type MediumItem = {
+  medium: string;
+  /** true for the unknown member alone, whatever its name */
+  is_unknown: boolean;
+  /** conversions */
+  count: number;
+  hits: number;
+  visits: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+export type CampaignItem = {
+  campaign: string;
+  /** true for the unknown member alone, whatever its name */
+  is_unknown: boolean;
+  /** conversions */
+  count: number;
+  hits: number;
+  visits: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+export type ComboItem = {
+  source: string;
+  source_is_unknown: boolean;
+  medium: string;
+  medium_is_unknown: boolean;
+  campaign: string;
+  campaign_is_unknown: boolean;
+  /** all three are unknown */
+  is_unknown: boolean;
+  /** conversions */
+  count: number;
+  hits: number;
+  visits: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+export type StatusCount = {
+  hits: number;
+  conversions: number;
+};
+
+/** Conversions, hits and visits of a client by UTM and by link status */
+export type GetMarketingSummary = {
+  total_conversions: number;
+  total_visits: number;
+  total_hits: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+  by_source: Array<SourceItem>;
+  by_source_rest: Rest | null;
+  by_medium: Array<MediumItem>;
+  by_medium_rest: Rest | null;
+  by_campaign: Array<CampaignItem>;
+  by_campaign_rest: Rest | null;
+  by_combo: Array<ComboItem>;
+  by_combo_rest: Rest | null;
+  link_status: {
+    resolved: StatusCount;
+    unresolved: StatusCount;
+    unknown: StatusCount;
+  };
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type GetMarketingSummaryArguments = {
+  /** null: the platform, for those who see all */
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+  /** members of each list; 200 unless given */
+  p_top?: number | null;
+};
+
+export type WebinarPeak = {
+  viewers: number;
+  at: string | null;
+  source: "sampled" | "legacy";
+};
+
+export type WebinarInterval = {
+  start: string;
+  source: "sampled" | "legacy";
+  /** 0: a hole in the curve, never a zero */
+  sample_count: number;
+  gaps: number | null;
+  min: number | null;
+  max: number | null;
+  avg: number | null;
+  last: number | null;
+};
+
+export type WebinarDay = {
+  date: string;
+  source: "sampled" | "legacy" | null;
+  peak: number | null;
+  peak_at: string | null;
+  avg_live: number | null;
+  minutes_observed: number | null;
+  minutes_missed: number | null;
+  unique_viewers: number | null;
+  hits: number | null;
+  /** of the single day: days do not add up; null while its buckets are not computed */
+  visits: number | null;
+  conversions: number | null;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+  campaign_shared: boolean;
+};
+
+/** Concurrent viewers of a webinar, and its days */
+export type GetWebinarStats = {
+  webinar_id: string;
+  title: string | null;
+  webinar_start_time: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  interval: "5m" | "15m" | "1h";
+  peak: WebinarPeak | null;
+  series: Array<WebinarInterval>;
+  conversions: number;
+  days: Array<WebinarDay>;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+};
+
+export type GetWebinarStatsArguments = {
+  p_webinar_id: string;
+  p_from: string;
+  p_to: string;
+  /** 5m unless given */
+  p_interval?: "5m" | "15m" | "1h";
+};
+
+/** Columns that are no key of the grain are null; in a key, null is the unknown member */
+export type RangeRow = {
+  client_id: string | null;
+  entity_type: "campaign" | "unknown" | "webinar" | null;
+  entity_id: string | null;
+  link_id: string | null;
+  link_status: "resolved" | "unknown" | "unresolved" | null;
+  utm_source: string | null;
+  utm_medium: string | null;
+  utm_campaign: string | null;
+  hits: number;
+  /** distinct sessions of the whole range */
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+  /** conversions / visits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** One row per member of a grain, exact over the whole range */
+export type RangeSummary = Array<RangeRow>;
+
+export type RangeSummaryArguments = {
+  p_grain: "platform" | "client" | "campaign" | "link" | "utm_source" | "utm_medium" | "utm_campaign" | "utm" | "campaign_utm";
+  p_from: string;
+  p_to: string;
+  /** null: everything the caller may see */
+  p_client_id?: string | null;
+};
+
+/** What every reading function answers, as PostgREST gives it. */
+export interface Answers {
+  campaign_hours: CampaignHours;
+  daily_series: DailySeries;
+  get_campaign_visits_raw: GetCampaignVisitsRaw;
+  get_client_overview: GetClientOverview;
+  get_data_quality: GetDataQuality;
+  get_link_stats: GetLinkStats;
+  get_marketing_summary: GetMarketingSummary;
+  get_webinar_stats: GetWebinarStats;
+  range_summary: RangeSummary;
+}
+
+/** What every reading function takes. Dates are inclusive local dates of the business zone. */
+export interface Arguments {
+  campaign_hours: CampaignHoursArguments;
+  daily_series: DailySeriesArguments;
+  get_campaign_visits_raw: GetCampaignVisitsRawArguments;
+  get_client_overview: GetClientOverviewArguments;
+  get_data_quality: GetDataQualityArguments;
+  get_link_stats: GetLinkStatsArguments;
+  get_marketing_summary: GetMarketingSummaryArguments;
+  get_webinar_stats: GetWebinarStatsArguments;
+  range_summary: RangeSummaryArguments;
+}

@@ -1,0 +1,369 @@
+// Generated from clients/schemas by generate.js: do not edit.
+
+import { z } from "zod";
+
+export const HourRow = z.strictObject({
+  bucket_date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  bucket_hour: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_type: z.enum(["campaign","unknown","webinar"]),
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  sessionless_hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const CampaignHours = z.array(HourRow);
+
+export const DailyRow = z.strictObject({
+  bucket_date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_status: z.enum(["resolved","unknown","unresolved"]).nullable(),
+  utm_source: z.string().nullable(),
+  utm_medium: z.string().nullable(),
+  utm_campaign: z.string().nullable(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  sessionless_hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const DailySeries = z.array(DailyRow);
+
+export const RawVisit = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
+  accessed_at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+  session: z.string().regex(/^[0-9a-f]{12}$/).nullable(),
+  utm_source: z.string().nullable(),
+  utm_medium: z.string().nullable(),
+  utm_campaign: z.string().nullable(),
+  cid: z.string().nullable(),
+  link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  referrer_host: z.string().nullable(),
+  converted: z.boolean(),
+});
+
+export const NextPage = z.strictObject({
+  after_accessed_at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+  after_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
+});
+
+export const GetCampaignVisitsRaw = z.strictObject({
+  visits: z.array(RawVisit),
+  next: NextPage.nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+});
+
+export const Totals = z.strictObject({
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  sessionless_hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const EntityItem = z.strictObject({
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  title: z.string().nullable(),
+  is_unknown: z.boolean(),
+  is_folded: z.boolean(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const Rest = z.strictObject({
+  members: z.number().int().min(0),
+  hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  visits: z.null(),
+  why_no_visits: z.string(),
+});
+
+export const OverviewDay = z.strictObject({
+  date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  hits: z.number().int().min(0).nullable(),
+  visits: z.number().int().min(0).nullable(),
+  conversions: z.number().int().min(0).nullable(),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const GetClientOverview = z.strictObject({
+  totals: Totals,
+  previous_period: Totals,
+  campaigns: z.array(EntityItem),
+  campaigns_rest: Rest.nullable(),
+  webinars: z.array(EntityItem),
+  webinars_rest: Rest.nullable(),
+  links: z.strictObject({
+    total: z.number().int().min(0),
+    active: z.number().int().min(0),
+  }),
+  series: z.array(OverviewDay),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  complete: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const SuspectedClone = z.strictObject({
+  campaigns: z.array(z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)).min(2).max(2),
+  shared_entries: z.number().int().min(0),
+});
+
+export const BusySession = z.strictObject({
+  measure: z.enum(["hits","entities"]),
+  number: z.number().int().min(0),
+  session: z.string().regex(/^[0-9a-f]{12}$/),
+});
+
+export const QualityDay = z.strictObject({
+  date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  measured_at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  stale: z.boolean().nullable(),
+  visits: z.number().int().min(0).nullable(),
+  hits: z.number().int().min(0).nullable(),
+  entries: z.number().int().min(0).nullable(),
+  linked_entries: z.number().int().min(0).nullable(),
+  linkage: z.number().min(0).nullable(),
+  utm_fill: z.strictObject({
+    captured_hits: z.number().min(0).nullable(),
+    captured_entries: z.number().min(0).nullable(),
+    attributed_hits: z.number().min(0).nullable(),
+    attributed_entries: z.number().min(0).nullable(),
+  }),
+  link_status: z.strictObject({
+    resolved_hits: z.number().min(0).nullable(),
+    resolved_entries: z.number().min(0).nullable(),
+    unresolved_hits: z.number().min(0).nullable(),
+    unresolved_entries: z.number().min(0).nullable(),
+    unknown_hits: z.number().min(0).nullable(),
+    unknown_entries: z.number().min(0).nullable(),
+  }),
+  unknown: z.strictObject({
+    client_hits: z.number().min(0).nullable(),
+    client_entries: z.number().min(0).nullable(),
+    entity_hits: z.number().min(0).nullable(),
+    entity_entries: z.number().min(0).nullable(),
+    utm_hits: z.number().min(0).nullable(),
+    utm_entries: z.number().min(0).nullable(),
+  }),
+  sessionless: z.strictObject({
+    hits: z.number().min(0).nullable(),
+    entries: z.number().min(0).nullable(),
+  }),
+  malformed_cid: z.strictObject({
+    hits: z.number().min(0).nullable(),
+    entries: z.number().min(0).nullable(),
+  }),
+  visits_per_entry: z.number().min(0).nullable(),
+  foreign_entries: z.number().int().min(0).nullable(),
+  suspected_clones: z.array(SuspectedClone).nullable(),
+  busiest_sessions: z.array(BusySession).nullable(),
+  excluded_hits: z.number().int().min(0).nullable(),
+  excluded_entries: z.number().int().min(0).nullable(),
+  out_of_range_hits: z.number().int().min(0).nullable(),
+  out_of_range_entries: z.number().int().min(0).nullable(),
+});
+
+export const GetDataQuality = z.strictObject({
+  days: z.array(QualityDay),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  complete: z.boolean(),
+});
+
+export const LinkDay = z.strictObject({
+  date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  visits: z.number().int().min(0).nullable(),
+  conversions: z.number().int().min(0).nullable(),
+});
+
+export const LinkItem = z.strictObject({
+  link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_name: z.string().nullable(),
+  link_status: z.enum(["resolved","unknown","unresolved"]),
+  is_unknown: z.boolean(),
+  is_folded: z.boolean(),
+  entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+  daily: z.array(LinkDay),
+});
+
+export const GetLinkStats = z.strictObject({
+  links: z.array(LinkItem),
+  links_rest: Rest.nullable(),
+  totals: Totals,
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  complete: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const SourceItem = z.strictObject({
+  source: z.string(),
+  is_unknown: z.boolean(),
+  count: z.number().int().min(0),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const MediumItem = z.strictObject({
+  medium: z.string(),
+  is_unknown: z.boolean(),
+  count: z.number().int().min(0),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const CampaignItem = z.strictObject({
+  campaign: z.string(),
+  is_unknown: z.boolean(),
+  count: z.number().int().min(0),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const ComboItem = z.strictObject({
+  source: z.string(),
+  source_is_unknown: z.boolean(),
+  medium: z.string(),
+  medium_is_unknown: z.boolean(),
+  campaign: z.string(),
+  campaign_is_unknown: z.boolean(),
+  is_unknown: z.boolean(),
+  count: z.number().int().min(0),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const StatusCount = z.strictObject({
+  hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+});
+
+export const GetMarketingSummary = z.strictObject({
+  total_conversions: z.number().int().min(0),
+  total_visits: z.number().int().min(0),
+  total_hits: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+  by_source: z.array(SourceItem),
+  by_source_rest: Rest.nullable(),
+  by_medium: z.array(MediumItem),
+  by_medium_rest: Rest.nullable(),
+  by_campaign: z.array(CampaignItem),
+  by_campaign_rest: Rest.nullable(),
+  by_combo: z.array(ComboItem),
+  by_combo_rest: Rest.nullable(),
+  link_status: z.strictObject({
+    resolved: StatusCount,
+    unresolved: StatusCount,
+    unknown: StatusCount,
+  }),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  complete: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const WebinarPeak = z.strictObject({
+  viewers: z.number().int().min(0),
+  at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  source: z.enum(["sampled","legacy"]),
+});
+
+export const WebinarInterval = z.strictObject({
+  start: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+  source: z.enum(["sampled","legacy"]),
+  sample_count: z.number().int().min(0),
+  gaps: z.number().int().min(0).nullable(),
+  min: z.number().int().min(0).nullable(),
+  max: z.number().int().min(0).nullable(),
+  avg: z.number().min(0).nullable(),
+  last: z.number().int().min(0).nullable(),
+});
+
+export const WebinarDay = z.strictObject({
+  date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  source: z.enum(["sampled","legacy"]).nullable(),
+  peak: z.number().int().min(0).nullable(),
+  peak_at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  avg_live: z.number().min(0).nullable(),
+  minutes_observed: z.number().int().min(0).nullable(),
+  minutes_missed: z.number().int().min(0).nullable(),
+  unique_viewers: z.number().int().min(0).nullable(),
+  hits: z.number().int().min(0).nullable(),
+  visits: z.number().int().min(0).nullable(),
+  conversions: z.number().int().min(0).nullable(),
+  cvr: z.number().min(0).nullable(),
+  campaign_shared: z.boolean(),
+});
+
+export const GetWebinarStats = z.strictObject({
+  webinar_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
+  title: z.string().nullable(),
+  webinar_start_time: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  interval: z.enum(["5m","15m","1h"]),
+  peak: WebinarPeak.nullable(),
+  series: z.array(WebinarInterval),
+  conversions: z.number().int().min(0),
+  days: z.array(WebinarDay),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  complete: z.boolean(),
+});
+
+export const RangeRow = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_status: z.enum(["resolved","unknown","unresolved"]).nullable(),
+  utm_source: z.string().nullable(),
+  utm_medium: z.string().nullable(),
+  utm_campaign: z.string().nullable(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  sessionless_hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const RangeSummary = z.array(RangeRow);
+
+/** By the function's name. */
+export const answers = {
+  campaign_hours: CampaignHours,
+  daily_series: DailySeries,
+  get_campaign_visits_raw: GetCampaignVisitsRaw,
+  get_client_overview: GetClientOverview,
+  get_data_quality: GetDataQuality,
+  get_link_stats: GetLinkStats,
+  get_marketing_summary: GetMarketingSummary,
+  get_webinar_stats: GetWebinarStats,
+  range_summary: RangeSummary,
+};
