@@ -255,8 +255,9 @@ begin
             ) order by i.place), '[]'),
             'links_rest', stats.screen_rest(
                 (select coalesce(max(t.members), 0) from traffic t) + (select count(*) from idle) - count(*),
-                (select max(t.all_hits) from traffic t) - sum(i.hits),
-                (select max(t.all_conversions) from traffic t) - sum(i.conversions)),
+                -- Without any traffic there are none, which is 0.
+                (select coalesce(max(t.all_hits), 0) from traffic t) - sum(i.hits),
+                (select coalesce(max(t.all_conversions), 0) from traffic t) - sum(i.conversions)),
             'totals', stats.screen_totals(p_client_id, p_from_date, p_to_date, screen.readable)
                 || jsonb_build_object('complete', screen.complete),
             'from', p_from_date, 'to', p_to_date,
