@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from eventflow_pipeline.defs.alerts import ALERT_SENSORS
+from eventflow_pipeline.defs.answers import answer_incident_job
 from eventflow_pipeline.defs.buckets import daily_buckets, daily_buckets_job
 from eventflow_pipeline.defs.capture import captured_facts_job, captured_facts_schedule
 from eventflow_pipeline.defs.changes import (
@@ -35,6 +36,11 @@ from eventflow_pipeline.defs.webinar import (
     webinar_refresh_schedule,
     webinar_stats_job,
 )
+from eventflow_pipeline.oncall.receivers import require_addresses
+from eventflow_pipeline.settings import load_settings
+
+# A typo in the address list would be silence: nothing starts with one.
+require_addresses(load_settings())
 
 #: What the schedules of the night promise, for the catalog to show: finalize_days_schedule (00:01) and
 #: verify_days_schedule (04:10) write their assets every night, whatever happened. Webinars have no such night: they are
@@ -66,6 +72,7 @@ defs = dg.Definitions(
         webinar_stats_job,
         captured_facts_job,
         closed_months_job,
+        answer_incident_job,
     ],
     schedules=[
         finalize_days_schedule,

@@ -34,6 +34,16 @@ class Section(BaseModel, frozen=True, extra="forbid"):
     """Settings of one subject. The first line of its docstring is its title on the page of settings."""
 
 
+def _from_json(given: object) -> object:
+    """What a variable of the environment holds as JSON."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError as problem:
+        raise ValueError(f"it is no JSON ({problem})") from problem
+
+
 class DatabaseSettings(Section):
     """The database of facts and buckets"""
 
@@ -129,7 +139,7 @@ class QualitySettings(Section):
         default_factory=dict,
         validate_default=True,
         description="Thresholds of quality checks that differ from the defaults, as JSON: "
-        '{"linkage": {"warn": 0.6}}. Single clients: stats.threshold_override.',
+        '{"linkage": {"warn": 0.6}}. Single clients: `eventflow thresholds`.',
     )
     minimum_volume: int = Field(30, ge=1, description="Hits or entries from which a client's rates are judged.")
     clone_entries: int = Field(20, ge=1, description="Shared entries from which two campaigns are suspected (Q7).")
@@ -148,12 +158,7 @@ class QualitySettings(Section):
     @field_validator("thresholds", mode="before")
     @classmethod
     def _parsed(cls, given: object) -> object:
-        if not isinstance(given, str):
-            return given
-        try:
-            return json.loads(given)
-        except ValueError as problem:
-            raise ValueError(f"it is no JSON ({problem})") from problem
+        return _from_json(given)
 
     @field_validator("thresholds")
     @classmethod
@@ -193,10 +198,21 @@ class AlertSettings(Section):
     urls: SecretStr | None = Field(
         None,
         description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
-        "it, such as error=, warn=, team:growth= or team:growth+error=. Unset: a log line only.",
+        "it, such as error=, warn=, team:growth=, team:growth+error= or default= (for what nobody else gets; else the "
+        "first). Unset: a log line only.",
+    )
+    owners: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Who owns what, as JSON: a client's id, a check or a condition, and the owner of a route, such as "
+        '{"linkage": "team:growth"}. A client\'s owner comes before a check\'s, that before a condition\'s.',
     )
     interval_seconds: int = Field(30, ge=5, description="Pause between two checks of all conditions.")
-    reminder_minutes: int = Field(240, ge=1, description="A condition that lasts is sent again this often.")
+    digest_hour: int = Field(
+        9, ge=0, le=23, description="Local hour at which everything that is open is sent as one message, once a day."
+    )
+    repeat_minutes: int = Field(
+        60, ge=1, description="With no database to remember what was sent, a message is repeated at most this often."
+    )
     clear_seconds: int = Field(120, ge=0, description="How long a condition must be gone before its end is sent.")
     stale_warn_minutes: int = Field(
         10, ge=1, description="Minutes a day may be stale, or change detection silent, before it is a warning."
@@ -206,11 +222,19 @@ class AlertSettings(Section):
     )
     daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
 
+    @field_validator("owners", mode="before")
+    @classmethod
+    def _parsed(cls, given: object) -> object:
+        return _from_json(given)
+
 
 class DocsSettings(Section):
     """Where the pages are"""
 
     runbook_url: str = Field("docs/runbook.md", description="Where alerts say the runbook is; #anchor is appended.")
+    dagster_url: str = Field(
+        "", description="Where Dagster's user interface is, for links in alerts. Empty: alerts have no link to it."
+    )
     rules_url: str = Field("docs/rules.md", description="Where assets say the rules are; of an address, with #anchor.")
 
 

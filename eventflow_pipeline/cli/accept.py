@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eventflow_pipeline.cli.app import Author, Json, Last, answer, app, asked_day, exit_status, login_name
+from eventflow_pipeline.cli.app import Author, Json, Last, answer, app, asked_day, asked_range, exit_status, login_name
+from eventflow_pipeline.domain.checks import QUALITY_CHECKS
 from eventflow_pipeline.domain.days import DayRange, contiguous, today
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
@@ -108,6 +109,52 @@ def accept_pruned(
             keep_days(engine, settings, kept, reason.strip(), login_name(author))
     lines = [f"{len(kept)} days are kept as they are:", *(f"  {part}" for part in contiguous(kept))]
     answer(as_json, {"kept": kept}, "\n".join(lines) if kept else "Nothing there waits for that decision.")
+
+
+@accept.command("check")
+def accept_check(
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="Name of the check of quality, such as linkage.")],
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; kept beside the day and in the ledger.")
+    ],
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: the first.")
+    ] = None,
+    client: Annotated[
+        str | None, typer.Option(metavar="CLIENT", help="Only for this client (id or name); else for all it fails for.")
+    ] = None,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Accept that a check of quality fails on days that are over: it passes with that note, and nobody is told of it.
+
+    A day whose facts change once more is judged anew. What differs from the facts (parity) cannot be accepted.
+    """
+    from eventflow_pipeline.dev.environment import environment
+
+    if not reason.strip():
+        raise UserError("--reason is empty: say why, it is kept in the ledger.")
+    if check not in QUALITY_CHECKS:
+        raise UserError(f"There is no check of quality {check}: use one of {', '.join(sorted(QUALITY_CHECKS))}.")
+    with environment() as settings:
+        from eventflow_pipeline.warehouse.answers.explain import find_client
+        from eventflow_pipeline.warehouse.db.engine import connect, pipeline
+        from eventflow_pipeline.warehouse.quality import accepted_checks
+        from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+
+        days = asked_range(settings, first, last or first)
+        if days.last >= today(settings.zone):
+            raise UserError("Today is not over, and its facts still change: mute its incident (eventflow alerts mute).")
+        with pipeline(settings) as engine:
+            with connect(engine) as connection:
+                require_build_settings(connection, settings)
+                client_id = find_client(connection, client)["id"] if client else None
+            found = accepted_checks.accept_check(
+                engine, settings, check, days, client_id, reason.strip(), login_name(author)
+            )
+    lines = [f"{check} is accepted on {len(found)} days:", *(f"  {part}" for part in contiguous(found))]
+    answer(as_json, {"accepted": found}, "\n".join(lines) if found else f"{check} does not fail there.")
 
 
 def _range(settings: "Settings", first: str | None, last: str | None) -> DayRange:

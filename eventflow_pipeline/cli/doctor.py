@@ -19,12 +19,12 @@ def doctor(
     Checks databases, daemon, ticks, runs, checks, stale and held days, and at visits missing while entries go on,
     for which it names the cause. Exit status 1 when something is wrong; 0 when all is well.
     """
-    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.dev.environment import whatever_answers
     from eventflow_pipeline.oncall.doctor import examine
     from eventflow_pipeline.warehouse.answers.explain import find_client
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
 
-    with environment(dagster=True) as settings:
+    with whatever_answers() as settings:
         client_id = None
         if client is not None:
             with pipeline(settings) as engine, connect(engine) as connection:

@@ -105,7 +105,11 @@ def show_settings(
     if markdown:
         typer.echo(settings_document(), nl=False)
         return
-    rows = _rows(load_settings())
+    from eventflow_pipeline.oncall.receivers import require_addresses
+
+    settings = load_settings()
+    require_addresses(settings)
+    rows = _rows(settings)
     if as_json:
         typer.echo(json.dumps({"settings": rows}))
         return

@@ -29,7 +29,7 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
 @dg.sensor(
     name="conditions_sensor",
     description="Polls for what people must be notified of (deficit of visits, stale days, late detection, ...) and "
-    "notifies of each condition once when it begins, at intervals while it lasts and when it ends.",
+    "notifies of each incident once when it begins and when it ends, and daily of all that are open.",
     minimum_interval_seconds=ALERTS_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -46,7 +46,7 @@ def conditions_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Ware
         cursor["polled"] = cursor.get("polled", {}) | {source.name: now.timestamp() for source in sources}
         if notified_at is not None and notify_reachable(settings, notified_at, now):
             notified_at = None
-    except UserError as problem:  # no database, no episodes: notify without it
+    except UserError as problem:  # no database, no incidents: notify without it
         notified_at = notify_unreachable(load_settings(), str(problem), notified_at, now)
         reason = dg.SkipReason(str(problem))
     cursor["unreachable_notified"] = notified_at.timestamp() if notified_at else None

@@ -18,14 +18,16 @@ from eventflow_pipeline.defs.dagster_internals.check_results import DayResult, R
 from eventflow_pipeline.defs.dagster_internals.private import CheckContext, planned_in
 from eventflow_pipeline.defs.partitions import DAILY
 from eventflow_pipeline.defs.resources import Warehouse
+from eventflow_pipeline.domain.checks import CHECKS as DEFINED
+from eventflow_pipeline.domain.checks import QUALITY_CHECKS
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDifference
 from eventflow_pipeline.domain.grains import BY_NAME, GRAINS
-from eventflow_pipeline.domain.quality import CHECKS as QUALITY_CHECKS
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.answers.client_names import client_names
 from eventflow_pipeline.warehouse.changes.detection import stale_days
 from eventflow_pipeline.warehouse.changes.guard import accept_command
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, reason
@@ -36,6 +38,7 @@ from eventflow_pipeline.warehouse.parity.comparison import (
     held_differences,
 )
 from eventflow_pipeline.warehouse.parity.rebuild import repair
+from eventflow_pipeline.warehouse.quality.accepted_checks import Accepted, accepted_checks
 from eventflow_pipeline.warehouse.quality.day_checks import Checks, checkable, note_checked
 from eventflow_pipeline.warehouse.quality.indicators import findings, measure
 
@@ -45,25 +48,6 @@ RANGE_PARITY = "range_parity"
 
 #: Differences written to the log, one line each; the check's metadata and `eventflow verify` have the rest.
 _LOGGED = 50
-
-_DESCRIPTIONS: Mapping[str, str] = {
-    "unknown_link": "Share of hits or entries without any link (Q4): more than usual for the client, or than half.",
-    "unresolved_link": "Share of hits or entries whose link does not exist (Q4).",
-    "unknown_client": "Facts whose client is not known (E2, Q4).",
-    "unknown_entity": "Facts of neither a campaign nor a webinar (E1, Q4).",
-    "unknown_utm": "Share of hits or entries without UTM after attribution (A3, Q4).",
-    "sessionless": "Share of hits or entries without a session (Q5).",
-    "linkage": "Share of entries linked to a visit (Q2).",
-    "utm_fill": "Share of hits or entries captured with UTM (Q3).",
-    "deficit": "Visits missing while entries go on (Q6): on the day, and today within the last hour.",
-    "cvr": "Campaigns that convert more often than they are visited (M4).",
-    "cid_hygiene": "Share of supplied cids that cannot be one (Q7).",
-    "tenant_consistency": "Entries whose client is not their campaign's (Q7).",
-    "clones": "Campaigns that share entries to the microsecond (Q7): copies to be excluded by rule (E3).",
-    "members": "Members of one grain within a client (B2): more than a client can have, or ten times its usual number.",
-    "crowded_session": "A session with more hits, campaigns or webinars on a day than a person has (M2).",
-    "silence": "Streams of a client quiet for longer than they are used to (Q7).",
-}
 
 
 def _spec(name: str, asset: dg.AssetKey, description: str, after: Iterable[dg.AssetKey] = ()) -> dg.AssetCheckSpec:
@@ -98,20 +82,20 @@ _RANGE_SPECS = [
     _spec(
         RANGE_PARITY,
         bucket_key(grain),
-        "Answers for the 7 and the 30 days that end on the day equal the facts, and the day's return histograms the "
-        "session-days (M6). Tolerance zero.",
+        DEFINED[RANGE_PARITY].description,
     )
     for grain in GRAINS
 ]
 _HELD_SPEC = _spec(
     "held",
     bucket_key(BY_NAME["client"]),
-    "The guard against mass loss keeps the day as published for clients that would lose much of it, and for those "
-    "their facts went to or came from (E3); somebody must restore the rows or accept the loss.",
+    DEFINED["held"].description,
 )
 HELD_KEY = _HELD_SPEC.key
 _QUALITY_SPECS = [
-    _spec(name, stats_key(table), _DESCRIPTIONS[name], [QUALITY]) for name, table in QUALITY_CHECKS.items()
+    _spec(check.name, stats_key(check.table), check.description, [QUALITY])
+    for check in QUALITY_CHECKS.values()
+    if check.table
 ]
 
 
@@ -195,8 +179,12 @@ def quality(
     found: dict[tuple[str, date], list[Finding]] = defaultdict(list)
     for finding in again_when_lost(partial(findings, warehouse.engine, warehouse.settings, span)):
         found[finding.check, finding.day].append(finding)
+    clients, accepted = client_names(warehouse.engine), accepted_checks(warehouse.engine, span)
     yield {
-        check: {day: _quality_result(found[check.name, day], failed.get(day)) for day in days}
+        check: {
+            day: _quality_result(check.name, day, found[check.name, day], clients, accepted, failed.get(day))
+            for day in days
+        }
         for check in sorted(checks)
     }
     if checks >= QUALITY_KEYS:
@@ -235,12 +223,27 @@ def evaluate(context: CheckContext, warehouse: Warehouse, days: Sequence[date], 
             record(context, results, warehouse.settings)
 
 
-def _quality_result(wrong: Sequence[Finding], not_measured: Exception | None) -> DayResult:
+def _quality_result(
+    check: str,
+    day: date,
+    wrong: Sequence[Finding],
+    names: Mapping[str, str],
+    accepted: Accepted,
+    not_measured: Exception | None,
+) -> DayResult:
     if not_measured:
         return DayResult(note=f"not measured: {reason(not_measured)}")
+    # What is wrong with a client makes everything wrong as well: with all of them accepted, so is that.
+    everybody = accepted.get((check, day, None), "")
+    known = {finding: accepted.get((check, day, finding.client_id), everybody) for finding in wrong}
+    single = [note for finding, note in known.items() if finding.client_id]
+    if single and all(single):
+        known |= {finding: note or single[0] for finding, note in known.items()}
+    note = "; ".join(dict.fromkeys(filter(None, known.values())))
+    wrong = [finding for finding in wrong if not known[finding]]
     worst_first = sorted(wrong, key=lambda finding: finding.severity is not Severity.ERROR)
     severity = worst_first[0].severity if worst_first else Severity.ERROR
-    return DayResult([f.row() for f in worst_first], severity)
+    return DayResult([f.row(names) for f in worst_first], severity, note)
 
 
 def _compare_ranges(engine: Engine, settings: Settings, span: DayRange) -> Comparison:

@@ -25,6 +25,7 @@ from eventflow_pipeline.defs.recording import FinishedDay, Recorded, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.runs import range_tags
 from eventflow_pipeline.defs.webinar_curve import curve_picture
+from eventflow_pipeline.domain.checks import CHECKS as DEFINED
 from eventflow_pipeline.domain.concurrency import tolerated_misses
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
@@ -123,30 +124,14 @@ webinar_stats_job = dg.define_asset_job(
 )
 
 
-def _check(name: str, asset: dg.AssetKey, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=DAILY)
-
-
-_CHECKS = (
-    _check(
-        "completeness",
-        FIVE_MINUTES,
-        "Every minute of the observed window was sampled (W1). Missed minutes are lost: a warning, an error above "
-        "5 % of the day's minutes.",
-    ),
-    _check(
-        "min_average_max",
-        FIVE_MINUTES,
-        "min ≤ average ≤ max, and last within them (W2). Legacy buckets are carried as they are: a warning.",
-    ),
-    _check(
-        "peak_within_known_viewers",
-        WEBINAR_DAYS,
-        "No webinar had more viewers at once than presence knows for the day.",
-    ),
+_CHECKS = tuple(
+    dg.AssetCheckSpec(name, asset=asset, description=DEFINED[name].description, partitions_def=DAILY)
+    for name, asset in (
+        ("completeness", FIVE_MINUTES),
+        ("min_average_max", FIVE_MINUTES),
+        ("peak_within_known_viewers", WEBINAR_DAYS),
+    )
 )
-
-
 CHECK_KEYS = frozenset(spec.key for spec in _CHECKS)
 
 

@@ -6,7 +6,7 @@ Everything is handed on through the environment, so processes started from here 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +16,13 @@ from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.logs import leaving_stdout_alone
 from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
-from eventflow_pipeline.warehouse.db.engine import NotMigratedError, admin, connect, parse_url, pipeline
+from eventflow_pipeline.warehouse.db.engine import (
+    NotMigratedError,
+    admin,
+    connect,
+    pipeline,
+    require_dagster_database,
+)
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 FACTS_DATABASE = "eventflow"
@@ -51,7 +57,7 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
         if dagster:
             # Events of a range are handed to the storage 200 at a time.
             os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "200")
-            _require_dagster_database()
+            require_dagster_database()
             _ensure_dagster_home(settings.home)
         _follow_stored_build_settings(settings, owner=owner)
         # Of a run in this process only warnings are shown, beside the command's answer.
@@ -60,6 +66,18 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
     finally:
         if server:
             server.stop()
+
+
+@contextmanager
+def whatever_answers() -> Iterator[Settings]:
+    """As ``environment(dagster=True)``, for who looks what is wrong: also while databases cannot be reached."""
+    with ExitStack() as stack:
+        try:
+            settings = stack.enter_context(environment(dagster=True))
+        except UserError:
+            stack.enter_context(leaving_stdout_alone())
+            settings = load_settings()
+        yield settings
 
 
 def drop_databases(home: Path) -> None:
@@ -87,15 +105,6 @@ def _ensure_database(server: EmbeddedServer, name: str) -> str:
     if not _on_server(server, f"select from pg_database where datname = '{name}'"):
         _on_server(server, f'create database "{name}"')
     return server.url(name).render_as_string(hide_password=False)
-
-
-def _require_dagster_database() -> None:
-    """Dagster itself retries an unreachable storage for long and then fails without naming it."""
-    variable = "DAGSTER_POSTGRES_URL"
-    engine = create_engine(parse_url(os.environ[variable], variable))
-    with connect(engine, variable):
-        pass
-    engine.dispose()
 
 
 def _ensure_dagster_home(home: Path) -> None:

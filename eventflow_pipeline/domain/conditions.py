@@ -1,8 +1,8 @@
 """Conditions somebody must be notified of: what a sensor finds wrong, until it ends."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,7 +22,10 @@ class Condition:
 
     ``subject`` says whom or what it is about (a client id, a webinar id, a stream; "" for the whole); ``client_id``
     names the one client that is concerned, None everybody. ``numbers`` are what was measured; no personal data.
-    ``runbook`` is an anchor of docs/runbook.md, ``command`` what to run, ``fix`` what puts it right, in one sentence.
+    ``runbook`` is an anchor of docs/runbook.md, ``command`` what to run, ``fix`` what puts it right, in one sentence,
+    ``page`` a path of Dagster's user interface. ``own_days``: days each of which is something new when it comes,
+    though others go on; ``narrowed`` says the same of some of them. ``final``: it can never become right, so people
+    are told once.
     """
 
     name: str
@@ -37,3 +40,13 @@ class Condition:
     owner: str = "team:eventflow"
     client_id: UUID | None = None
     fix: str = "See the runbook."
+    page: str = ""
+    own_days: frozenset[date] = frozenset()
+    narrowed: "Callable[[frozenset[date]], Condition] | None" = field(default=None, compare=False, repr=False)
+    final: bool = False
+
+    def for_days(self, days: frozenset[date]) -> "Condition":
+        """The same, said of these of its own days alone."""
+        if days == self.own_days:
+            return self
+        return self.narrowed(days) if self.narrowed else replace(self, own_days=days)

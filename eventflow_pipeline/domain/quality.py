@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from eventflow_pipeline.domain.checks import CHECKS
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.deficit import DeficitRule
 
@@ -71,46 +72,8 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
 }
 #: Those of which low values are bad.
 LOW_IS_BAD = frozenset({"linkage", "utm_fill"})
-#: Checks by name, and the daily asset each is about.
-CHECKS: Mapping[str, str] = {
-    "unknown_link": "link_daily",
-    "unresolved_link": "link_daily",
-    "unknown_client": "client_daily",
-    "unknown_entity": "campaign_daily",
-    "unknown_utm": "utm_daily",
-    "sessionless": "client_daily",
-    "linkage": "client_daily",
-    "utm_fill": "utm_daily",
-    "deficit": "client_daily",
-    "cvr": "campaign_daily",
-    "cid_hygiene": "link_daily",
-    "tenant_consistency": "campaign_daily",
-    "clones": "campaign_daily",
-    "crowded_session": "client_daily",
-    "silence": "client_daily",
-    "members": "client_daily",
-}
 #: Fewer members are not judged by how much they rise: a new campaign may have many.
 MEMBERS_OF_A_RISE = 200
-#: Checks of what nobody can put right once its day is over: what was not captured, or without its session, link or UTM,
-#: stays so. The others fail for what can be put right: a dimension row, a copy to be excluded, a day to be rebuilt.
-LOST_FOR_GOOD = frozenset(
-    {
-        "cid_hygiene",
-        "completeness",
-        "crowded_session",
-        "cvr",
-        "deficit",
-        "linkage",
-        "sessionless",
-        "silence",
-        "unknown_entity",
-        "unknown_link",
-        "unknown_utm",
-        "unresolved_link",
-        "utm_fill",
-    }
-)
 
 
 def standing_severity(check: str, found: Severity, day: date, recent_from: date) -> Severity:
@@ -118,7 +81,7 @@ def standing_severity(check: str, found: Severity, day: date, recent_from: date)
 
     On days before ``recent_from`` (the look-back's first) a check of what is lost for good is a warning.
     """
-    return Severity.WARN if check in LOST_FOR_GOOD and day < recent_from else found
+    return Severity.WARN if check in CHECKS and CHECKS[check].lost_for_good and day < recent_from else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +97,22 @@ class Finding:
     limit: float
     volume: int
 
-    def row(self) -> dict[str, str | float | int]:
-        """The finding as one flat row of a table."""
+    @property
+    def said(self) -> str:
+        """The finding in words: what was measured, and the limit it passed."""
+        if CHECKS[self.check].share:
+            return f"{self.value:.0%} of {self.volume:,} {self.what} (limit {self.limit:.0%})"
+        if self.check in ("deficit", "cvr"):
+            return f"{self.what} (limit {self.limit:g})"
+        return f"{self.what}: {self.value:,.4g} (limit {self.limit:,.4g})"
+
+    def row(self, names: Mapping[str, str]) -> dict[str, str | float | int]:
+        """The finding as one flat row of a table; ``names`` of clients by id."""
+        client = str(self.client_id) if self.client_id else "(all clients)"
         return {
-            "client_id": str(self.client_id) if self.client_id else "(all clients)",
+            "client": names.get(client, client),
+            "said": self.said,
+            "client_id": client,
             "what": self.what,
             "value": round(self.value, 4),
             "limit": round(self.limit, 4),
@@ -195,13 +170,17 @@ class Judge:
                 return [Finding("members", day, client_id, severity, usually, members, factor * median, members)]
         return []
 
+    def deficit_rule_of(self, client_id: UUID) -> DeficitRule:
+        """When a client's visits are too few for its entries (Q6): everybody's rule, with shares of its own."""
+        usual = self.deficit_rule
+        share = Threshold(usual.warn_share, usual.error_share).overridden(self.overrides.get((client_id, "deficit")))
+        return DeficitRule(usual.min_entries, share.error or 0, share.warn or 0)
+
     def deficit(self, day: date, client_id: UUID | None, visits: int, entries: int, when: str) -> list[Finding]:
         """Q6: too few visits for the entries there are; only clients are judged."""
         if client_id is None:
             return []
-        usual = self.deficit_rule
-        share = Threshold(usual.warn_share, usual.error_share).overridden(self.overrides.get((client_id, "deficit")))
-        rule = DeficitRule(usual.min_entries, share.error or 0, share.warn or 0)
+        rule = self.deficit_rule_of(client_id)
         severity = rule.judge(visits, entries)
         if severity is None:
             return []

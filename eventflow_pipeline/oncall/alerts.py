@@ -7,26 +7,25 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from eventflow_pipeline.domain.alerts import (
-    Episode,
-    Message,
-    follow,
-    inhibited,
-    message_due,
-    with_due,
-    with_notified,
-)
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import day_start, today
+from eventflow_pipeline.domain.incidents import (
+    Incident,
+    Message,
+    begun,
+    cause_of,
+    decide,
+    newest_digest,
+    with_notified,
+)
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.oncall import messages
-from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers, receivers_of
+from eventflow_pipeline.oncall.incident_receivers import refresh_alertmanager
+from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers, default_receiver, receivers_of
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.alerts import episodes as alert_store
+from eventflow_pipeline.warehouse.alerts import incidents as incident_store
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import alert_pass
-
-Episodes = dict[tuple[str, str], Episode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class PassReport:
 def notify(
     engine: Engine, settings: Settings, seen: Mapping[str, Iterable[Condition]], now: datetime | None = None
 ) -> PassReport | None:
-    """Notify people of what began, got worse, lasts or ended, given the conditions that hold now, by source.
+    """Notify people of what began, got worse or ended, and once a day of what is open, given what holds now by source.
 
     Conditions of sources missing from ``seen`` (they could not be asked) are left as they are. None when another
     process is notifying at this moment. A message that could not be delivered is due again in the next pass.
@@ -58,104 +57,140 @@ def notify(
     with connect(engine) as connection, alert_pass(connection) as acquired:
         if not acquired:
             return None
-        episodes = _decide(connection, settings, seen, now)
-        return _deliver(connection, settings, episodes, receivers, now)
+        incidents = _decide(connection, settings, seen, now)
+        return _deliver(connection, settings, incidents, receivers, now)
 
 
 def notify_unreachable(
     settings: Settings, problem: str, notified_at: datetime | None, now: datetime
 ) -> datetime | None:
-    """The database of episodes itself cannot be reached: notify without it; returns when, to be kept.
+    """The database of incidents itself cannot be reached: notify without it; returns when, to be kept.
 
-    ``notified_at``: what the last call returned, None when it could be reached then. Repeated at the reminder's
-    interval.
+    ``notified_at``: what the last call returned, None when it could be reached then. Repeated every
+    EVENTFLOW_ALERTS_REPEAT_MINUTES, under one key.
     """
-    reminder = timedelta(minutes=settings.alerts.reminder_minutes)
-    if notified_at is not None and now - notified_at < reminder:
+    unreachable = _unreachable(problem, notified_at or now)
+    lasting = replace(begun(unreachable, "", now), key=unreachable.name)
+    _refresh(configured_receivers(settings), [lasting], settings, now)
+    if notified_at is not None and now - notified_at < timedelta(minutes=settings.alerts.repeat_minutes):
         return notified_at
-    condition = Condition(
-        name="database_unreachable",
-        subject="",
-        severity=Severity.ERROR,
-        since=notified_at or now,
-        summary=problem,
-        runbook="job-failed",
-        command="eventflow probe",
-    )
-    return now if _notify_directly(settings, condition, Message.BEGIN, now) else notified_at
+    return now if _notify_directly(settings, unreachable, Message.BEGIN, now) else notified_at
 
 
 def notify_reachable(settings: Settings, notified_at: datetime, now: datetime) -> bool:
     """The database answers again after ``notify_unreachable``; False when a receiver did not take it."""
-    condition = Condition(
+    return _notify_directly(settings, _unreachable("The database could not be reached.", notified_at), Message.END, now)
+
+
+def _unreachable(problem: str, since: datetime) -> Condition:
+    return Condition(
         name="database_unreachable",
         subject="",
         severity=Severity.ERROR,
-        since=notified_at,
-        summary="The database could not be reached.",
+        since=since,
+        summary=problem,
         runbook="job-failed",
         command="eventflow probe",
+        fix="Bring the database up; nothing is lost, and what is due is found afterwards.",
     )
-    return _notify_directly(settings, condition, Message.END, now)
 
 
 def _notify_directly(settings: Settings, condition: Condition, message: Message, now: datetime) -> bool:
     """Send to every receiver without noting it anywhere; True when all took it."""
-    episode = Episode(condition, "sensor", begun_at=condition.since, last_seen_at=now, gone_at=now, due=message)
-    _log(message, [episode], receivers=[])
+    incident = replace(begun(condition, "sensor", now), key=condition.name, gone_at=now, due=message)
+    _log(message, [incident], receivers=[])
     sender = Sender()
-    wanted = receivers_of(configured_receivers(settings), condition.severity, condition.owner)
-    title, body = messages.title(message, [episode]), messages.body(message, [episode], settings, now)
+    receivers = configured_receivers(settings)
+    wanted = receivers_of(receivers, condition.severity, condition.owner) or default_receiver(receivers)
+    title, body = messages.title(message, [incident]), messages.body(message, [incident], settings, now)
     shown = None if message is Message.END else condition.severity
-    sent = [sender.send(receiver, title, body, shown) for receiver in wanted]
+    sent = [
+        sender.send_incidents(receiver, message, [incident], settings, now)
+        if receiver.is_pager
+        else sender.send(receiver, title, body, shown)
+        for receiver in wanted
+        if not receiver.is_alertmanager
+    ]
     return all(sent)
 
 
 def _decide(
     connection: Connection, settings: Settings, seen: Mapping[str, Iterable[Condition]], now: datetime
-) -> Episodes:
-    """Open episodes with the message each is due, stored before anything is sent."""
+) -> Sequence[Incident]:
+    """Live incidents with the message each is due, stored before anything is sent."""
     midnight = day_start(today(settings.zone, now), settings.zone)
-    ended = alert_store.ended_since(connection, midnight)
-    episodes = follow(alert_store.open_episodes(connection), seen, now)
-    covering = {key for key, episode in episodes.items() if episode.gone_at is None or episode.notified}
-    kept: Episodes = {}
-    for key, episode in episodes.items():
-        unknown = episode.notified is None and episode.due is None
-        if unknown and episode.gone_at is not None:
-            alert_store.delete(connection, episode)
-        elif inhibited(episode, covering, ended):
-            kept[key] = with_due(episode, None, now)
-        else:
-            due = message_due(
-                episode,
-                now,
-                reminder=timedelta(minutes=settings.alerts.reminder_minutes),
-                clear_after=timedelta(seconds=settings.alerts.clear_seconds),
-            )
-            kept[key] = with_due(episode, due, now)
-    alert_store.store(connection, kept.values())
-    return kept
+    owned = {source: [_owned(condition, settings) for condition in found] for source, found in seen.items()}
+    before = {incident.key: incident for incident in incident_store.live_incidents(connection, now)}
+    decided = decide(
+        before.values(),
+        owned,
+        now,
+        ended_today=incident_store.ended_since(connection, midnight),
+        windows=incident_store.maintenance_windows(connection, now),
+        digest_at=newest_digest(settings.alerts.digest_hour, settings.zone, now),
+        clear_after=timedelta(seconds=settings.alerts.clear_seconds),
+    )
+    for incident in decided.dropped:
+        incident_store.delete(connection, incident)
+    incident_store.store(connection, [one for one in decided.kept if _changed(one, before.get(one.key))])
+    return decided.kept
+
+
+def _changed(incident: Incident, before: Incident | None) -> bool:
+    """Whether it is to be stored: of what is told for good, and lasts, nothing is but that it was seen again."""
+    if before is None or incident.ended_at is None:
+        return True
+    return replace(incident, last_seen_at=before.last_seen_at, suppressed=before.suppressed) != before
+
+
+def _owned(condition: Condition, settings: Settings) -> Condition:
+    """The condition with the owner that EVENTFLOW_ALERTS_OWNERS names for its client, its check or itself."""
+    owners = settings.alerts.owners
+    about = (str(condition.client_id), condition.subject.partition("/")[0], condition.name)
+    owner = next((owners[name] for name in about if name in owners), condition.owner)
+    narrowed = condition.narrowed
+    again = (lambda days: _owned(narrowed(days), settings)) if narrowed else None
+    return replace(condition, owner=owner, narrowed=again)
 
 
 def _deliver(
-    connection: Connection, settings: Settings, episodes: Episodes, receivers: Sequence[Receiver], now: datetime
+    connection: Connection,
+    settings: Settings,
+    incidents: Sequence[Incident],
+    receivers: Sequence[Receiver],
+    now: datetime,
 ) -> PassReport:
     sender, sent, undelivered = Sender(), 0, 0
-    for (message, _name, severity, owner), group in _groups(episodes.values()).items():
-        wanted = receivers_of(receivers, severity, owner)
+    known = {incident.key: incident for incident in incidents if cause_of(incident, incidents) is None}
+    for (message, severity, owner, _), group in _groups(incidents).items():
+        fitting = receivers_of(receivers, severity, owner)
+        note = ""
+        if not fitting and receivers and message not in (Message.DIGEST, Message.ACKNOWLEDGED):
+            fitting = default_receiver(receivers)
+            note = f"No receiver is named for {severity}s of {owner}: this is the default one."
+        wanted = [r for r in fitting if not r.is_alertmanager and not (r.is_pager and message is Message.DIGEST)]
+        following = [
+            one for one in incidents if (cause := cause_of(one, incidents)) and any(cause.key == g.key for g in group)
+        ]
         shown = None if message is Message.END else severity
-        if not any(episode.delivered for episode in group):
+        if not any(incident.delivered for incident in group):
             _log(message, group, receivers=[receiver.scheme for receiver in wanted])
         for receiver in wanted:
-            missing = [episode for episode in group if receiver.digest not in episode.delivered]
+            missing = [incident for incident in group if receiver.digest not in incident.delivered]
             if not missing:
                 continue
-            title, body = messages.title(message, missing), messages.body(message, missing, settings, now)
-            if sender.send(receiver, title, body, shown):
+            if receiver.is_pager:
+                taken = sender.send_incidents(receiver, message, missing, settings, now)
+            elif message is Message.ACKNOWLEDGED:
+                taken = True  # who reads messages is not told that somebody has read them
+            else:
+                title = messages.title(message, missing)
+                body = messages.body(message, missing, settings, now, following, note)
+                taken = sender.send(receiver, title, body, shown)
+            if taken:
                 sent += 1
-                group = [replace(e, delivered=e.delivered | {receiver.digest}) for e in group]  # noqa: PLW2901
-                alert_store.store(connection, group)
+                group = [replace(i, delivered=i.delivered | {receiver.digest}) for i in group]  # noqa: PLW2901
+                incident_store.store(connection, group)
             else:
                 undelivered += 1
                 logger().error(
@@ -165,31 +200,56 @@ def _deliver(
                     receiver=receiver.scheme,
                     since=group[0].undelivered_since,
                 )
-        if all(receiver.digest in episode.delivered for receiver in wanted for episode in group):
-            alert_store.store(connection, [with_notified(episode, now) for episode in group])
+        if all(receiver.digest in incident.delivered for receiver in wanted for incident in group):
+            told = [with_notified(incident, now) for incident in group]
+            known |= {incident.key: incident for incident in told}
+            incident_store.store(connection, told)
+    undelivered += _refresh(receivers, [i for i in known.values() if i.notified or i.due], settings, now)
     return PassReport(
-        open=sum(episode.gone_at is None for episode in episodes.values()),
+        open=sum(i.gone_at is None and i.ended_at is None for i in incidents),
         sent=sent,
         undelivered=undelivered,
-        suppressed=sum(e.due is None and e.last_seen_at == now for e in episodes.values()),
+        suppressed=sum(i.due is None and i.last_seen_at == now for i in incidents),
     )
 
 
-def _groups(episodes: Iterable[Episode]) -> dict[tuple[Message, str, Severity, str], list[Episode]]:
-    """Episodes that go out in one message: the same kind, condition, severity and owner."""
-    groups: dict[tuple[Message, str, Severity, str], list[Episode]] = defaultdict(list)
-    for episode in episodes:
-        if episode.due is not None:
-            key = (episode.due, episode.condition.name, episode.audience, episode.condition.owner)
-            groups[key].append(episode)
+def _refresh(receivers: Sequence[Receiver], incidents: Iterable[Incident], settings: Settings, now: datetime) -> int:
+    """Send every Alertmanager what is open and for it; how many did not take it."""
+    failed = 0
+    for receiver in receivers:
+        fitting = [
+            i
+            for i in incidents
+            if receiver in (receivers_of(receivers, i.audience, i.condition.owner) or default_receiver(receivers))
+        ]
+        if receiver.is_alertmanager and not refresh_alertmanager(receiver.url, fitting, settings, now):
+            failed += 1
+            logger().error("alert_not_delivered", reason="Alertmanager did not take it", receiver=receiver.scheme)
+    return failed
+
+
+def _groups(incidents: Iterable[Incident]) -> dict[tuple[Message, Severity, str, str], list[Incident]]:
+    """Incidents that go out in one message: of one kind, severity, owner and section of the runbook.
+
+    The digest is one message for each owner, for who hears of warnings: it wakes nobody.
+    """
+    groups: dict[tuple[Message, Severity, str, str], list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        condition = incident.condition
+        if incident.due is Message.DIGEST:
+            groups[incident.due, Severity.WARN, condition.owner, ""].append(incident)
+        elif incident.due is not None:
+            what = f"{condition.name}#{condition.runbook}"
+            groups[incident.due, incident.audience, condition.owner, what].append(incident)
     return groups
 
 
-def _log(message: Message, group: Sequence[Episode], receivers: Sequence[str]) -> None:
+def _log(message: Message, group: Sequence[Incident], receivers: Sequence[str]) -> None:
     """The line every message leaves, with receivers or without."""
-    for episode in group:
-        condition = episode.condition
+    for incident in group:
+        condition = incident.condition
         log = logger(
+            incident=incident.key,
             condition=condition.name,
             subject=condition.subject,
             severity=condition.severity.value,
@@ -197,7 +257,7 @@ def _log(message: Message, group: Sequence[Episode], receivers: Sequence[str]) -
             since=condition.since,
             partition=str(condition.days) if condition.days else None,
             numbers=dict(condition.numbers),
-            suppressed=episode.suppressed,
+            suppressed=incident.suppressed,
             runbook=condition.runbook,
             command=condition.command,
             owner=condition.owner,
@@ -205,7 +265,7 @@ def _log(message: Message, group: Sequence[Episode], receivers: Sequence[str]) -
         )
         if message is Message.END:
             log.info("alert_ended")
-        elif episode.audience is Severity.ERROR:
+        elif incident.audience is Severity.ERROR:
             log.error(f"alert_{message}")
         else:
             log.warning(f"alert_{message}")

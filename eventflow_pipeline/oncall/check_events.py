@@ -1,5 +1,6 @@
 """Keeps ``stats.failed_check`` as Dagster's events of check evaluations say; the condition is made from it."""
 
+import re
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -12,6 +13,7 @@ from eventflow_pipeline.warehouse.alerts import failed_checks as check_store
 from eventflow_pipeline.warehouse.alerts.failed_checks import FailedCheck
 
 _MOST_DETAIL = 240
+_CLIENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def read_check_events(instance: dg.DagsterInstance, engine: Engine, cursor: int | None, most: int = 500) -> int | None:
@@ -48,8 +50,30 @@ def _note(
     elif result.passed:
         check_store.passed(engine, asset, check, [result.partition or ""], "")
     else:
-        severity = Severity.WARN if result.severity is dg.AssetCheckSeverity.WARN else Severity.ERROR
-        detail = redact((result.description or "")[:_MOST_DETAIL])
-        failed_at = datetime.fromtimestamp(at, UTC)
-        failure = FailedCheck(asset, check, result.partition or "", severity, run_id, failed_at, detail)
-        check_store.failed(engine, failure)
+        check_store.failed(engine, _failures(result, run_id, datetime.fromtimestamp(at, UTC)))
+
+
+def _failures(result: dg.AssetCheckEvaluation, run_id: str, at: datetime) -> list[FailedCheck]:
+    """What the evaluation found, the worst first for each client its rows name; else as one, about everybody.
+
+    Of what is wrong with single clients the whole is wrong, too, and is not told beside them.
+    """
+    severity = Severity.WARN if result.severity is dg.AssetCheckSeverity.WARN else Severity.ERROR
+    asset, partition = result.asset_key.to_user_string(), result.partition or ""
+    table = result.metadata.get("first")
+    rows = [record.data for record in table.records] if isinstance(table, dg.TableMetadataValue) else []
+    found: dict[str, FailedCheck] = {}
+    for row in rows:
+        client, said = str(row.get("client_id", "")), row.get("said")
+        if not said:
+            continue
+        client = client if _CLIENT.fullmatch(client) else ""
+        detail = redact(str(said)[:_MOST_DETAIL])
+        # A day may be judged milder than its rows: what is lost for good and old is a warning.
+        worst = severity if severity is Severity.WARN else Severity(str(row["severity"]))
+        failure = FailedCheck(asset, result.check_name, partition, worst, run_id, at, detail, client)
+        found.setdefault(client, failure)
+    if len(found) > 1:
+        found.pop("", None)
+    detail = redact((result.description or "").removeprefix(f"{partition}: ")[:_MOST_DETAIL])
+    return [*found.values()] or [FailedCheck(asset, result.check_name, partition, severity, run_id, at, detail)]

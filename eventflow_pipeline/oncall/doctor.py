@@ -14,10 +14,10 @@ from eventflow_pipeline.domain.deficit import cause_of_deficit
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.oncall.conditions import check_failed, poll, run_failed, tick_failed
 from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, probe
-from eventflow_pipeline.oncall.receivers import configured_receivers
+from eventflow_pipeline.oncall.receivers import address_problems, configured_receivers
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.alerts import episodes as alert_store
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
+from eventflow_pipeline.warehouse.alerts import incidents as incident_store
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason, require_dagster_database
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 
 
@@ -44,15 +44,17 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
     Never raises for what is broken: a part that cannot be asked is a finding.
     """
     now = now or datetime.now(UTC)
-    found = [_of_probe(problem) for problem in probe(settings, now).problems]
+    probed = probe(settings, now)
+    found = [_of_probe(problem) for problem in probed.problems]
     with pipeline(settings) as engine:
         parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (
             lambda: _of_receivers(settings),
-            lambda: _of_dagster(engine, settings, now),
+            lambda: _of_dagster(now),
+            lambda: [_of_condition(condition) for condition in check_failed.conditions(engine, settings, now)],
             lambda: _of_database(engine, settings, now),
             lambda: _of_alerts(engine, now),
         )
-        for part in parts:
+        for part in parts if probed.database_reachable else parts[:2]:
             try:
                 found.extend(part())
             except UserError as problem:
@@ -66,13 +68,21 @@ def examine(settings: Settings, client_id: UUID | None = None, now: datetime | N
 def _of_probe(problem: str) -> Diagnosis:
     return Diagnosis(
         Severity.ERROR, "dead", "", problem, "Nothing is computed and nobody is notified until this is put right.",
-        FIX, RUNBOOK, "eventflow probe",
+        FIX, RUNBOOK, "dagster-daemon run -w workspace.yaml",
     )  # fmt: skip
 
 
 def _of_receivers(settings: Settings) -> list[Diagnosis]:
-    if configured_receivers(settings):
-        return []
+    found = [
+        Diagnosis(
+            Severity.ERROR, "bad_receiver", "", problem, "It is notified of nothing; the others are.",
+            "Put the address right and start the daemon again: it does not start with this one.", "alerts",
+            "eventflow alerts test",
+        )
+        for problem in address_problems(settings)
+    ]  # fmt: skip
+    if found or configured_receivers(settings):
+        return found
     return [
         Diagnosis(
             Severity.WARN, "no_receiver", "", "EVENTFLOW_ALERTS_URLS is unset",
@@ -81,10 +91,11 @@ def _of_receivers(settings: Settings) -> list[Diagnosis]:
     ]  # fmt: skip
 
 
-def _of_dagster(engine: Engine, settings: Settings, now: datetime) -> list[Diagnosis]:
+def _of_dagster(now: datetime) -> list[Diagnosis]:
+    require_dagster_database()
     with dg.DagsterInstance.get() as instance:
         conditions = [*run_failed.conditions(instance, now), *tick_failed.conditions(instance, now)]
-    return [_of_condition(condition) for condition in (*conditions, *check_failed.conditions(engine, settings, now))]
+    return [_of_condition(condition) for condition in conditions]
 
 
 def _of_database(engine: Engine, settings: Settings, now: datetime) -> list[Diagnosis]:
@@ -112,7 +123,7 @@ def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: d
 
 def _of_alerts(engine: Engine, now: datetime) -> list[Diagnosis]:
     with connect(engine) as connection:
-        stuck = [e for e in alert_store.open_episodes(connection) if e.undelivered_since]
+        stuck = [e for e in incident_store.incidents(connection) if e.undelivered_since]
     return [
         Diagnosis(
             Severity.ERROR, "undelivered", "", f"{len(stuck)} alerts could not be delivered",

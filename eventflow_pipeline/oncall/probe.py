@@ -3,6 +3,7 @@
 Sensors notify people of everything but their own death; that is for the probe, from outside.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
 from eventflow_pipeline.oncall.conditions import capture_losses
+from eventflow_pipeline.oncall.receivers import address_problems
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import newest_detection
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason, require_dagster_database
 from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 RUNBOOK = "job-failed"
+#: Sensors that notify people. Each reports the other's failing ticks; one that is switched off has none.
+_OURS = frozenset({"conditions_sensor", "dagster_failures_sensor"})
 FIX = "Start the daemon and see that both databases can be reached."
 
 
@@ -37,11 +42,13 @@ class Probe:
     problems: list[str] = field(default_factory=list)
     #: Of capture's processes: what they lose or refuse. Sensors notify people of it.
     capture_problems: list[str] = field(default_factory=list)
+    #: Addresses of receivers that cannot be used; the others are notified.
+    receiver_problems: list[str] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
         """True when nothing is wrong."""
-        return not self.problems and not self.capture_problems
+        return not (self.problems or self.capture_problems or self.receiver_problems)
 
     def as_json(self) -> dict[str, object]:
         """One flat object for a line of JSON."""
@@ -67,7 +74,8 @@ def probe(settings: Settings, now: datetime | None = None) -> Probe:
             f"{wrong.summary[0].upper()}{wrong.summary[1:]}."
             for wrong in capture_losses.losses(settings, now)
             if wrong.severity is Severity.ERROR
-        ]
+        ],
+        receiver_problems=list(address_problems(settings)),
     )
     with _finding(found, "The database"):
         _check_database(found, settings, now)
@@ -92,6 +100,7 @@ def _check_database(found: Probe, settings: Settings, now: datetime) -> None:
 
 
 def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
+    require_dagster_database()
     limit = settings.alerts.daemon_silent_seconds
     with dg.DagsterInstance.get() as instance:
         heartbeats = instance.get_daemon_heartbeats()
@@ -103,9 +112,14 @@ def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
         silent = [kind for kind, age in found.daemon_heartbeat_ages.items() if age is None or age > limit]
         if silent:
             found.problems.append(f"No heartbeat for {limit} s of the daemon's {', '.join(silent)}: is it running?")
+        states = instance.all_instigator_state()
+        if stopped := sorted(s.instigator_name for s in states if s.instigator_name in _OURS and not s.is_running):
+            found.problems.append(
+                f"{' and '.join(stopped)} switched off in Dagster: nobody is notified of what they look for."
+            )
         newest = [
             tick.timestamp
-            for state in instance.all_instigator_state()
+            for state in states
             if state.is_running
             for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         ]
@@ -120,7 +134,8 @@ def _age(instant: datetime | None, now: datetime) -> int | None:
 
 def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
     """The probe's problems as one condition, for notifying people."""
-    if not found.problems:
+    problems = [*found.problems, *found.receiver_problems]
+    if not problems:
         return []
     return [
         Condition(
@@ -128,9 +143,29 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
             subject="dagster" if found.database_reachable else "database",
             severity=Severity.ERROR,
             since=now,
-            summary=" ".join([*found.problems, *found.capture_problems]),
+            summary=" ".join([*problems, *found.capture_problems]),
             runbook=RUNBOOK,
             command="eventflow doctor",
             fix=FIX,
         )
     ]
+
+
+def tell(settings: Settings, found: Probe, now: datetime) -> None:
+    """Notify people of what the probe found, once when it begins and ends.
+
+    With the database away that they were is kept in a file of EVENTFLOW_HOME, and repeated at an interval.
+    """
+    conditions = probe_conditions(found, now)
+    file = settings.home / "probe.json"
+    notified_at = datetime.fromisoformat(json.loads(file.read_text())) if file.exists() else None
+    if found.migrated:
+        with pipeline(settings) as engine:
+            notify(engine, settings, {"probe": conditions}, now)
+        if notified_at and notify_reachable(settings, notified_at, now):
+            file.unlink()
+    elif conditions:
+        notified_at = notify_unreachable(settings, conditions[0].summary, notified_at, now)
+        if notified_at:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(notified_at.isoformat()))

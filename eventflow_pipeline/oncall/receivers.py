@@ -2,21 +2,26 @@
 
 Written as addresses separated by blanks, each with an optional route before it:
 ``slack://… error=pagerduty://… team:growth=mailto://… team:growth+error=opsgenie://…``. A receiver without a severity
-gets both; one with an owner gets that owner's conditions, which then do not go to the receivers without an owner.
+gets both; one with an owner gets that owner's conditions, which then do not go to the receivers without an owner. What
+fits nobody goes to the receiver whose route has ``default``, else to the first, and says so. ``pagerduty://KEY``,
+``opsgenie://KEY`` and ``alertmanager://HOST:PORT`` are ours (oncall/incident_receivers.py), the others Apprise's.
 Addresses hold secrets: they are shown by their scheme and never in full.
 """
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 import apprise
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.incidents import Incident, Message
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.incident_receivers import ALERTMANAGERS, PAGERS, send_to_pager, usable
 from eventflow_pipeline.settings import Settings
 
 _ENTRY = re.compile(r"(?:(?P<route>[A-Za-z0-9:_@.+-]+)=)?(?P<url>[A-Za-z][A-Za-z0-9+.-]*://\S+)")
@@ -32,11 +37,22 @@ class Receiver:
     url: str = field(repr=False)
     severity: Severity | None = None
     owner: str | None = None
+    default: bool = False
 
     @property
     def scheme(self) -> str:
         """Kind of receiver, such as ``slack``: all of the address that is ever shown."""
         return self.url.partition("://")[0]
+
+    @property
+    def is_pager(self) -> bool:
+        """Whether it keeps incidents, each told on its own."""
+        return self.scheme in PAGERS
+
+    @property
+    def is_alertmanager(self) -> bool:
+        """Whether it is sent in every pass what is open."""
+        return self.scheme in ALERTMANAGERS
 
     @property
     def digest(self) -> str:
@@ -48,39 +64,65 @@ class Receiver:
 
 
 def configured_receivers(settings: Settings) -> tuple[Receiver, ...]:
-    """Receivers of EVENTFLOW_ALERTS_URLS; none when unset. Raises UserError naming the entry by its position."""
-    if settings.alerts.urls is None:
-        return ()
-    entries = settings.alerts.urls.get_secret_value().split()
-    return tuple(_receiver(entry, position) for position, entry in enumerate(entries, start=1))
+    """Receivers of EVENTFLOW_ALERTS_URLS that can be used; none when unset."""
+    return tuple(entry for entry in _entries(settings) if isinstance(entry, Receiver))
 
 
-def _receiver(entry: str, position: int) -> Receiver:
+def address_problems(settings: Settings) -> tuple[str, ...]:
+    """What is wrong with entries of EVENTFLOW_ALERTS_URLS, each by its position and without its address."""
+    return tuple(entry for entry in _entries(settings) if isinstance(entry, str))
+
+
+def require_addresses(settings: Settings) -> None:
+    """Raise UserError naming the first entry of EVENTFLOW_ALERTS_URLS that cannot be used."""
+    for problem in address_problems(settings):
+        raise UserError(problem)
+
+
+def _entries(settings: Settings) -> Iterator[Receiver | str]:
+    if settings.alerts.urls is not None:
+        for position, entry in enumerate(settings.alerts.urls.get_secret_value().split(), start=1):
+            yield _receiver(entry, position)
+
+
+def _receiver(entry: str, position: int) -> Receiver | str:
     match = _ENTRY.fullmatch(entry)
-    if not match or not apprise.Apprise().add(match["url"]):
-        raise UserError(
+    kind = match["url"].partition("://")[0] if match else ""
+    ours = kind in (*PAGERS, *ALERTMANAGERS)
+    if not match or not (usable(match["url"]) if ours else apprise.Apprise().add(match["url"])):
+        return (
             f"EVENTFLOW_ALERTS_URLS cannot be used: entry {position} is no Apprise address; write scheme://…, with a "
             "route before it if need be (error=, warn=, team:name=), separated by blanks."
         )
-    severity, owner = None, None
+    severity, owner, default = None, None, False
     for word in (match["route"] or "").split("+") if match["route"] else ():
         if word in tuple(Severity):
             severity = Severity(word)
         elif ":" in word or "@" in word:
             owner = word
+        elif word == "default":
+            default = True
         else:
-            raise UserError(
-                f"EVENTFLOW_ALERTS_URLS has an unknown route in entry {position}: use warn=, error=, an owner such as "
-                "team:growth=, or both joined by +."
+            return (
+                f"EVENTFLOW_ALERTS_URLS has an unknown route in entry {position}: use warn=, error=, default=, an "
+                "owner such as team:growth=, or several joined by +."
             )
-    return Receiver(match["url"], severity, owner)
+    return Receiver(match["url"], severity, owner, default)
 
 
-def receivers_of(receivers: Iterable[Receiver], severity: Severity, owner: str) -> tuple[Receiver, ...]:
-    """Who is notified of a condition: its owner's receivers, else those without an owner; both by severity."""
+def receivers_of(receivers: Sequence[Receiver], severity: Severity, owner: str) -> tuple[Receiver, ...]:
+    """Who is notified of a condition: its owner's receivers, else those without an owner; both by severity.
+
+    Empty where that is nobody; then it is for ``default_receiver``.
+    """
     fitting = [r for r in receivers if r.severity in (None, severity)]
     own = tuple(r for r in fitting if r.owner == owner)
     return own or tuple(r for r in fitting if r.owner is None)
+
+
+def default_receiver(receivers: Sequence[Receiver]) -> tuple[Receiver, ...]:
+    """Who gets what fits nobody, so that nothing is swallowed: the one that says ``default``, else the first."""
+    return tuple([*(r for r in receivers if r.default), *receivers][:1])
 
 
 _KIND = {
@@ -96,6 +138,17 @@ class Sender:
     def __init__(self, wait_seconds: float = 0.3) -> None:
         self._down: set[str] = set()
         self._wait = wait_seconds
+
+    def send_incidents(
+        self, receiver: Receiver, message: Message, incidents: Sequence[Incident], settings: Settings, now: datetime
+    ) -> bool:
+        """True when a pager took the message about each of the incidents, which it keeps by their keys."""
+        taken = receiver.digest not in self._down and all(
+            send_to_pager(receiver.url, message, incident, settings, now) for incident in incidents
+        )
+        if not taken:
+            self._down.add(receiver.digest)
+        return taken
 
     def send(self, receiver: Receiver, title: str, body: str, severity: Severity | None) -> bool:
         """True when the receiver took the message. ``severity`` None: something ended."""

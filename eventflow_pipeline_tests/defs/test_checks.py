@@ -11,10 +11,10 @@ import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_state import AssetCheckState, bulk_update_asset_check_state
 
+from eventflow_pipeline.domain.checks import QUALITY_CHECKS
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.grains import GRAINS
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
-from eventflow_pipeline.domain.quality import CHECKS
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.defs.jobs import run_days
 
@@ -107,8 +107,8 @@ def test_every_check_passes_on_every_day_of_a_range_run(run: Run, facts: Databas
     passing = {"SUCCEEDED": _all(DAYS)}
     for asset in ("session_days", *(grain.table for grain in GRAINS)):
         assert each(asset, "raw_parity") == passing
-    for check, asset in CHECKS.items():
-        assert each(asset, check) == passing, check
+    for name, check in QUALITY_CHECKS.items():
+        assert each(str(check.table), name) == passing, name
     # Ranges are compared by the verification only.
     assert each("client_daily", "range_parity") == {}
     assert run("verify_days_job", DAYS).success

@@ -6,12 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from eventflow_pipeline.domain.checks import CHECKS
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.deficit import DeficitRule
 from eventflow_pipeline.domain.quality import (
-    CHECKS,
     DEFAULT_THRESHOLDS,
-    LOST_FOR_GOOD,
     Judge,
     Threshold,
     standing_severity,
@@ -136,4 +135,6 @@ def test_a_clients_own_share_of_visits(own: Threshold | None, severity: Severity
 def test_what_nobody_can_put_right_any_more_is_a_warning(check: str) -> None:
     yesterday = DAY.replace(day=1)
     assert standing_severity(check, ERROR, DAY, recent_from=DAY) is ERROR
-    assert standing_severity(check, ERROR, yesterday, recent_from=DAY) is (WARN if check in LOST_FOR_GOOD else ERROR)
+    assert standing_severity(check, ERROR, yesterday, recent_from=DAY) is (
+        WARN if CHECKS[check].lost_for_good else ERROR
+    )

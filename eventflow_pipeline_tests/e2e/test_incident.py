@@ -85,9 +85,9 @@ def test_visits_stop_while_entries_go_on(
     (title,) = about("Acme")
     assert title.startswith("[error] client Acme Events: 0 visits against 40 entries in the hour ")
     message = next(m for m in incident.messages if m["title"] == title)
-    assert f"where: {CLIENT}" in message["message"]
+    assert f"what: deficit of {CLIENT}" in message["message"]
     assert "docs/runbook.md#visits-zero-or-low" in message["message"]
-    begun = database.rows("select begun_at from stats.alert where subject = :c and name = 'deficit'", c=str(CLIENT))
+    begun = database.rows("select begun_at from stats.incident where subject = :c and name = 'deficit'", c=str(CLIENT))
     looks_before = [at for at in _ticks(instance) if committed < at < begun[0]["begun_at"].timestamp()]
     assert len(looks_before) <= 1, "the first look after the facts tells it"
 

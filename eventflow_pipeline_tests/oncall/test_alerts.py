@@ -1,8 +1,9 @@
-"""Telling people: once when it begins, at intervals, when it gets worse, when it ends; never lost, never twice."""
+"""Telling people: once when it begins, when it gets worse, when it ends; never lost, never twice."""
 
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -10,11 +11,11 @@ from pydantic import SecretStr
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.oncall import alerts
+from eventflow_pipeline.domain.incidents import Incident
 from eventflow_pipeline.oncall.alerts import PassReport, notify
 from eventflow_pipeline.oncall.conditions import Source, foreign_lock, poll
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.alerts import episodes as alert_store
+from eventflow_pipeline.warehouse.alerts import incidents as incident_store
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import alert_pass
 from eventflow_pipeline_tests.databases import Database
@@ -52,40 +53,69 @@ def notified(database: Database, receiver: HttpReceiver) -> Callable[..., PassRe
     return run
 
 
-def test_begin_reminder_end(notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database) -> None:
-    for minute in (0, 1, 239, 240, 241):
+def test_begin_digest_end(notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database) -> None:
+    """05:00 UTC is 14:00 in Seoul: the next digest comes with nine in the morning, 19 hours later."""
+    for minute in (0, 1, 240, 19 * 60 - 1, 19 * 60, 19 * 60 + 1):
         notified(_condition(), minutes=minute)
-    assert receiver.titles == ["[error] a is stale", "[error] still: a is stale"]
-    notified(minutes=242)  # gone, but perhaps only for a moment
+    assert receiver.titles == ["[error] a is stale", "[daily] 1 incident is open"]
+    assert "a is stale" in receiver.messages[1]["message"]
+    notified(minutes=1_200)  # gone, but perhaps only for a moment
     assert len(receiver.messages) == 2
-    assert notified(minutes=245).open == 0
+    assert notified(minutes=1_203).open == 0
     assert receiver.titles[2] == "[ok] ended: a is stale"
-    notified(minutes=300)
+    notified(minutes=1_300)
     assert len(receiver.messages) == 3
-    (row,) = database.rows("select * from stats.alert")
-    assert (row["reminders"], row["suppressed"], row["ended_at"]) == (1, 3, NOW + timedelta(minutes=245))
-    notified(_condition(), minutes=301)
-    assert receiver.titles[3] == "[error] a is stale", "a new episode is told again"
+    (row,) = database.rows("select * from stats.incident")
+    assert (row["suppressed"], row["ended_at"]) == (4, NOW + timedelta(minutes=1_203))
+    notified(_condition(), minutes=1_301)
+    assert receiver.titles[3] == "[error] a is stale", "a new incident is told again"
 
 
-def test_a_message_says_what_where_since_numbers_runbook_and_command(
-    notified: Callable[..., PassReport], receiver: HttpReceiver
+def test_the_digest_is_one_message_for_who_hears_of_warnings(
+    notified: Callable[..., PassReport], new_receiver: Callable[[], HttpReceiver]
+) -> None:
+    chat, pager = new_receiver(), new_receiver()
+    urls = f"{chat.url} error={pager.url}"
+    wrong = [_condition("a"), _condition("b", Severity.WARN, name="silence"), _condition("c", name="heal_held")]
+    for minute in (0, 19 * 60, 20 * 60):
+        notified(*wrong, minutes=minute, urls=urls)
+    assert chat.titles[3:] == ["[daily] 3 incidents are open"]
+    assert len(pager.titles) == 2, "it wakes nobody"
+
+
+def test_a_message_says_what_since_when_numbers_what_to_do_and_how_to_answer(
+    notified: Callable[..., PassReport], receiver: HttpReceiver, database: Database
 ) -> None:
     notified(_condition(days=DayRange(date(2026, 11, 1), date(2026, 11, 3))))
-    body = receiver.messages[0]["message"]
-    for line in (
-        "what: stale: a is stale",
-        "where: a, days 2026-11-01..2026-11-03",
+    (row,) = database.rows("select key from stats.incident")
+    assert receiver.messages[0]["message"].splitlines() == [
+        "a is stale",
+        "what: stale of a, days 2026-11-01..2026-11-03",
         "since: 2026-11-24 13:20 KST",
         "numbers: days 3",
+        "fix: See the runbook.",
         "run: eventflow heal",
+        f'answer: eventflow alerts ack {row["key"]} --reason "..."',
+        "",
+        "owner: team:eventflow",
         "runbook: docs/runbook.md#aggregation-late",
-    ):
-        assert line in body
+    ]
     assert receiver.messages[0]["type"] == "failure"
 
 
-def test_flicker_is_one_episode(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
+def test_what_only_follows_is_told_with_its_cause(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
+    late = [_condition("", name="detection_late"), _condition("b"), _condition("c", name="underived")]
+    for minute in (0, 1):
+        notified(*late, minutes=minute)
+    (message,) = receiver.messages
+    assert "follows from it: b is stale" in message["message"]
+    notified(*late[1:], minutes=2)
+    notified(*late[1:], minutes=5)
+    notified(*late[1:], minutes=6)
+    assert receiver.titles[1:] == ["[ok] ended:  is stale", "[error] b is stale", "[error] c is stale"]
+
+
+def test_flicker_is_one_incident(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:
     for minute in range(8):
         notified(*([_condition()] if minute % 2 == 0 else []), minutes=minute)
     assert receiver.titles == ["[error] a is stale"]
@@ -146,17 +176,17 @@ def test_one_receiver_down_does_not_repeat_to_the_other(
 def test_a_crash_between_sending_and_marking_repeats_and_loses_nothing(
     notified: Callable[..., PassReport], receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored = alert_store.store
+    stored = incident_store.store
 
-    def die(connection: object, episodes: list[alerts.Episode]) -> None:
+    def die(connection: object, changed: list[Incident]) -> None:
         if receiver.messages:
             raise KeyboardInterrupt
-        stored(connection, episodes)  # type: ignore[arg-type]
+        stored(connection, changed)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(alert_store, "store", die)
+    monkeypatch.setattr(incident_store, "store", die)
     with pytest.raises(KeyboardInterrupt):
         notified(_condition())
-    monkeypatch.setattr(alert_store, "store", stored)
+    monkeypatch.setattr(incident_store, "store", stored)
     notified(_condition(), minutes=1)
     notified(_condition(), minutes=2)
     assert receiver.titles == ["[error] a is stale"] * 2
@@ -189,13 +219,49 @@ def test_routes_by_severity_and_owner(
     urls = f"{everything.url} error={pager.url} team:growth={growth.url} team:growth+error={growth_pager.url}"
     notified(
         _condition("a"),
-        _condition("b", Severity.WARN, name="detection_late"),
+        _condition("b", Severity.WARN, name="source_columns"),
         _condition("c", owner="team:growth", name="silence"),
         _condition("d", Severity.WARN, owner="team:growth", name="run_failed"),
         urls=urls,
     )
     got = [{m["title"].split()[1] for m in r.messages} for r in (everything, pager, growth, growth_pager)]
     assert got == [{"a", "b"}, {"a"}, {"c", "d"}, {"c"}]
+
+
+@pytest.mark.parametrize("default", ["", "default+"])
+def test_what_fits_nobody_goes_to_the_default_receiver_and_says_so(
+    notified: Callable[..., PassReport], new_receiver: Callable[[], HttpReceiver], default: str
+) -> None:
+    growth, pager = new_receiver(), new_receiver()
+    growth_route, pager_route = ("team:growth", "default+error") if default else ("team:growth", "error")
+    notified(_condition("a", Severity.WARN), urls=f"{growth_route}={growth.url} {pager_route}={pager.url}")
+    (message,) = (pager if default else growth).messages
+    assert "No receiver is named for warns of team:eventflow" in message["message"]
+    assert not (growth if default else pager).messages
+
+
+def test_an_address_that_cannot_be_used_leaves_the_others(
+    notified: Callable[..., PassReport], receiver: HttpReceiver
+) -> None:
+    assert notified(_condition(), urls=f"slack:/typo {receiver.url}").sent == 1
+
+
+def test_owners_of_clients_and_checks(
+    database: Database, receiver: HttpReceiver, new_receiver: Callable[[], HttpReceiver]
+) -> None:
+    growth = new_receiver()
+    client = UUID(int=7)
+    settings = database.settings.changed(
+        alerts={
+            "urls": SecretStr(f"{receiver.url} team:growth={growth.url}"),
+            "owners": {str(client): "team:growth", "linkage": "team:growth"},
+        }
+    )
+    seen = [_condition("a", client_id=client), _condition("linkage/b", name="check_failed"), _condition("c")]
+    assert notify(database.pipeline, settings, {"s": seen}, NOW)
+    assert [r.titles for r in (receiver, growth)] == [
+        ["[error] c is stale"], ["[error] a is stale", "[error] linkage/b is stale"],
+    ]  # fmt: skip
 
 
 def test_without_a_receiver_a_structured_line(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,7 +325,7 @@ def test_secrets_are_never_shown(
     notified: Callable[..., PassReport], capsys: pytest.CaptureFixture[str], database: Database
 ) -> None:
     notified(_condition(), urls="json://user:topsecret@127.0.0.1:9/hook")
-    stored = json.dumps(database.rows("select * from stats.alert"), default=str)
+    stored = json.dumps(database.rows("select * from stats.incident"), default=str)
     printed = capsys.readouterr()
     assert "topsecret" not in printed.out + printed.err + stored
     assert printed.err == ""

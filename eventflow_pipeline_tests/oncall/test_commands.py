@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from eventflow_pipeline.domain.checks import CHECKS
 from eventflow_pipeline.warehouse.answers.explain import explain
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline_tests.command_line import Eventflow
@@ -168,7 +169,7 @@ def test_explain_on_the_command_line(eventflow: Eventflow, example: Database) ->
 def _anchors() -> set[str]:
     """Anchors of the runbook, as its headings make them."""
     headings = re.findall(r"^#+ (.+)$", RUNBOOK.read_text(), re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return {re.sub(r"[^a-z0-9_ -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def test_every_anchor_named_anywhere_is_in_the_runbook() -> None:
@@ -180,8 +181,6 @@ def test_every_anchor_named_anywhere_is_in_the_runbook() -> None:
             named |= set(re.findall(r'runbook="([a-z-]+)"', source)) | set(
                 re.findall(r'^RUNBOOK = "([a-z-]+)"', source, re.M)
             )
-    from eventflow_pipeline.oncall.conditions.check_failed import RUNBOOK as OF_CHECKS
-
-    named |= {*OF_CHECKS.values(), "number-disputed", "alerts"}
+    named |= {check.runbook for check in CHECKS.values()} | {"alerts"}
     assert len(named) > 7
     assert named <= _anchors()

@@ -152,7 +152,7 @@ def test_every_path_from_facts_to_people(
     notify(database.pipeline, settings, poll(database.pipeline, settings, NOW), NOW)
     assert receiver.messages, "the deficit is told"
     _clean(json.dumps(receiver.messages))
-    _clean(json.dumps(database.rows("select * from stats.alert"), default=str))
+    _clean(json.dumps(database.rows("select * from stats.incident"), default=str))
     _clean(repr(examine(settings, now=NOW)))
     _clean(json.dumps(explain(database.pipeline, settings, str(CLIENT), day).as_json(), default=str))
     with connect(database.owner) as connection:

@@ -1,11 +1,21 @@
 """The syntax of EVENTFLOW_ALERTS_URLS, and how what is sent is written."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import requests
 
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers
+from eventflow_pipeline.oncall.receivers import (
+    Receiver,
+    Sender,
+    address_problems,
+    configured_receivers,
+    require_addresses,
+)
 from eventflow_pipeline.settings import Settings
 
 
@@ -26,17 +36,29 @@ def test_routes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("urls", "named"),
+    ("urls", "named", "good"),
     [
-        ("json://127.0.0.1 nonsense://top-secret", "entry 2"),
-        ("https//top-secret", "entry 1"),
-        ("fatal=json://top-secret", "unknown route in entry 1"),
+        ("json://127.0.0.1 nonsense://top-secret", "entry 2", 1),
+        ("https//top-secret", "entry 1", 0),
+        ("fatal=json://top-secret json://127.0.0.1", "unknown route in entry 1", 1),
     ],
 )
-def test_what_is_wrong_is_named_without_the_address(urls: str, named: str) -> None:
+def test_what_is_wrong_is_named_without_the_address_and_the_rest_is_used(urls: str, named: str, good: int) -> None:
+    settings = _settings(urls)
     with pytest.raises(UserError, match=named) as refused:
-        configured_receivers(_settings(urls))
+        require_addresses(settings)
     assert "top-secret" not in str(refused.value)
+    assert address_problems(settings) == (str(refused.value),)
+    assert len(configured_receivers(settings)) == good
+
+
+def test_nothing_starts_with_a_bad_address() -> None:
+    """Each process reads the list when it starts; the sensors' would be silent."""
+    code = "import eventflow_pipeline.definitions"
+    environment = {**os.environ, "EVENTFLOW_ALERTS_URLS": "slack:/typo"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode
+    assert "EVENTFLOW_ALERTS_URLS cannot be used: entry 1" in done.stderr
 
 
 def test_a_receiver_that_takes_markup_gets_text(monkeypatch: pytest.MonkeyPatch) -> None:

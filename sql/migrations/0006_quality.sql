@@ -67,3 +67,16 @@ create table if not exists stats.threshold_override (
     primary key (client_id, name)
 );
 alter table stats.threshold_override enable row level security;
+
+create table if not exists stats.accepted_check (
+    check_name text not null,
+    bucket_date date not null,
+    -- NULL: whoever the check fails for.
+    client_id uuid,
+    fingerprint text not null,
+    reason text not null check (reason <> ''),
+    author text not null check (author <> ''),
+    accepted_at timestamptz not null default clock_timestamp(),
+    unique nulls not distinct (check_name, bucket_date, client_id)
+);
+alter table stats.accepted_check enable row level security;

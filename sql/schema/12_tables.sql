@@ -92,10 +92,14 @@ comment on table stats.day_check is
     'Of which day_fingerprint the checks of a day were last evaluated (checks: parity or quality); with another one they are of a day that is gone, and are evaluated again.';
 comment on table stats.threshold_override is
     'Thresholds of one client that differ from EVENTFLOW_QUALITY_THRESHOLDS: name as there, NULL keeps the default.';
-comment on table stats.alert is
-    'Conditions somebody was notified of: one row per episode of (name, subject). gone_at: when it was first not seen any more; notified_severity: the worst that people know of, NULL while nobody knows; suppressed: sightings without a message; due and delivered: the message being sent and which receivers (digests of their addresses) have it; ended_at: when people were notified of its end. No personal data.';
+comment on table stats.accepted_check is
+    'Days on which somebody accepted that a check of quality fails, for a client (NULL: for whoever it fails for), why and by whom: it passes with that note as long as the day is computed from these facts (fingerprint, as day_fingerprint).';
+comment on table stats.incident is
+    'What somebody had to be told of: a condition, whom it is about (subject; client_id where it is one client) and the days that were new (own_days). gone_at: when it was first not seen any more; notified_severity: the worst that people know of, NULL while nobody knows; suppressed: sightings without a message; due and delivered: the message being sent and which receivers (digests of their addresses) have it; acknowledged_at, muted_until, closed_at, answered_by and reason: what somebody made of it; final: it cannot become right and is told once; ended_at: when nothing was left to tell. No personal data.';
+comment on table stats.maintenance_window is
+    'Time in which a condition (NULL: any) of a client (NULL: any) begins no incident that people are told of, why and by whom.';
 comment on table stats.failed_check is
-    'Asset checks whose newest evaluation failed, one row per asset, check and partition (empty: unpartitioned), read from Dagster''s events; a later passing evaluation removes the row. detail: what is wrong first, without personal data.';
+    'Asset checks whose newest evaluation failed, one row per asset, check, partition (empty: unpartitioned) and client, read from Dagster''s events; a later passing evaluation removes the rows. client: its id, unknown, or empty where the finding is about no single one. detail: what is wrong first, without personal data.';
 comment on table stats.webinar_setting is
     'What the ping must know and SQL cannot read from the environment: EVENTFLOW_WEBINAR_PRESENCE_MIN_SECONDS, written by every `eventflow migrate`. One row.';
 comment on table stats.webinar_stray_ping is

@@ -36,7 +36,9 @@ begin
             ('quality_daily', 'select, insert, update, delete', 'tenant_read'),
             ('day_check', 'select, insert, update, delete', 'all_read'),
             ('threshold_override', 'select, insert, update, delete', 'all_read'),
-            ('alert', 'select, insert, update, delete', 'all_read'),
+            ('accepted_check', 'select, insert, update, delete', 'all_read'),
+            ('incident', 'select, insert, update, delete', 'all_read'),
+            ('maintenance_window', 'select, insert', 'all_read'),
             ('failed_check', 'select, insert, update, delete', 'all_read'),
             ('webinar_setting', 'select', 'all_read'),
             -- Without the user, through stats.webinar_presence only.

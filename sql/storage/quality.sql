@@ -176,6 +176,64 @@ order by b.bucket_date, b.client_id, b.entity_id;
 -- WHAT: thresholds single clients have of their own. Grain: client, name.
 select client_id, name, warn, error from stats.threshold_override;
 
+-- name: upsert_override
+-- HOW: gives a client bounds of its own for a threshold; NULL keeps everybody's. Grain: client, name.
+insert into stats.threshold_override (client_id, name, warn, error, reason, author)
+values (:client_id, :name, :warn, :error, :reason, :author)
+on conflict (client_id, name) do update set
+    warn = excluded.warn, error = excluded.error, reason = excluded.reason, author = excluded.author, created_at = now();
+
+-- name: delete_override
+-- HOW: takes a client's own bounds of a threshold away. Grain: client, name.
+delete from stats.threshold_override where client_id = :client_id and name = :name;
+
+-- name: select_override_rows
+-- WHAT: thresholds single clients have of their own, why and by whom. Grain: client, name.
+select t.client_id, k.name as client, t.name, t.warn, t.error, t.reason, t.author, t.created_at
+from stats.threshold_override t
+left join stats.clients k on k.id = t.client_id
+order by k.name, t.client_id, t.name;
+
+-- name: delete_quality_checks
+-- HOW: forgets that days were judged, so that they are judged again. Inputs: :days; where it is NULL, all from :since on.
+delete from stats.day_check
+where checks = 'quality'
+  and (bucket_date = any (cast(:days as date[])) or (cast(:days as date[]) is null and bucket_date >= :since));
+
+-- name: accept_check
+-- HOW: accepts that a check fails on a day, as its facts are now, and notes it in the ledger: of the client, or of the
+-- platform. Grain: check, day, client. Inputs: stats.partition_state, stats.bucket_daily; :check_name, :day, :client_id
+-- (NULL: whoever it fails for), :reason, :author.
+with accepted as (
+    insert into stats.accepted_check (check_name, bucket_date, client_id, fingerprint, reason, author)
+    select :check_name, s.bucket_date, cast(:client_id as uuid), s.day_fingerprint, :reason, :author
+    from stats.partition_state s
+    where s.bucket_date = :day and s.computed_at is not null
+    on conflict (check_name, bucket_date, client_id) do update set
+        fingerprint = excluded.fingerprint, reason = excluded.reason, author = excluded.author,
+        accepted_at = excluded.accepted_at
+    returning bucket_date, client_id
+)
+insert into stats.day_ledger (
+    bucket_date, grain, client_id, cause, reason, author, hits_before, hits_after, visits_before, visits_after,
+    conversions_before, conversions_after
+)
+select a.bucket_date, case when a.client_id is null then 'platform' else 'client' end, a.client_id, 'accepted',
+       :check_name || ': ' || :reason, :author, coalesce(b.hits, 0), coalesce(b.hits, 0), coalesce(b.visits, 0),
+       coalesce(b.visits, 0), coalesce(b.conversions, 0), coalesce(b.conversions, 0)
+from accepted a
+left join stats.bucket_daily b
+    on b.grain = case when a.client_id is null then 'platform' else 'client' end and b.bucket_date = a.bucket_date
+    and b.client_id is not distinct from a.client_id;
+
+-- name: select_accepted_checks
+-- WHAT: what was accepted of days whose facts are the same as then. Grain: check, day, client.
+-- Inputs: stats.partition_state; :first_day, :last_day.
+select a.check_name, a.bucket_date, a.client_id, a.reason, a.author
+from stats.accepted_check a
+join stats.partition_state s on s.bucket_date = a.bucket_date and s.day_fingerprint = a.fingerprint
+where a.bucket_date between :first_day and :last_day;
+
 -- name: select_checkable_days
 -- WHAT: which of some days can be judged, and when they were computed. Grain: business day.
 -- Inputs: stats.partition_state, stats.quality_daily; :days, :checks (parity; quality: where the indicators are of the

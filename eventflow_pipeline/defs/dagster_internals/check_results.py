@@ -69,7 +69,11 @@ class DayResult:
         """One line: the note, or what is wrong first."""
         if self.passed:
             return self.note or "passes"
-        first = ", ".join(f"{key} {value}" for key, value in self.shown[0].items() if value not in (None, ""))
+        worst = self.shown[0]
+        if "said" in worst:
+            first = f"{worst['client']}: {worst['said']}"
+        else:
+            first = ", ".join(f"{key} {value}" for key, value in worst.items() if value not in (None, ""))
         more = f" and {len(self.wrong) - 1} more" if len(self.wrong) > 1 else ""
         return f"{self.note + ': ' if self.note else ''}{first}{more}"
 

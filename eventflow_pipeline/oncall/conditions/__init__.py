@@ -37,7 +37,7 @@ from eventflow_pipeline.warehouse.db.engine import reason
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A named source of conditions; its name says whose episodes end when it no longer reports them.
+    """A named source of conditions; its name says whose incidents end when it no longer reports them.
 
     ``every``: one that reads more than a window of an hour is polled less often than the sensor ticks.
     """
@@ -67,6 +67,16 @@ SOURCES: tuple[Source, ...] = (
     Source("unverified_server", unverified_server.conditions, every=timedelta(minutes=5)),
 )
 
+#: Names of conditions, for who names one.
+NAMES = frozenset({source.name for source in SOURCES}) | {
+    "check_failed",
+    "dead",
+    "deficit_day",
+    "run_failed",
+    "source_failed",
+    "tick_failed",
+}
+
 
 def poll(
     engine: Engine, settings: Settings, now: datetime, sources: tuple[Source, ...] = SOURCES
@@ -91,7 +101,7 @@ def poll(
                     since=now,
                     summary=f"the condition {source.name} cannot be polled ({type(problem).__name__})",
                     runbook="job-failed",
-                    command="eventflow doctor",
+                    command="eventflow probe",
                     fix="Read the structured log line condition_source_failed.",
                 )
             )

@@ -1,96 +1,81 @@
 """Asset checks that fail, from the evaluations noted in ``stats.failed_check``."""
 
-import re
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from sqlalchemy import Engine
 
+from eventflow_pipeline.domain.checks import CHECKS, Check
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.days import DayRange, contiguous, today
 from eventflow_pipeline.oncall.messages import in_words
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.alerts.failed_checks import FailedCheck, failing
+from eventflow_pipeline.warehouse.alerts.failed_checks import FailedCheck, failing, told_live
+from eventflow_pipeline.warehouse.answers.client_names import client_names
 
-#: Where the runbook explains a check that fails; the rest dispute a number.
-RUNBOOK = {
-    "linkage": "linkage-drop",
-    "sessionless": "linkage-drop",
-    "utm_fill": "utm-lost",
-    "unknown_utm": "utm-lost",
-    "unknown_link": "utm-lost",
-    "unresolved_link": "utm-lost",
-    "cid_hygiene": "utm-lost",
-    "deficit": "visits-zero-or-low",
-    "silence": "visits-zero-or-low",
-    "unknown_client": "visits-zero-or-low",
-    "unknown_entity": "visits-zero-or-low",
-    "members": "members-explode",
-    "crowded_session": "crowded-session",
-    "chain": "closings-altered",
-}
-_FIX = "Compare with the facts; days that differ are rebuilt by themselves, once."
-#: What puts a failing check right, by the section of the runbook it points to; for the rest ``_FIX``.
-_FIXES = {
-    "linkage-drop": "Find the pages or routes that store entries without the session of their visit.",
-    "utm-lost": "Find where UTM, cid or link get lost: the entry page, a redirect, or a missing link row.",
-    "closings-altered": "Put back what was changed in stats.closing and the tables beside it; the check names the "
-    "entries, the statement of the month has the hash.",
-    "crowded-session": "See whether a cache keeps pages that set the session cookie; keep robots out.",
-    "visits-zero-or-low": "Find out why visits or their campaign rows are missing; what was not stored cannot be "
-    "recomputed, what a missing row hides is recomputed once it is back.",
-    "members-explode": "Fold what somebody invents into one member (`eventflow fold add`): every number stays exact, "
-    "and removing the rule restores everything.",
-}
-_CLIENT = re.compile(r"client_id ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: A condition of its own (``heal_held``) notifies of what this check shows.
 _NOTIFIED_ELSEWHERE = "held"
-#: Checks of today that conditions of their own notify of within the minute.
+#: Checks that conditions of their own notify of within the minute, as long as their day lasts.
 _LIVE = frozenset({"deficit", "silence"})
+#: Checks of facts whose client nobody knows: `eventflow explain` has them under that name.
+_OF_THE_UNKNOWN = frozenset({"unknown_client", "unknown_entity", "members"})
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
-    """``check_failed`` per check: everything it fails for now as one condition that names the range."""
-    today = now.astimezone(settings.zone).date().isoformat()
-    by_check: dict[str, list[FailedCheck]] = defaultdict(list)
+    """``check_failed`` per check and client (subject: both): every day it fails for now is one of its own.
+
+    A day that is over, of a check that nobody can put right any more, is final; one that was told while it lasted is
+    not told again.
+    """
+    newest = today(settings.zone, now)
+    told = told_live(engine, now)
+    by_subject: dict[tuple[str, str], list[FailedCheck]] = defaultdict(list)
     for failure in failing(engine):
-        if failure.check_name == _NOTIFIED_ELSEWHERE or (failure.check_name in _LIVE and failure.partition == today):
+        live = failure.check_name in _LIVE
+        if failure.check_name == _NOTIFIED_ELSEWHERE or (live and failure.day == newest):
             continue
-        by_check[failure.check_name].append(failure)
-    return [_failing_check(check, failures) for check, failures in by_check.items()]
+        if live and any(failure.day in days for days in told.get(failure.client, ()) if failure.day):
+            continue
+        by_subject[failure.check_name, failure.client].append(failure)
+    names = client_names(engine)
+    return [_failing_check(failures, names, newest) for failures in by_subject.values()]
 
 
-def _failing_check(check: str, failures: Sequence[FailedCheck]) -> Condition:
-    ranges = contiguous(failure.day for failure in failures if failure.day)
-    assets = sorted({failure.asset for failure in failures})
+def _failing_check(failures: Sequence[FailedCheck], names: Mapping[str, str], newest_day: date) -> Condition:
+    first = failures[0]
+    check = CHECKS.get(first.check_name) or Check(first.check_name, "", "See the check in Dagster.")
+    own = frozenset(failure.day for failure in failures if failure.day)
+    ranges = contiguous(own)
     days = DayRange(ranges[0].first, ranges[-1].last) if ranges else None
+    assets = sorted({failure.asset for failure in failures})
     worst = Severity.ERROR if any(f.severity is Severity.ERROR for f in failures) else Severity.WARN
-    newest = max(failures, key=lambda failure: (failure.severity is worst, failure.partition))
-    where = assets[0] if len(assets) == 1 else f"{assets[0]} and {len(assets) - 1} more assets"
-    runbook = RUNBOOK.get(check, "number-disputed")
+    shown = max(failures, key=lambda failure: (failure.severity is worst, failure.partition))
+    who = f"client {names.get(first.client, first.client)}: " if first.client else ""
+    about = f" for {in_words(ranges)}" if ranges else ""
+    where = "" if first.client else f" of {assets[0]}" + (f" and {len(assets) - 1} more" if len(assets) > 1 else "")
     return Condition(
         name="check_failed",
-        subject=check,
+        subject=f"{first.check_name}/{first.client}" if first.client else first.check_name,
+        client_id=first.client_id,
         severity=worst,
         since=min(failure.failed_at for failure in failures),
-        summary=f"check {check} fails" + (f" for {in_words(ranges)}" if ranges else "") + f" of {where}",
-        runbook=runbook,
-        command=_command(check, newest, days),
-        fix=_FIXES.get(runbook, _FIX),
+        summary=f"{who}check {first.check_name} fails{about}{where}" + (f": {shown.detail}" if shown.detail else ""),
+        runbook=check.runbook,
+        command=_command(check, first.client, shown, days),
+        fix=check.fix,
+        owner=check.owner,
         days=days,
-        numbers={"days": sum(map(len, ranges)), "assets": len(assets), "newest": newest.detail or None},
+        own_days=own,
+        narrowed=lambda some: _failing_check([f for f in failures if f.day in some], names, newest_day),
+        final=check.lost_for_good and bool(own) and max(own) < newest_day,
+        numbers={"days": len(own), "assets": len(assets)},
+        page=f"assets/{shown.asset}?view=checks&checkDetail={first.check_name}",
     )
 
 
-def _command(check: str, newest: FailedCheck, days: DayRange | None) -> str:
-    """What to run: parity is compared again over all days; of the others the newest client's day is explained."""
-    if days is None:
-        return "eventflow doctor"
-    if check not in RUNBOOK:
-        return f"eventflow verify --from {days.first} --to {days.last}"
-    named = _CLIENT.search(newest.detail or "")
-    client = named[1] if named else "unknown" if check in ("unknown_client", "members") else None
-    return (
-        f"eventflow explain --client {client} --date {newest.partition or days.last}" if client else "eventflow doctor"
-    )
+def _command(check: Check, client: str, shown: FailedCheck, days: DayRange | None) -> str:
+    who = client or ("unknown" if check.name in _OF_THE_UNKNOWN else "")
+    if days is None or ("{client}" in check.command and not who):
+        return f"eventflow alerts list --check {check.name}"
+    return check.command.format(client=who, day=shown.partition or days.last, first=days.first, last=days.last)

@@ -1,12 +1,19 @@
 """Captured events that their table refused, and that wait for their replay."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.answers.client_names import client_names
 from eventflow_pipeline.warehouse.capture.dead_letters import shares
+
+
+def who(client: str, names: Mapping[str, str]) -> str:
+    """Whose letters they are, in words: ``client`` is an id or unknown."""
+    return "unknown clients" if client == "unknown" else f"client {names.get(client, client)}"
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:  # noqa: ARG001
@@ -14,6 +21,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
 
     Those of the unknown client stay a warning until their share is full: a stranger can invent campaigns.
     """
+    names = client_names(engine)
     return [
         Condition(
             name="dead_letters",
@@ -24,7 +32,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             else Severity.WARN,
             since=share.since,
             summary=f"{share.visits} visits and {share.entries} registrations of "
-            f"{share.client_id or 'unknown clients'} were refused by their table ({share.reason})",
+            f"{who(share.client, names)} were refused by their table ({share.reason})",
             runbook="dead-letters",
             command=f"eventflow letters list --client {share.client}",
             fix="Restore the row that the reason names, or correct what refuses the events; or discard the letters.",

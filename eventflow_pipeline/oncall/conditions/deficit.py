@@ -8,7 +8,7 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.quality.deficit import Span, VisitsAndEntries, visits_and_entries
-from eventflow_pipeline.warehouse.quality.thresholds import deficit_rule
+from eventflow_pipeline.warehouse.quality.thresholds import judge
 
 _NAMES = {Span.WINDOW: "deficit", Span.DAY: "deficit_day"}
 #: ``eventflow doctor`` puts in their place what the facts say about the cause.
@@ -21,13 +21,13 @@ _FIXES = {
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
     """``deficit`` over the trailing window, ``deficit_day`` over the day so far; one each per client (subject: its id).
 
-    ``now``: instant (UTC).
+    ``now``: instant (UTC). A client's own shares are obeyed, as the check does.
     """
-    rule = deficit_rule(settings)
+    judged = judge(engine, settings)
     return [
         _condition(row, severity, now, settings)
         for row in visits_and_entries(engine, settings, now)
-        if (severity := rule.judge(row.visits, row.entries))
+        if (severity := judged.deficit_rule_of(row.client_id).judge(row.visits, row.entries))
     ]
 
 
@@ -49,5 +49,6 @@ def _condition(row: VisitsAndEntries, severity: Severity, now: datetime, setting
         command=f"eventflow doctor --client {row.client_id}",
         fix=_FIXES[row.span],
         days=DayRange(first.date(), last.date()),
+        own_days=frozenset() if in_window else frozenset([last.date()]),
         numbers={"visits": row.visits, "hits": row.hits, "entries": row.entries},
     )

@@ -48,5 +48,7 @@ def _condition(subject: str, client: UUID | None, name: str, held: list[StaleDay
         f'eventflow accept held --from {days.first} --to {days.last}{only} --reason "..."',
         fix="Compare the loss with what was deleted in the source; accept it or restore the rows.",
         days=days,
+        own_days=frozenset(stale.day for stale in held),
+        narrowed=lambda some: _condition(subject, client, name, [stale for stale in held if stale.day in some]),
         numbers={"days": len(held)},
     )

@@ -5,12 +5,15 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.oncall.conditions.dead_letters import who
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.answers.client_names import client_names
 from eventflow_pipeline.warehouse.capture.dead_letters import shares
 
 
 def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:  # noqa: ARG001
     """``letters_full``, by client: there is no room for one more dead letter of the largest size a call may have."""
+    names = client_names(engine)
     return [
         Condition(
             name="letters_full",
@@ -18,7 +21,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             client_id=share.client_id,
             severity=Severity.ERROR,
             since=share.since,
-            summary=f"no more refused events of {share.client_id or 'unknown clients'} are kept: "
+            summary=f"no more refused events of {who(share.client, names)} are kept: "
             f"{share.visits + share.entries:,} letters of {share.payload_bytes / 2**20:.1f} MiB wait",
             runbook="dead-letters",
             command=f"eventflow letters list --client {share.client}",

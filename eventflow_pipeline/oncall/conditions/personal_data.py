@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.domain.days import DayRange, day_start, today
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.answers.client_names import client_names
 from eventflow_pipeline.warehouse.quality.redacted import redacted_traffic
 from eventflow_pipeline.warehouse.quality.thresholds import judge
 
@@ -19,6 +20,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
     Either share is judged from the minimum volume on; the higher one is told.
     """
     judged = judge(engine, settings)
+    names = client_names(engine)
     found: list[Condition] = []
     for traffic in redacted_traffic(engine, today(settings.zone, now) - _LOOK_BACK):
         shares = {
@@ -33,7 +35,8 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
         passed = what and judged.threshold("redacted", traffic.client_id).severity(shares[what])
         if not what or not passed:
             continue
-        who = f"client {traffic.client_id}" if traffic.client_id else "the unknown client"
+        client = str(traffic.client_id)
+        who = f"client {names.get(client, client)}" if traffic.client_id else "the unknown client"
         found.append(
             Condition(
                 name="personal_data",
@@ -43,7 +46,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
                 since=day_start(traffic.first_day, settings.zone).astimezone(UTC),
                 summary=f"{shares[what]:.1%} of the {what} of {who} came with personal data in a UTM value",
                 runbook="personal-data-in-utm",
-                command="eventflow doctor",
+                command=f"eventflow explain --client {traffic.client_id or 'unknown'} --date {traffic.last_day}",
                 fix="Have the page or the sender stop putting it there; it counts as (redacted) meanwhile.",
                 days=DayRange(traffic.first_day, traffic.last_day),
                 numbers={"redacted_hits": traffic.redacted_hits, "redacted_entries": traffic.redacted_entries},

@@ -65,6 +65,9 @@ def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord]) -> Condi
         command=f"{again} --from {ranges[0].first} --to {ranges[-1].last}" if ranges else "eventflow doctor",
         fix="Read the error of the newest run in Dagster, put it right, run the days again.",
         days=DayRange(ranges[0].first, ranges[-1].last) if ranges else None,
+        own_days=frozenset(day for day in failures if day),
+        narrowed=lambda some: _failed_run(job, {day: run for day, run in failures.items() if day in some}),
+        page=f"runs/{newest.dagster_run.run_id}",
         numbers={"runs": len(runs), "days": sum(map(len, ranges)), "newest_run": newest.dagster_run.run_id},
     )
 

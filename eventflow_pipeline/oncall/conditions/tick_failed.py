@@ -39,8 +39,9 @@ def conditions(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
                 summary=f"{state.instigator_type.value.lower()} {state.instigator_name} fails: "
                 f"its last {failing} {'tick' if failing == 1 else 'ticks'}",
                 runbook="job-failed",
-                command="eventflow doctor",
+                command="eventflow probe",
                 fix="Read the tick's error in Dagster's Automation tab.",
+                page="automation",
                 numbers={"ticks": failing},
             )
         )

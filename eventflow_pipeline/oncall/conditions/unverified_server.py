@@ -22,7 +22,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             since=now,
             summary=f"sslmode={unverified} takes any server that answers over the network for the database",
             runbook="connection",
-            command="eventflow doctor",
+            command="eventflow settings",
             fix="Add ?sslmode=verify-full&sslrootcert=FILE to EVENTFLOW_DATABASE_URL.",
         )
     ]

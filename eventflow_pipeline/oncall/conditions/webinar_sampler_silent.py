@@ -25,7 +25,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             severity=Severity.ERROR,
             since=found.since,
             summary=f"{found.silent} of {found.live} live webinars have had no concurrency sample since "
-            f"{found.since:%Y-%m-%d %H:%M:%S} UTC; those minutes cannot be recovered.",
+            f"{found.since.astimezone(settings.zone):%H:%M %Z}; those minutes cannot be recovered.",
             runbook="webinar-sampler-silent",
             command="eventflow webinar sample --loop",
             fix="See that the sampler's sensor is on and the daemon runs, or start the loop beside them.",

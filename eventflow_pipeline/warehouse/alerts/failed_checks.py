@@ -1,19 +1,25 @@
 """Asset checks that fail now, as ``stats.failed_check`` keeps them."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Engine, text
 
 from eventflow_pipeline.domain.conditions import Severity
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
 
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:
-    """A check whose newest evaluation failed; ``partition`` is empty for an asset without partitions."""
+    """A check whose newest evaluation failed; ``partition`` is empty for an asset without partitions.
+
+    ``client``: whom the finding is about, an id; empty for everybody and for the unknown one.
+    """
 
     asset: str
     check_name: str
@@ -22,6 +28,12 @@ class FailedCheck:
     run_id: str
     failed_at: datetime
     detail: str = ""
+    client: str = ""
+
+    @property
+    def client_id(self) -> UUID | None:
+        """The one client the finding is about."""
+        return UUID(self.client) if self.client else None
 
     @property
     def day(self) -> date | None:
@@ -32,20 +44,26 @@ class FailedCheck:
             return None
 
 
-def failed(engine: Engine, failure: FailedCheck) -> None:
-    """Note a failure."""
+def failed(engine: Engine, failures: Sequence[FailedCheck]) -> None:
+    """Note the failures of one evaluation, one for each client; those it found before of other clients are over."""
+    first = failures[0]
+    evaluation = {"asset": first.asset, "check_name": first.check_name, "partition": first.partition}
     with connect(engine) as connection:
+        for failure in failures:
+            connection.execute(
+                statement("storage/alerts/upsert_failed_check"),
+                {
+                    **evaluation,
+                    "client": failure.client,
+                    "severity": failure.severity.value,
+                    "run_id": failure.run_id,
+                    "failed_at": failure.failed_at,
+                    "detail": failure.detail,
+                },
+            )
         connection.execute(
-            statement("storage/alerts/upsert_failed_check"),
-            {
-                "asset": failure.asset,
-                "check_name": failure.check_name,
-                "partition": failure.partition,
-                "severity": failure.severity.value,
-                "run_id": failure.run_id,
-                "failed_at": failure.failed_at,
-                "detail": failure.detail,
-            },
+            statement("storage/alerts/delete_other_failed_checks"),
+            {**evaluation, "clients": [failure.client for failure in failures]},
         )
 
 
@@ -59,8 +77,22 @@ def passed(engine: Engine, asset: str, check_name: str, partitions: Sequence[str
 def failing(engine: Engine) -> list[FailedCheck]:
     """Every check that fails now."""
     with connect(engine) as connection:
-        rows = connection.execute(text("select * from stats.failed_check order by check_name, asset, partition"))
+        rows = connection.execute(
+            text("select * from stats.failed_check order by check_name, client, asset, partition")
+        )
         return [
-            FailedCheck(r.asset, r.check_name, r.partition, Severity(r.severity), r.run_id, r.failed_at, r.detail)
+            FailedCheck(
+                r.asset, r.check_name, r.partition, Severity(r.severity), r.run_id, r.failed_at, r.detail, r.client
+            )
             for r in rows
         ]
+
+
+def told_live(engine: Engine, now: datetime) -> Mapping[str, Sequence[DayRange]]:
+    """Days, by client, on which people were told within the minute that visits were missing or a stream was quiet."""
+    told: dict[str, list[DayRange]] = defaultdict(list)
+    with connect(engine) as connection:
+        rows = connection.execute(statement("storage/alerts/select_told_live"), {"since": now - timedelta(days=90)})
+        for row in rows:
+            told[str(row.client_id)].append(DayRange(row.first_day, row.last_day))
+    return told

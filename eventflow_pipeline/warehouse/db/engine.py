@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlche
 
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.settings import Settings, dagster_database_url
 from eventflow_pipeline.warehouse.db.login import Login, login
 from eventflow_pipeline.warehouse.db.session import no_session, require_session
 
@@ -60,6 +60,19 @@ def _where(url: URL) -> str:
     """Host and database of ``url`` for a message, never the user or the password."""
     host = url.host or url.query.get("host", "the local socket")
     return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"
+
+
+def require_dagster_database() -> None:
+    """Raise UserError when Dagster's database cannot be reached: Dagster retries for long, and does not name it."""
+    if (address := dagster_database_url()) is None:
+        return
+    variable = "DAGSTER_POSTGRES_URL"
+    engine = create_engine(parse_url(address, variable))
+    try:
+        with connect(engine, variable):
+            pass
+    finally:
+        engine.dispose()
 
 
 def admin_engine(settings: Settings) -> Engine:

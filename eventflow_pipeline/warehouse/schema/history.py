@@ -12,6 +12,7 @@ KEPT: Mapping[str, str] = {
     "fold_value": "values of fold rules",
     "definition_change": "changes of definitions with their reasons",
     "threshold_override": "clients' own thresholds",
+    "accepted_check": "accepted failures of checks",
     "day_ledger": "ledger rows",
     "webinar_sample": "webinar samples",
     "closing": "closings, adjustments and reopenings of months",

@@ -167,7 +167,7 @@ def test_somebody_elses_object_is_named_before_anything_is_touched(
     assert objects(database) != there
 
 
-@pytest.mark.parametrize("used", ["stats.share(1, 2)", "(select count(*) from stats.alert)"])
+@pytest.mark.parametrize("used", ["stats.share(1, 2)", "(select count(*) from stats.incident)"])
 def test_going_back_names_who_uses_what_would_go(database: Database, used: str) -> None:
     database.execute(f"create view public.uses_it as select {used} as x")
     before = objects(database)

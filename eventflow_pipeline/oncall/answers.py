@@ -1,0 +1,133 @@
+"""What people make of incidents: acknowledge, mute, close; and time in which nothing begins."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine
+
+from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.incidents import (
+    Incident,
+    MaintenanceWindow,
+    Message,
+    State,
+    acknowledged,
+    begun,
+    closed,
+    muted,
+)
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.incident_receivers import refresh_alertmanager
+from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers
+from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.warehouse.alerts import incidents as incident_store
+from eventflow_pipeline.warehouse.db.engine import connect
+from eventflow_pipeline.warehouse.db.locks import alert_pass
+
+_PATIENCE_SECONDS = 60
+_SPAN = re.compile(r"(\d+)([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def find_incident(connection: Connection, key: str) -> Incident:
+    """The incident whose key begins with ``key``. Raises UserError when there is none, or more."""
+    found = incident_store.incidents_by_key(connection, key) if key else []
+    if len(found) > 1:
+        raise UserError(f"Several incidents begin with {key}: give more of the key.")
+    if not found:
+        raise UserError(f"There is no incident {key}: `eventflow alerts list` has their keys.")
+    return found[0]
+
+
+def acknowledge(engine: Engine, key: str, by: str, reason: str) -> Incident:
+    """Somebody is at it: nothing more is said of the incident until it gets worse or ends."""
+    return _answer(engine, key, lambda incident, now: acknowledged(incident, by, reason, now))
+
+
+def mute(engine: Engine, key: str, until: datetime, by: str, reason: str) -> Incident:
+    """Nothing is said of the incident before ``until``, but its end."""
+    return _answer(engine, key, lambda incident, _: muted(incident, until, by, reason))
+
+
+def close(engine: Engine, key: str, by: str, reason: str, *, false_alarm: bool) -> Incident:
+    """It is over for people: their receivers are told so, and it is told again only when it has gone and come back."""
+    return _answer(engine, key, lambda incident, now: closed(incident, by, reason, now, false_alarm=false_alarm))
+
+
+def announce(engine: Engine, window: MaintenanceWindow, by: str, reason: str) -> None:
+    """Keep a maintenance window, in which nothing of what it covers begins for people."""
+    with _between_passes(engine) as connection:
+        incident_store.add_maintenance_window(connection, window, reason, by)
+
+
+def send_test(settings: Settings, now: datetime) -> dict[str, bool]:
+    """Send a message to each receiver; whether it was taken, by the receiver's position and kind."""
+    moment = now.astimezone(settings.zone)
+    body = f"Nothing is wrong. Sent {moment:%Y-%m-%d %H:%M %Z}."
+    return {
+        f"{position} {receiver.scheme}": _send_test(receiver, body, settings, now)
+        for position, receiver in enumerate(configured_receivers(settings), start=1)
+    }
+
+
+def _send_test(receiver: Receiver, body: str, settings: Settings, now: datetime) -> bool:
+    """One message; to what keeps incidents one that begins and ends."""
+    summary = "eventflow alerts test"
+    test = begun(
+        Condition("test", "", Severity.WARN, now, summary, "alerts", "eventflow alerts test", fix=body), "", now
+    )
+    if receiver.is_alertmanager:
+        return refresh_alertmanager(receiver.url, [replace(test, ended_at=now)], settings, now)
+    if receiver.is_pager:
+        sent = [Sender().send_incidents(receiver, m, [test], settings, now) for m in (Message.BEGIN, Message.END)]
+        return all(sent)
+    return Sender().send(receiver, f"[test] {summary}", body, Severity.WARN)
+
+
+def moment_of(text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """``90m``, ``4h``, ``2d`` from now, or a local time such as ``2026-11-27 18:00``; it must lie ahead.
+
+    Raises UserError.
+    """
+    if span := _SPAN.fullmatch(text):
+        return now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise UserError(
+            f"--until {text!r} is no time: write 90m, 4h, 2d, or a local time such as 2026-11-27 18:00."
+        ) from problem
+    at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    if at <= now:
+        raise UserError(f"--until {text} is over: give a time that lies ahead.")
+    return at
+
+
+def _answer(engine: Engine, key: str, change: Callable[[Incident, datetime], Incident]) -> Incident:
+    with _between_passes(engine) as connection:
+        incident, now = find_incident(connection, key), datetime.now(UTC)
+        if incident.state(now) is State.CLOSED:
+            raise UserError(f"The incident {incident.key} is over: `eventflow alerts list` has those that are not.")
+        changed = change(incident, now)
+        incident_store.store(connection, [changed])
+        return changed
+
+
+@contextmanager
+def _between_passes(engine: Engine) -> Iterator[Connection]:
+    """A connection while nobody is notified: a pass stores incidents as it has read them."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with connect(engine) as connection:
+        while True:
+            with alert_pass(connection) as acquired:
+                if acquired:
+                    yield connection
+                    return
+            if time.monotonic() > deadline:
+                raise UserError("People are being notified at this moment: try again.")
+            time.sleep(0.2)
