@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+DOCS := $(VENV)/docs
 SQL_CHECKED := $(VENV)/.sql_checked
 # The schema's functions are strings to a linter.
 SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*')
 
-.PHONY: demo test test-long bench install check format lock clean
+.PHONY: demo test test-long bench install check docs diagrams format lock clean
 
 demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
@@ -64,18 +65,32 @@ $(SQL_CHECKED): $(SQL) $(DEVELOPMENT)
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar $(SQL)
 	@touch $@
 
+# The pages as a site, in build/site; a dead link is an error. In an environment of its own.
+docs: $(DOCS)/.installed
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+
+$(DOCS)/.installed: requirements-docs.lock
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# After a diagram of a page was changed; needs npm and Chromium.
+diagrams: install
+	@$(BIN)/python docs/diagrams.py
+
 format: install
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Both lock files after a change of pyproject.toml; pins that still fit stay. ARGS=--upgrade: the newest versions.
-LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --python-version 3.11 \
+# The lock files after a change of pyproject.toml; pins that still fit stay. ARGS=--upgrade: the newest versions.
+LOCK = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 \
 	--no-strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet
 lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
-	@$(LOCK) $(ARGS) --extra dev --output-file requirements-dev.lock
-	@$(LOCK) --extra local --extra capture --extra report --constraints requirements-dev.lock \
-		--output-file requirements.lock
+	@$(LOCK) $(ARGS) pyproject.toml --group build --extra dev --output-file requirements-dev.lock
+	@$(LOCK) pyproject.toml --group build --extra local --extra capture --extra report \
+		--constraints requirements-dev.lock --output-file requirements.lock
+	@$(LOCK) $(ARGS) --group docs --output-file requirements-docs.lock
 
 clean:
 	rm -rf $(VENV) .eventflow .mypy_cache .ruff_cache .hypothesis build dist

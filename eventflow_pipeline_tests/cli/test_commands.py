@@ -54,6 +54,14 @@ def test_help_teaches(eventflow: Eventflow) -> None:
         assert len(eventflow(command, "--help").stdout.splitlines()) > 8
 
 
+def test_psql_is_postgres_own_client_where_commands_look(eventflow: Eventflow, database: Database) -> None:
+    asked = eventflow("psql", "-Atc", "select current_database()")
+    assert (asked.returncode, asked.stdout.strip()) == (0, database.name), asked.stderr
+    assert eventflow("psql", "-c", "select 1/0").returncode == 1
+    # Whoever has no client of Postgres has the one beside the project's own server.
+    assert eventflow("psql", "-Atc", "select 7", PATH="/nowhere").stdout == "7\n"
+
+
 def test_webinar_sample_takes_the_minute_once(eventflow: Eventflow, database: Database) -> None:
     database.execute(
         "insert into webinars (client_id, title, webinar_start_time) values (gen_random_uuid(), 'w', now())"

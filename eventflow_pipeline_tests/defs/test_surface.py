@@ -188,7 +188,7 @@ def test_everything_people_look_at_says_what_it_is() -> None:
     assert [(asset, c.name) for asset, c in columns if not c.description or c.type == "USER-DEFINED"] == []
 
 
-def test_the_readme_starts_the_code_server_that_the_workspace_names() -> None:
+def test_the_page_on_running_starts_the_code_server_that_the_workspace_names() -> None:
     (server,) = (entry["grpc_server"] for entry in yaml.safe_load(packaged("workspace.yaml").read_bytes())["load_from"])
     command = f"dagster code-server start -h {server['host']} -p {server['port']} -m eventflow_pipeline.definitions "
-    assert command in (Path(__file__).parents[2] / "README.md").read_text()
+    assert command in (Path(__file__).parents[2] / "docs" / "running.md").read_text()

@@ -202,7 +202,7 @@ def test_what_is_made_outside_the_schema_is_what_is_listed(database: Database) -
         policies = connection.execute(
             "select count(*) from pg_policies where schemaname = 'public' and policyname like 'eventflow\\_capture%'"
         ).fetchone()
-    assert (listed, indexes, policies) == (ours, (5,), (5,)), "README, Running it for real, says what there is"
+    assert (listed, indexes, policies) == (ours, (5,), (5,)), "docs/running.md says what there is"
 
 
 def test_functions_under_our_names_come_back_as_they_were(empty_database: Database) -> None:

@@ -81,7 +81,7 @@ def managed(request: pytest.FixtureRequest) -> Iterator[Managed]:
 def test_everything_works_for_an_ordinary_owner(
     managed: Managed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first migration to the last way back, by the commands of the README (in this process: they are many)."""
+    """From the first migration to the last way back, by the commands of docs/running.md (in this process: many)."""
     owner = managed.owner("customer")
     database = managed.database(owner, "eventflow")
     for name, value in {
