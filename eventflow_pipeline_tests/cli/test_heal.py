@@ -1,8 +1,9 @@
 """``eventflow heal`` and ``exclude`` as a user meets them."""
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
+from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.command_line import Eventflow, refused
 from eventflow_pipeline_tests.databases import Database
@@ -82,6 +83,38 @@ def test_a_backfill_is_no_way_round_the_guard(eventflow: Eventflow, database: Da
     assert database.rows("select distinct author, reason from stats.day_ledger where author = 'ann'") == [
         {"author": "ann", "reason": "accepted: they left"}
     ]
+
+
+def test_no_command_is_a_way_round_the_guard(eventflow: Eventflow, database: Database) -> None:
+    """Facts of a client vanished, and somebody does something else that has the day computed again."""
+    site = Site(database)
+    first = {"EVENTFLOW_START_DATE": str(database.settings.start_date)}
+    day = site.day(1)
+    site.visits(day, 12)
+    site.visits(day, 2, TEST_CLONE)
+    site.heal()
+    database.execute("delete from event_access_logs where campaign_id = :id", id=SPRING)
+    because = ("--reason", "r")
+    for others, changes in enumerate((
+        ("definitions", "set", "hourly_clients", str(BETA), "--yes", *because),
+        ("exclude", "add", str(TEST_CLONE), *because),
+        ("fold", "add", "--client", "alpha", "--field", "utm_source", "--prefix", "b", "--yes", *because),
+    ), start=1):  # fmt: skip
+        site.visits(day, 1, BETA_ONLY, created_at=datetime.now(UTC))
+        changed = eventflow(*changes, **first)
+        assert changed.returncode == 0, changed.stderr
+        assert site.detect().days == (day,), "for those who are not held"
+        assert replace_day(database.pipeline, day, database.settings).held
+        assert site.client_hits(day) == {ALPHA: 14, BETA: others}, changes
+    for others, command in enumerate((("backfill", "--from", str(day), "--to", str(day)), ("heal",)), start=4):
+        site.visits(day, 1, BETA_ONLY, created_at=datetime.now(UTC))
+        done = eventflow(*command, "--json", **first)
+        held = [(h["day"], [c["name"] for c in h["clients"]]) for h in json.loads(done.stdout)["held"]]
+        assert (done.returncode, held) == (3, [(str(day), ["alpha"])]), command
+        assert site.client_hits(day) == {ALPHA: 14, BETA: others}, command
+    hours = "select sum(hits) as hits from stats.campaign_hourly where client_id = :beta"
+    assert database.rows(hours, beta=BETA) == [{"hits": 5}]
+    assert site.state(day)["excluded_hits"] == 2
 
 
 def test_exclude(eventflow: Eventflow, database: Database) -> None:
