@@ -269,6 +269,8 @@ export type LinkDay = {
 };
 
 export type LinkItem = {
+  /** whose it is; null: the unknown client */
+  client_id: string | null;
   link_id: string | null;
   link_name: string | null;
   link_status: "resolved" | "unknown" | "unresolved";
@@ -312,6 +314,8 @@ export type GetLinkStatsArguments = {
 };
 
 export type SourceItem = {
+  /** whose it is; null: the unknown client */
+  client_id: string | null;
   source: string;
   /** true for the unknown member alone, whatever its name */
   is_unknown: boolean;
@@ -324,6 +328,8 @@ export type SourceItem = {
 };
 
 export type MediumItem = {
+  /** whose it is; null: the unknown client */
+  client_id: string | null;
   medium: string;
   /** true for the unknown member alone, whatever its name */
   is_unknown: boolean;
@@ -336,6 +342,8 @@ export type MediumItem = {
 };
 
 export type CampaignItem = {
+  /** whose it is; null: the unknown client */
+  client_id: string | null;
   campaign: string;
   /** true for the unknown member alone, whatever its name */
   is_unknown: boolean;
@@ -348,6 +356,8 @@ export type CampaignItem = {
 };
 
 export type ComboItem = {
+  /** whose it is; null: the unknown client */
+  client_id: string | null;
   source: string;
   source_is_unknown: boolean;
   medium: string;

@@ -193,6 +193,7 @@ export const LinkDay = z.strictObject({
 });
 
 export const LinkItem = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   link_name: z.string().nullable(),
   link_status: z.enum(["resolved","unknown","unresolved"]),
@@ -219,6 +220,7 @@ export const GetLinkStats = z.strictObject({
 });
 
 export const SourceItem = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   source: z.string(),
   is_unknown: z.boolean(),
   count: z.number().int().min(0),
@@ -228,6 +230,7 @@ export const SourceItem = z.strictObject({
 });
 
 export const MediumItem = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   medium: z.string(),
   is_unknown: z.boolean(),
   count: z.number().int().min(0),
@@ -237,6 +240,7 @@ export const MediumItem = z.strictObject({
 });
 
 export const CampaignItem = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   campaign: z.string(),
   is_unknown: z.boolean(),
   count: z.number().int().min(0),
@@ -246,6 +250,7 @@ export const CampaignItem = z.strictObject({
 });
 
 export const ComboItem = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   source: z.string(),
   source_is_unknown: z.boolean(),
   medium: z.string(),

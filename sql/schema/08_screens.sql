@@ -120,7 +120,7 @@ begin
     answer := answer || (
         select jsonb_build_object(
             'by_source', coalesce(jsonb_agg(jsonb_build_object(
-                'source', coalesce(r.utm_source, '__direct__'), 'is_unknown', r.utm_source is null,
+                'client_id', r.client_id, 'source', coalesce(r.utm_source, '__direct__'), 'is_unknown', r.utm_source is null,
                 'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.place), '[]'), 'by_source_rest', stats.screen_rest(
                 max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
@@ -128,7 +128,7 @@ begin
     ) || (
         select jsonb_build_object(
             'by_medium', coalesce(jsonb_agg(jsonb_build_object(
-                'medium', coalesce(r.utm_medium, '__direct__'), 'is_unknown', r.utm_medium is null,
+                'client_id', r.client_id, 'medium', coalesce(r.utm_medium, '__direct__'), 'is_unknown', r.utm_medium is null,
                 'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.place), '[]'), 'by_medium_rest', stats.screen_rest(
                 max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
@@ -136,7 +136,7 @@ begin
     ) || (
         select jsonb_build_object(
             'by_campaign', coalesce(jsonb_agg(jsonb_build_object(
-                'campaign', coalesce(r.utm_campaign, '__direct__'), 'is_unknown', r.utm_campaign is null,
+                'client_id', r.client_id, 'campaign', coalesce(r.utm_campaign, '__direct__'), 'is_unknown', r.utm_campaign is null,
                 'count', r.conversions, 'hits', r.hits, 'visits', r.visits, 'cvr', stats.share(r.conversions, r.visits)
             ) order by r.place), '[]'), 'by_campaign_rest', stats.screen_rest(
                 max(r.members) - count(*), max(r.all_hits) - sum(r.hits), max(r.all_conversions) - sum(r.conversions)))
@@ -144,6 +144,7 @@ begin
     ) || (
         select jsonb_build_object(
             'by_combo', coalesce(jsonb_agg(jsonb_build_object(
+                'client_id', r.client_id,
                 'source', coalesce(r.utm_source, '__direct__'), 'medium', coalesce(r.utm_medium, '__direct__'),
                 'campaign', coalesce(r.utm_campaign, '__direct__'), 'source_is_unknown', r.utm_source is null,
                 'medium_is_unknown', r.utm_medium is null, 'campaign_is_unknown', r.utm_campaign is null,
@@ -171,7 +172,7 @@ begin
 end
 $$;
 comment on function public.get_marketing_summary(uuid, date, date, integer) is
-    'eventflow_pipeline: conversions, hits, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), of each the p_top (1 to 1000, default 200) with the most conversions, then hits, and what is left as one row (_rest); hits and conversions by link status. p_client_id NULL: the platform, for those who see all. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
+    'eventflow_pipeline: conversions, hits, visits and cvr of a client over inclusive local dates, by UTM source, medium, campaign and combination (NULL shown as __direct__ with is_unknown true: anybody can type a label), of each the p_top (1 to 1000, default 200) with the most conversions, then hits, and what is left as one row (_rest); hits and conversions by link status. p_client_id NULL: the platform, for those who see all; its lists are per client, which each item names. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
 create or replace function public.get_marketing_summary(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
@@ -238,7 +239,7 @@ begin
         )
         select jsonb_build_object(
             'links', coalesce(jsonb_agg(jsonb_build_object(
-                'link_id', i.link_id, 'link_name', i.name, 'link_status', i.link_status,
+                'client_id', i.client_id, 'link_id', i.link_id, 'link_name', i.name, 'link_status', i.link_status,
                 'is_unknown', i.link_status = 'unknown',
                 'is_folded', i.link_status = 'unresolved' and i.link_id is not distinct from stats.folded_id(),
                 'entity_type', i.entity_type, 'entity_id', i.entity_id,

@@ -94,6 +94,13 @@ def test_screens(screens: Database, snapshot: SnapshotAssertion, function: str, 
     assert answer == snapshot(extension_class=JSONSnapshotExtension)
 
 
+def test_lists_of_the_platform_name_the_client_of_each_item(screens: Database) -> None:
+    """UTM members are a client's own: without it a name that several have could not be told apart."""
+    answer = _answer(screens, "get_marketing_summary", None, FIRST, LAST)
+    listed = [item for name in ("by_source", "by_medium", "by_campaign", "by_combo") for item in answer[name]]
+    assert {item["client_id"] for item in listed} == {str(CLIENT)}
+
+
 def test_the_drill_down(screens: Database, snapshot: SnapshotAssertion) -> None:
     answer = _answer(screens, "get_campaign_visits_raw", SPRING, FIRST, LAST)
     assert answer == snapshot(extension_class=JSONSnapshotExtension)
