@@ -58,7 +58,7 @@ def test_every_link_and_anchor_leads_somewhere() -> None:
     [
         ("[a](docs/rules.md#t1) [b](LICENSE) [c](docs/) [d](https://example.org/x#y)", []),
         ("[a](docs/rulez.md)", ["docs/rulez.md"]),
-        ("[a](docs/rules.md#t99)", ["docs/rules.md#t99"]),
+        ("[a](docs/runbook.md#t99)", ["docs/runbook.md#t99"]),
         ("![a](docs/images/none.png)", ["docs/images/none.png"]),
         ("[a](../elsewhere.md) [b](#nowhere)", ["../elsewhere.md", "#nowhere"]),
     ],
