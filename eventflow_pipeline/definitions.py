@@ -15,7 +15,7 @@ from eventflow_pipeline.defs.changes import (
     sweep_all_days_schedule,
     sweep_recent_days_schedule,
 )
-from eventflow_pipeline.defs.closings import closed_months, closed_months_job, closed_months_schedule
+from eventflow_pipeline.defs.closings import closed_months, closed_months_job, closed_months_schedule, closings_chain
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.finish import finish_days_sensor
 from eventflow_pipeline.defs.indicators import quality_daily
@@ -63,7 +63,7 @@ defs = dg.Definitions(
         *dg.map_asset_specs(_promised, [daily_buckets, quality_daily, verified_days, webinar_days]),
         closed_months,
     ],
-    asset_checks=[*CHECKS, webinar_checks],
+    asset_checks=[*CHECKS, webinar_checks, closings_chain],
     jobs=[
         daily_buckets_job,
         verify_days_job,

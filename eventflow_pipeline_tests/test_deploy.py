@@ -51,7 +51,7 @@ def test_every_command_there_is_with_its_options(command: list[str]) -> None:
 def test_every_variable_of_ours_is_a_setting() -> None:
     files = [DEPLOY / "compose.yaml", DEPLOY / "Dockerfile", *UNITS, ROOT / "docs" / "deploy.md"]
     named = {name for file in files for name in re.findall(r"\bEVENTFLOW_[A-Z_]+", file.read_text())}
-    for_compose_alone = {"EVENTFLOW_CAPTURE_DATABASE_URL", "EVENTFLOW_IMAGE"}
+    for_compose_alone = {"EVENTFLOW_IMAGE"}
     assert named - for_compose_alone <= {variable.name for variable in variables()}, (
         "eventflow settings lists what there is"
     )

@@ -1,6 +1,5 @@
 """Closed months (docs/closing.md): how each stands, adjustments recorded, the chain of hashes checked."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -26,37 +25,38 @@ _REMEMBERED = 400
 _MOST_ROWS = 20
 
 
-# The check is of the same step: after a month that is not closed, and so not materialized, one of its own is skipped.
-@dg.multi_asset(
-    name="observe_closed_months",
-    specs=[
-        dg.AssetSpec(
-            KEY,
-            deps=[bucket_key(BY_NAME[grain]) for grain in ("client", "campaign", "link")],
-            partitions_def=MONTHLY,
-            group_name="closing",
-            kinds={"postgres"},
-            owners=OWNERS,
-            skippable=True,
-            description="Months that are closed: green where somebody closed them for a client. Closing needs an "
-            "author and is done by `eventflow close --month YYYY-MM --author NAME`, never here: materializing a month "
-            "shows how it stands, changes no closed figure and leaves a month that is not closed as it is. What "
-            "changed in closed months since is recorded as adjustments.",
-        )
-    ],
-    check_specs=[
-        dg.AssetCheckSpec(
-            "chain",
-            asset=KEY,
-            description="Every hash of the chain of closed months is that of what its entry holds and of the entry "
-            "before, and the entries that earlier runs saw are still there: what was changed behind the chain's back "
-            "is found.",
-        )
-    ],
+#: Written by the job below and by nothing else: an asset of months among assets of days would be asked for days by
+#: *Materialize all*.
+closed_months = dg.AssetSpec(
+    KEY,
+    deps=[bucket_key(BY_NAME[grain]) for grain in ("client", "campaign", "link")],
+    partitions_def=MONTHLY,
+    group_name="closing",
+    kinds={"postgres"},
+    owners=OWNERS,
+    description="Months that are closed: green where somebody closed them for a client. Closing needs an author and is "
+    "done by `eventflow close --month YYYY-MM --author NAME`, never here: closed_months_job shows how a month stands, "
+    "changes no closed figure and leaves a month that is not closed as it is. What changed in closed months since is "
+    "recorded as adjustments.",
 )
-def closed_months(
-    context: dg.AssetExecutionContext, warehouse: Warehouse
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+
+
+@dg.asset_check(
+    asset=KEY,
+    name="chain",
+    description="Every hash of the chain of closed months is that of what its entry holds and of the entry before, and "
+    "the entries that earlier runs saw are still there: what was changed behind the chain's back is found.",
+)
+def closings_chain(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+    """The whole chain, computed anew."""
+    found = _checked(context.instance, warehouse)
+    return dg.AssetCheckResult(
+        passed=found.passed, severity=found.severity, description=found.description, metadata=found.metadata
+    )
+
+
+@dg.op(description="Record adjustments of closed months, show how one stands, and check the chain of hashes.")
+def observe_closed_months(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """Show how the run's month stands; one that is closed for nobody is left without a materialization."""
     month = Month(date.fromisoformat(context.partition_key))
     recorded = record_adjustments(warehouse.engine, warehouse.settings)
@@ -64,24 +64,23 @@ def closed_months(
     context.log.info(f"{recorded.entries} adjustments recorded{waiting}")
     observed, newest = observe(warehouse.engine, month)
     if observed.closed:
-        yield dg.MaterializeResult(
-            asset_key=KEY,
-            metadata={
-                "clients_closed": observed.closed,
-                "clients_reopened": observed.reopened,
-                "hits": observed.hits,
-                "conversions": observed.conversions,
-                "adjustments": observed.adjustments,
-                "chain_entry": newest.entry_no,
-                "chain_hash": newest.hash,
-            },
-        )
+        shown: dict[str, Any] = {
+            "clients_closed": observed.closed,
+            "clients_reopened": observed.reopened,
+            "hits": observed.hits,
+            "conversions": observed.conversions,
+            "adjustments": observed.adjustments,
+            "chain_entry": newest.entry_no,
+            "chain_hash": newest.hash,
+        }
+        context.log_event(dg.AssetMaterialization(KEY, partition=context.partition_key, metadata=shown))
     else:
         context.log.info(f"{month} is closed for nobody: eventflow close --month {month} --author NAME")
-    yield _checked(context.instance, warehouse)
+    # Documented for assets and observations alone; an evaluation is an event of a step like them.
+    context.log_event(_checked(context.instance, warehouse))  # type: ignore[arg-type]
 
 
-def _checked(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.AssetCheckResult:
+def _checked(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     """The whole chain, computed anew."""
     newest, tampered = check_chain(warehouse.engine, _remembered(instance))
     rows = [
@@ -91,13 +90,13 @@ def _checked(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.AssetChec
         for found in tampered
     ]
     more = f", and {len(rows) - _MOST_ROWS} more" if len(rows) > _MOST_ROWS else ""
-    return dg.AssetCheckResult(
+    return dg.AssetCheckEvaluation(
         check_name="chain",
         asset_key=KEY,
         passed=not rows,
         severity=dg.AssetCheckSeverity.ERROR,
         description="; ".join(rows[:_MOST_ROWS]) + more if rows else f"{newest.entry_no} entries",
-        metadata={"entries": newest.entry_no, "wrong": len(rows)},
+        metadata={"entries": dg.MetadataValue.int(newest.entry_no), "wrong": dg.MetadataValue.int(len(rows))},
     )
 
 
@@ -112,11 +111,13 @@ def _remembered(instance: dg.DagsterInstance) -> list[Head]:
     ]
 
 
-closed_months_job = dg.define_asset_job(
-    "closed_months_job",
-    selection=dg.AssetSelection.assets(KEY),
+@dg.job(
+    partitions_def=MONTHLY,
     description="Record adjustments of closed months, show how one stands, and check the chain of hashes.",
 )
+def closed_months_job() -> None:
+    """See ``observe_closed_months``."""
+    observe_closed_months()
 
 
 @dg.schedule(

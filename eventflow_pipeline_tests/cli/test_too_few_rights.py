@@ -35,6 +35,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "probe": (),
     "accept held": ("--reason", "a test"),
     "accept pruned": ("--reason", "a test"),
+    "accept check": ("linkage", "--from", "2024-03-01", "--to", "2024-03-02", "--reason", "a test"),
+    "alerts list": (),
+    "alerts show": ("0123456789",),
+    "alerts ack": ("0123456789", "--reason", "a test"),
+    "alerts mute": ("0123456789", "--reason", "a test", "--until", "4h"),
+    "alerts close": ("0123456789", "--reason", "a test"),
+    "thresholds list": (),
+    "thresholds set": ("linkage", "--client", "unknown", "--error", "0.1", "--reason", "a test"),
+    "thresholds unset": ("linkage", "--client", "unknown"),
+    "slo": (),
     "exclude add": (ID, "--reason", "a test"),
     "exclude remove": (ID, "--reason", "a test"),
     "exclude list": (),
@@ -51,8 +61,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "letters discard": (ID, "--reason", "a test", "--yes"),
     "rebuild": ("--yes",),
 }
-#: The demo has a server of its own; capture comes up while the database is away; settings are the environment's.
-WITHOUT = {"demo", "capture serve", "settings"}
+#: The demo has a server of its own; capture comes up while the database is away; settings are the environment's, and
+#: so are the addresses that a test message goes to; psql speaks for itself, and metrics say that nothing is well.
+WITHOUT = {"demo", "capture serve", "settings", "alerts test", "psql", "metrics"}
 DENIED = "have the owner of EventFlow's tables run `grant eventflow_pipeline to` that user"
 #: What only the owner may do says whose it is.
 OWNED = "belongs to postgres: run `eventflow migrate` as postgres"

@@ -144,7 +144,7 @@ def test_personal_data_in_utm_is_told_by_its_share_and_never_shown(database: Dat
     entries(database, 30, noon, 60)
     ((client, severity, summary),) = found()
     assert (client, severity) == (CLIENT, Severity.ERROR)
-    assert summary == f"29.0% of the hits of client {CLIENT} came with personal data in a UTM value"
+    assert summary == "29.0% of the hits of client Acme Events came with personal data in a UTM value"
     entries(database, 30, noon, 60, utm_campaign="tel 02-123-4567")
     ((_, _, summary),) = found()
     assert summary.startswith("50.0% of the entries")

@@ -211,6 +211,7 @@ _START, _END = _NOON - timedelta(hours=12), _NOON + timedelta(hours=12)
 _FIRST, _LAST = _START - timedelta(days=40), _END + timedelta(days=60)
 _EARLIER_HOURS = [_NOON - timedelta(weeks=n) for n in range(1, 5)]
 _PARAMETERS: dict[str, Any] = {
+    "first_day": DAY, "last_day": DAY,
     "bucket_date": DAY, "days": [DAY], "dates": [DAY], "today": DAY, "starts": [_START], "ends": [_END],
     "window_start": _START, "window_end": _END, "day_start": _START, "since": _START, "now": _END,
     "first_instant": _FIRST, "last_instant": _LAST, "look_back_start": _START, "look_back_end": _END,

@@ -61,6 +61,9 @@ begin
     cross join nullif(array_to_string(
         case when p_client_id is null then g.key_columns else array_remove(g.key_columns, 'client_id') end, ', '), '') as k (list)
     where g.name = p_grain;
+    if not found then
+        raise exception using errcode = 'ST001', message = format('There is no grain %s.', coalesce(p_grain, 'NULL'));
+    end if;
     if p_from < p_to and exists (
         select from stats.partition_state s where s.histogram_pending and s.bucket_date between p_from and p_to
     ) then
@@ -73,7 +76,7 @@ begin
 end
 $$;
 comment on function stats.range_query(text, date, date, uuid) is
-    'The statement that gives the rows of range_summary; its parameters are p_from, p_to, p_client_id and the clients the caller may read (uuid[], NULL: all). NULL for a grain that does not exist.';
+    'The statement that gives the rows of range_summary; its parameters are p_from, p_to, p_client_id and the clients the caller may read (uuid[], NULL: all). Raises ST001 for a grain that does not exist.';
 
 create or replace function stats.range_rows(
     p_grain text, p_from date, p_to date, p_client_id uuid, p_readable uuid[]

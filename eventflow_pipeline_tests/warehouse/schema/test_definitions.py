@@ -56,7 +56,7 @@ def test_plain_sql_makes_what_migrate_makes(empty_database: Database, database: 
     # Which versions are applied is noted by `migrate` alone.
     assert objects(empty_database) == {row for row in objects(database) if "schema_migration" not in str(row[1])}
     assert _comments(empty_database) == _comments(database)
-    assert len(migrate(empty_database.owner, empty_database.settings).applied) == 14
+    assert len(migrate(empty_database.owner, empty_database.settings).applied) == 15
     assert objects(empty_database) == objects(database)
 
 
