@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from eventflow_pipeline.defs.catalog import bucket_key
+from eventflow_pipeline.defs.dagster_internals.private import log_evaluation
 from eventflow_pipeline.defs.definition_time import START_DATE, TIMEZONE
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.sources import OWNERS
@@ -76,8 +77,7 @@ def observe_closed_months(context: dg.OpExecutionContext, warehouse: Warehouse) 
         context.log_event(dg.AssetMaterialization(KEY, partition=context.partition_key, metadata=shown))
     else:
         context.log.info(f"{month} is closed for nobody: eventflow close --month {month} --author NAME")
-    # Documented for assets and observations alone; an evaluation is an event of a step like them.
-    context.log_event(_checked(context.instance, warehouse))  # type: ignore[arg-type]
+    log_evaluation(context, _checked(context.instance, warehouse))
 
 
 def _checked(instance: dg.DagsterInstance, warehouse: Warehouse) -> dg.AssetCheckEvaluation:

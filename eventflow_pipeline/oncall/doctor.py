@@ -13,7 +13,7 @@ from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.deficit import cause_of_deficit
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.oncall.conditions import check_failed, poll, run_failed, tick_failed
-from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, probe
+from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, Probe, probe
 from eventflow_pipeline.oncall.receivers import address_problems, configured_receivers
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import incidents as incident_store
@@ -38,13 +38,16 @@ class Diagnosis:
     client_id: UUID | None = None
 
 
-def examine(settings: Settings, client_id: UUID | None = None, now: datetime | None = None) -> list[Diagnosis]:
+def examine(
+    settings: Settings, client_id: UUID | None = None, now: datetime | None = None, probed: Probe | None = None
+) -> list[Diagnosis]:
     """What is wrong, the most severe first; with ``client_id`` only those about that client or about everything.
 
-    Never raises for what is broken: a part that cannot be asked is a finding.
+    ``probed``: what the probe found just now, where it was asked. Never raises for what is broken: a part that cannot
+    be asked is a finding.
     """
     now = now or datetime.now(UTC)
-    probed = probe(settings, now)
+    probed = probed or probe(settings, now)
     found = [_of_probe(problem) for problem in probed.problems]
     with pipeline(settings) as engine:
         parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (

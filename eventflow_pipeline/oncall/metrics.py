@@ -62,7 +62,7 @@ class _Pipeline(Collector):
             f"{_NAME}_findings", "What eventflow doctor finds wrong now.", labels=["finding", "severity"]
         )
         for (finding, severity), count in Counter(
-            (f.name, f.severity.value) for f in examine(self._settings, now=now)
+            (f.name, f.severity.value) for f in examine(self._settings, now=now, probed=seen)
         ).items():
             wrong.add_metric([finding, severity], count)
         yield wrong

@@ -144,9 +144,12 @@ def log_check(
     evaluation: Evaluation,
 ) -> None:
     """Log an evaluation, of a partition and aimed at a materialization (an event id) where there are such."""
-    context.op_execution_context.log_event(
-        _evaluated(context, check, partition, materialization, evaluation)  # type: ignore[arg-type]  # taken, though not announced
-    )
+    log_evaluation(context.op_execution_context, _evaluated(context, check, partition, materialization, evaluation))
+
+
+def log_evaluation(context: dg.OpExecutionContext, evaluation: dg.AssetCheckEvaluation) -> None:
+    """Log an evaluation as an event of the step, which Dagster takes, though it announces others alone."""
+    context.log_event(evaluation)  # type: ignore[arg-type]
 
 
 def store_checks(
