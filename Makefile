@@ -6,8 +6,8 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 DOCS := $(VENV)/docs
 SQL_CHECKED := $(VENV)/.sql_checked
-# The schema's functions are strings to a linter.
-SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*')
+# The schema's functions are strings to a linter; sql/spark/ is written from the others, in another dialect.
+SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*' -not -path 'sql/spark/*')
 
 .PHONY: demo test test-long bench install check docs diagrams format lock clean
 
@@ -52,12 +52,14 @@ $(DEVELOPMENT): requirements-dev.lock requirements.lock pyproject.toml
 DG = mkdir -p $(VENV)/dagster && echo 'telemetry: {enabled: false}' >$(VENV)/dagster/dagster.yaml && \
 	DAGSTER_HOME=$(CURDIR)/$(VENV)/dagster VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg
 
-# Lint (Python and SQL), format, types, the direction of dependencies, and whether Dagster can load the definitions.
+# Lint (Python and SQL), format, types, the direction of dependencies, whether sql/spark/ says what sql/numbers/ does,
+# and whether Dagster can load the definitions.
 check: install $(SQL_CHECKED)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python -m eventflow_pipeline.dev.spark_statements --check
 	@$(DG) check defs >$(VENV)/dg.log 2>&1 || { cat $(VENV)/dg.log >&2; exit 1; }
 
 # Again only after SQL has changed. The warning it would print is about its own processes.
@@ -81,6 +83,7 @@ diagrams: install
 format: install
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python -m eventflow_pipeline.dev.spark_statements
 
 # The lock files after a change of pyproject.toml; pins that still fit stay. ARGS=--upgrade: the newest versions.
 LOCK = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 \

@@ -1,0 +1,208 @@
+"""Writes ``sql/spark/``: the statements of ``sql/numbers/`` that a second engine runs, in the dialect of Spark SQL.
+
+A definition is said once, in Postgres' dialect. ``python -m eventflow_pipeline.dev.spark_statements`` carries it over
+by the rules below, each of which says why; what is written is committed, so that a change of a number is reviewed in
+both dialects. Nothing of this is needed where days are computed. ``--check`` writes nothing and fails where a
+file is not what the rules give.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.spark import Spark
+from sqlglot.errors import SqlglotError
+from sqlglot.generators.spark import SparkGenerator
+
+from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.warehouse.db.sql import full_text, sql_root
+
+#: What a second engine computes of a day, in the order in which each reads the one before.
+CARRIED = (
+    "parity/exported_ids",
+    "numbers/session_days",
+    "numbers/cells",
+    "numbers/buckets",
+    "numbers/campaign_hours",
+)
+#: Parts of other statements: carried within these.
+PARTS = ("visits", "attributed_facts", "folded_facts", "fold_rules")
+#: Read what is published, or the newest facts of all days: they stay with the database that serves them.
+STAYING = (
+    "deficit_evidence",
+    "deficits",
+    "known_streams",
+    "out_of_range",
+    "quality",
+    "quiet_and_usual",
+    "redacted",
+    "returns",
+    "silences",
+    "surface_silences",
+    "webinar_5min",
+    "webinar_client_daily",
+    "webinar_daily",
+    "webinar_entities",
+    "webinar_findings",
+    "webinar_owed_minutes",
+    "webinar_silence",
+)
+
+_HASHES = frozenset({"fact_record_hash", "fact_hash", "attribution_hash", "id_hash", "settled_id_hash"})
+#: Functions that are known to mean the same in both.
+_KNOWN = (
+    exp.And, exp.ArrayContains, exp.Case, exp.Cast, exp.Coalesce, exp.Count, exp.If, exp.Length, exp.Max, exp.Min,
+    exp.Or, exp.RegexpSplit, exp.RowNumber, exp.Substring, exp.Sum, exp.TimestampTrunc,
+)  # fmt: skip
+
+
+class _NestedSpark(Spark):
+    """Spark, with WITH left where it stands: hoisted, the one of a statement included twice would be there twice."""
+
+    class Generator(SparkGenerator):
+        EXPRESSIONS_WITHOUT_NESTED_CTES = set()  # noqa: RUF012
+
+
+def without_fingerprints(tree: exp.Expr) -> None:
+    """Postgres' hashes exist nowhere else, and detection compares with them: fingerprints stay Postgres' own."""
+    for select in tree.find_all(exp.Select):
+        select.set("expressions", [one for one in select.expressions if one.alias_or_name not in _HASHES])
+
+
+def with_a_constant_for_fold_rules(tree: exp.Expr) -> None:
+    """The count of fold rules is a parameter, so that a planner drops the half of the union that nothing comes from."""
+    for subquery in list(tree.find_all(exp.Subquery)):
+        if subquery.sql() == "(SELECT COUNT(*) FROM fold_rule)":
+            subquery.replace(exp.Placeholder(this="fold_rules"))
+
+
+def with_the_key_for_a_number(tree: exp.Expr) -> None:
+    """``row_number() over ()`` numbers groups: their key does as well, and no single task has to number them all."""
+    for window in list(tree.find_all(exp.Window)):
+        select = window.find_ancestor(exp.Select)
+        keys = select.args["group"].expressions if select and select.args.get("group") else []
+        if window.sql() == "ROW_NUMBER() OVER ()" and len(keys) == 1:
+            window.replace(keys[0].copy())
+
+
+def without_schema(tree: exp.Expr) -> None:
+    """What is exported are views of the session; their schema is in the name, so that no WITH is named like one."""
+    for table in tree.find_all(exp.Table):
+        if table.db == "stats":
+            table.set("this", exp.to_identifier(f"stats_{table.name}"))
+        elif table.db:
+            raise UserError(f"{table.sql()} is of neither stats nor the stage")
+        table.set("db", None)
+
+
+def without_storage(tree: exp.Expr) -> None:
+    """The order of the rows and a fence for the planner are matters of how Postgres stores and plans."""
+    tree.set("order", None)
+    for select in tree.find_all(exp.Select):
+        offset = select.args.get("offset")
+        if offset and offset.expression.name == "0":
+            select.set("limit", None)
+            select.set("offset", None)
+
+
+def with_lists_as_text(tree: exp.Expr) -> None:
+    """A list of ids is one parameter of text, ids separated by commas: Spark takes no array as a parameter."""
+    for equal in list(tree.find_all(exp.EQ)):
+        if isinstance(equal.expression, exp.Any):
+            (placeholder,) = equal.expression.find_all(exp.Placeholder)
+            ids = exp.func("split", placeholder.copy(), exp.Literal.string(","), dialect="spark")
+            equal.replace(exp.ArrayContains(this=ids, expression=equal.this.copy()))
+
+
+def with_hours_of_the_session(tree: exp.Expr) -> None:
+    """The engine's session is in UTC (T2), and its ``date_trunc`` takes no zone."""
+    for truncated in tree.find_all(exp.TimestampTrunc):
+        zone = truncated.args.get("zone")
+        if zone is None or zone.name != "UTC":
+            raise UserError(f"{truncated.sql('postgres')} names no UTC.")
+        truncated.set("zone", None)
+
+
+RULES: tuple[Callable[[exp.Expr], None], ...] = (
+    without_fingerprints,
+    with_a_constant_for_fold_rules,
+    with_the_key_for_a_number,
+    without_schema,
+    without_storage,
+    with_lists_as_text,
+    with_hours_of_the_session,
+)
+
+
+def carried(name: str, text: str) -> str:
+    """Postgres' ``text`` of the statement ``name`` in Spark's dialect. Raises UserError where no rule carries it.
+
+    Accepted is not equal: that both say the same number only the comparison of what they compute tells.
+    """
+    try:
+        tree = sqlglot.parse_one(text, read="postgres")
+        for rule in RULES:
+            rule(tree)
+        _require_known(tree)
+        body = _NestedSpark().generate(
+            tree, pretty=True, comments=False, unsupported_level=sqlglot.ErrorLevel.RAISE, copy=True
+        )
+    except (SqlglotError, UserError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise UserError(
+            f"{name} cannot be carried to Spark ({reason}): write it in SQL that both know, or add a rule to "
+            "eventflow_pipeline/dev/spark_statements.py."
+        ) from problem
+    return f"-- {name} for Spark SQL, written by python -m eventflow_pipeline.dev.spark_statements.\n{body}\n"
+
+
+def _require_known(tree: exp.Expr) -> None:
+    """Raise UserError for what would be written as it is, whether or not Spark knows it."""
+    for node in tree.find_all(exp.Func, exp.Any, exp.Values, exp.DataType):
+        of_a_schema = isinstance(node, exp.DataType) and node.this is exp.DataType.Type.USERDEFINED
+        if of_a_schema or not isinstance(node, (*_KNOWN, exp.DataType)):
+            raise UserError(f"{node.sql('postgres')} has no rule")
+    for window in tree.find_all(exp.Window):
+        if not window.args.get("order"):
+            raise UserError(f"{window.sql('postgres')} names no order")
+
+
+def written(root: Path | None = None) -> Mapping[str, str]:
+    """Text of every file of ``sql/spark/`` by its name, from ``sql/numbers/`` under ``root`` (default ``sql/``).
+
+    Raises UserError where a statement cannot be carried, or is neither carried nor named as staying.
+    """
+    there = {file.stem for file in ((root or sql_root()) / "numbers").glob("*.sql")}
+    for name in sorted(there - {*(name.rpartition("/")[2] for name in CARRIED), *PARTS, *STAYING}):
+        raise UserError(
+            f"numbers/{name} is neither carried to Spark nor named as staying: say which in "
+            "eventflow_pipeline/dev/spark_statements.py."
+        )
+    return {name.rpartition("/")[2]: carried(name, full_text(name, root)) for name in CARRIED}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with ``--check`` compare them; 1 where one differs or a statement cannot be carried."""
+    folder = sql_root() / "spark"
+    try:
+        texts = written()
+    except UserError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    there = {file.stem: file.read_text(encoding="utf-8") for file in folder.glob("*.sql")}
+    if "--check" in arguments:
+        for name in sorted(name for name in texts.keys() | there.keys() if texts.get(name) != there.get(name)):
+            print(f"sql/spark/{name}.sql is not what sql/ says: run make format.", file=sys.stderr)
+        return int(texts != there)
+    folder.mkdir(exist_ok=True)
+    for name in there.keys() - texts.keys():
+        (folder / f"{name}.sql").unlink()
+    for name, text in texts.items():
+        (folder / f"{name}.sql").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
