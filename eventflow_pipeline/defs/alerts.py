@@ -35,12 +35,16 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
 )
 def conditions_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Warehouse) -> dg.SensorResult:
     """One poll of every source of conditions that is due; the cursor keeps when each was polled."""
-    now = datetime.now(UTC)
-    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
+    return poll_conditions(alert_warehouse, context.cursor, datetime.now(UTC))
+
+
+def poll_conditions(warehouse: Warehouse, kept: str | None, now: datetime) -> dg.SensorResult:
+    """What the sensor does at ``now`` (UTC), given the cursor that its last tick ``kept``."""
+    cursor: dict[str, Any] = json.loads(kept or "{}")
     unreachable = cursor.get("unreachable_notified")
     notified_at = datetime.fromtimestamp(unreachable, UTC) if unreachable else None
     try:
-        engine, settings = alert_warehouse.unchecked_engine, alert_warehouse.settings
+        engine, settings = warehouse.unchecked_engine, warehouse.settings
         sources = due(SOURCES, cursor.get("polled", {}), now)
         reason = _report(engine, settings, poll(engine, settings, now, sources), now)
         cursor["polled"] = cursor.get("polled", {}) | {source.name: now.timestamp() for source in sources}
@@ -62,10 +66,15 @@ def conditions_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Ware
 )
 def dagster_failures_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Warehouse) -> dg.SensorResult:
     """One poll of what Dagster recorded; the cursor is the newest check evaluation read."""
-    now = datetime.now(UTC)
-    instance = context.instance
-    engine, settings = alert_warehouse.unchecked_engine, alert_warehouse.settings
-    cursor = read_check_events(instance, engine, int(context.cursor) if context.cursor else None)
+    return poll_dagster(context.instance, alert_warehouse, context.cursor, datetime.now(UTC))
+
+
+def poll_dagster(
+    instance: dg.DagsterInstance, warehouse: Warehouse, kept: str | None, now: datetime
+) -> dg.SensorResult:
+    """What the sensor does at ``now`` (UTC), given the cursor that its last tick ``kept``."""
+    engine, settings = warehouse.unchecked_engine, warehouse.settings
+    cursor = read_check_events(instance, engine, int(kept) if kept else None)
     seen = {
         "checks": check_failed.conditions(engine, settings, now),
         "runs": run_failed.conditions(instance, now),

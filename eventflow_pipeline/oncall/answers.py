@@ -44,9 +44,9 @@ def find_incident(connection: Connection, key: str) -> Incident:
     return found[0]
 
 
-def acknowledge(engine: Engine, key: str, by: str, reason: str) -> Incident:
+def acknowledge(engine: Engine, key: str, by: str, reason: str, now: datetime | None = None) -> Incident:
     """Somebody is at it: nothing more is said of the incident until it gets worse or ends."""
-    return _answer(engine, key, lambda incident, now: acknowledged(incident, by, reason, now))
+    return _answer(engine, key, lambda incident, at: acknowledged(incident, by, reason, at), now)
 
 
 def mute(engine: Engine, key: str, until: datetime, by: str, reason: str) -> Incident:
@@ -108,9 +108,11 @@ def moment_of(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     return at
 
 
-def _answer(engine: Engine, key: str, change: Callable[[Incident, datetime], Incident]) -> Incident:
+def _answer(
+    engine: Engine, key: str, change: Callable[[Incident, datetime], Incident], now: datetime | None = None
+) -> Incident:
     with _between_passes(engine) as connection:
-        incident, now = find_incident(connection, key), datetime.now(UTC)
+        incident, now = find_incident(connection, key), now or datetime.now(UTC)
         if incident.state(now) is State.CLOSED:
             raise UserError(f"The incident {incident.key} is over: `eventflow alerts list` has those that are not.")
         changed = change(incident, now)

@@ -4,7 +4,6 @@ Sensors notify people of everything but their own death; that is for the probe, 
 """
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -107,7 +106,7 @@ def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
         found.dagster_database_reachable = True
         for kind in sorted(instance.get_required_daemon_types()):
             beat = heartbeats.get(kind)
-            age = round(time.time() - beat.timestamp) if beat else None
+            age = round(now.timestamp() - beat.timestamp) if beat else None
             found.daemon_heartbeat_ages[kind] = age
         silent = [kind for kind, age in found.daemon_heartbeat_ages.items() if age is None or age > limit]
         if silent:

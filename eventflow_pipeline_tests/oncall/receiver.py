@@ -1,8 +1,12 @@
-"""A real HTTP receiver of alerts on loopback, which can be taken down and brought up again on the same port."""
+"""Real receivers of alerts on loopback: HTTP, which can be taken down and brought up again, and mail."""
 
+import email
+import email.policy
 import json
 import threading
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
 
@@ -51,3 +55,40 @@ class HttpReceiver:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+
+class MailReceiver:
+    """A mail server that keeps every mail; ``url`` is its address as Apprise takes it."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        receiver = self
+
+        class Handler(StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 loopback\r\n")
+                while line := self.rfile.readline():
+                    verb = line.strip().upper()[:4]
+                    if verb == b"DATA":
+                        self.wfile.write(b"354 end with a dot\r\n")
+                        lines = iter(self.rfile.readline, b".\r\n")
+                        mail = b"".join(line.removeprefix(b".") for line in lines)
+                        receiver.mails.append(email.message_from_bytes(mail, policy=email.policy.default))  # type: ignore[arg-type]
+                    self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
+                    if verb == b"QUIT":
+                        return
+
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Apprise address of the receiver."""
+        port = self._server.server_address[1]
+        return f"mailto://127.0.0.1:{port}?from=eventflow@example.com&to=oncall@example.com&mode=insecure"
+
+    def down(self) -> None:
+        """Refuse connections."""
+        self._server.shutdown()
+        self._server.server_close()
