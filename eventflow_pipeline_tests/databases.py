@@ -24,9 +24,10 @@ _numbers = itertools.count()
 
 
 _EXECUTABLE = """
-    select p.oid::regproc::text, array(select format_type(a, null) from unnest(p.proargtypes) as a)
+    select p.oid::regproc::text, array(select format_type(a, null) from unnest(p.proargtypes) as a),
+           coalesce(p.proargnames[1:p.pronargs], '{}')
     from pg_proc p
-    where (p.pronamespace = 'stats'::regnamespace
+    where (p.pronamespace in ('stats'::regnamespace, 'stats_api'::regnamespace)
            or (p.pronamespace = 'public'::regnamespace
                and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%%'))
       and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype and has_function_privilege(%s, p.oid, 'execute')
@@ -34,8 +35,8 @@ _EXECUTABLE = """
 """
 
 
-def executable_functions(connection: psycopg.Connection, role: str) -> list[tuple[str, list[str]]]:
-    """Functions of ours that a role may call, each with the types of its arguments."""
+def executable_functions(connection: psycopg.Connection, role: str) -> list[tuple[str, list[str], list[str]]]:
+    """Functions of ours that a role may call, each with the types and the names of its arguments."""
     return connection.execute(_EXECUTABLE, [role]).fetchall()
 
 

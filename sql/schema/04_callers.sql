@@ -75,6 +75,9 @@ as $$
 declare
     -- In public, where others may write functions and comments as well, what belongs to whom the schema does.
     ours constant oid := (select n.nspowner from pg_namespace n where n.nspname = 'stats');
+    -- The schema of PostgREST is not there yet when the first of these runs.
+    schemas constant oid[] := array(select n.oid from pg_namespace n where n.nspname in ('stats', 'stats_api'));
+    place regnamespace;
     reader text;
     object record;
 begin
@@ -84,10 +87,12 @@ begin
         select 'public' union all
         select quote_ident(r.rolname) from pg_roles r where r.rolname in ('anon', 'authenticated', 'service_role', 'eventflow_bi')
     loop
-        execute format('revoke all on schema stats from %s', reader);
-        execute format('revoke all on all tables in schema stats from %s', reader);
-        execute format('revoke all on all sequences in schema stats from %s', reader);
-        execute format('revoke all on all routines in schema stats from %s', reader);
+        foreach place in array schemas loop
+            execute format('revoke all on schema %s from %s', place, reader);
+            execute format('revoke all on all tables in schema %s from %s', place, reader);
+            execute format('revoke all on all sequences in schema %s from %s', place, reader);
+            execute format('revoke all on all routines in schema %s from %s', place, reader);
+        end loop;
         for object in
             select p.oid::regprocedure::text as name
             from pg_proc p
@@ -100,7 +105,9 @@ begin
     -- Supabase's two are absent from a plain server, or come later. What a role gets is written at the object itself: a
     -- table's policy (tenant_read, all_read) and the end of a function's comment.
     for reader in select rolname from pg_roles where rolname in ('authenticated', 'service_role', 'eventflow_bi') loop
-        execute format('grant usage on schema stats to %I', reader);
+        foreach place in array schemas loop
+            execute format('grant usage on schema %s to %I', place, reader);
+        end loop;
         for object in
             select format('%I.%I', p.schemaname, p.tablename) as name
             from pg_policies p
@@ -112,7 +119,7 @@ begin
         for object in
             select p.oid::regprocedure::text as name
             from pg_proc p
-            where (p.pronamespace = 'stats'::regnamespace or p.pronamespace = 'public'::regnamespace and p.proowner = ours)
+            where (p.pronamespace = any (schemas) or p.pronamespace = 'public'::regnamespace and p.proowner = ours)
               and (obj_description(p.oid, 'pg_proc') like '%[readers]'
                    or (obj_description(p.oid, 'pg_proc') like '%[servers]' and reader = 'service_role'))
         loop
@@ -139,7 +146,7 @@ begin
 end
 $$;
 comment on function stats.grant_readers() is
-    'Takes from PUBLIC, anon, authenticated, service_role and eventflow_bi whatever they have of ours, and gives the last three, where they exist, what readers need: tables by policy (tenant_read: all three; all_read: service_role), functions by the end of their comment ([readers]: all three; [servers]: service_role), and analysts the dimensions and the state of days; and our roles the functions that only compute. Policies and functions check each caller. Run by the owner, after every migration.';
+    'Takes from PUBLIC, anon, authenticated, service_role and eventflow_bi whatever they have of ours (stats, stats_api and what is ours in public), and gives the last three, where they exist, what readers need: tables by policy (tenant_read: all three; all_read: service_role), functions by the end of their comment ([readers]: all three; [servers]: service_role), and analysts the dimensions and the state of days; and our roles the functions that only compute. Policies and functions check each caller. Run by the owner, after every migration.';
 revoke execute on function stats.grant_readers() from public;
 
 revoke execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients(), stats.readable_clients(uuid)

@@ -68,13 +68,13 @@ from (
     union all
     select 2, 'schema_owner', n.nspname, pg_get_userbyid(n.nspowner)
     from pg_catalog.pg_namespace n
-    where n.nspname = 'stats' and not pg_has_role(n.nspowner, 'usage')
+    where n.nspname in ('stats', 'stats_api') and not pg_has_role(n.nspowner, 'usage')
     union all
     -- Whoever owns a schema can drop what is in it and put something else there.
     select 2, 'schema_foreign', n.nspname, pg_get_userbyid(n.nspowner)
     from pg_catalog.pg_namespace n
     join pg_catalog.pg_roles o on o.oid = n.nspowner
-    where n.nspname in ('stats', 'stats_kept') and n.nspowner <> (select me.oid from me) and not o.rolsuper
+    where n.nspname in ('stats', 'stats_api', 'stats_kept') and n.nspowner <> (select me.oid from me) and not o.rolsuper
       and n.nspowner not in (select s.relowner from source s)
     union all
     -- Ours says so from its first statement on; an empty one may become ours.
@@ -82,15 +82,17 @@ from (
     from pg_catalog.pg_namespace n
     join pg_catalog.pg_depend held
         on held.refclassid = 'pg_namespace'::regclass and held.refobjid = n.oid and held.deptype = 'n'
-    where n.nspname = 'stats'
+    where n.nspname in ('stats', 'stats_api')
       and not exists (
           select from pg_catalog.pg_class c where c.relnamespace = n.oid and c.relname = 'schema_migration'
       )
-      and coalesce(obj_description(n.oid, 'pg_namespace'), '') not like 'Daily buckets of visits and conversions%'
+      and coalesce(obj_description(n.oid, 'pg_namespace'), '') not like case n.nspname
+          when 'stats' then 'Daily buckets of visits and conversions%' else 'Reads as JSON, each with how complete%' end
     group by n.nspname
     union all
     select 4, 'create_schema', current_database(), current_user
-    where to_regnamespace('stats') is null and not has_database_privilege(current_database(), 'create')
+    where (to_regnamespace('stats') is null or to_regnamespace('stats_api') is null)
+      and not has_database_privilege(current_database(), 'create')
     union all
     select 5, 'create_function', 'public', current_user
     where not has_schema_privilege('public', 'create')
@@ -136,14 +138,14 @@ from (
            p.ctid::text || p.xmin::text as version
     from pg_catalog.pg_proc p
     join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'stats' or (n.nspname = 'public' and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%')
+    where n.nspname in ('stats', 'stats_api') or (n.nspname = 'public' and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%')
     union all
     -- Replacing a view writes its rule.
     select 'pg_class'::regclass::oid, c.oid, c.relname::text, r.ctid::text || r.xmin::text
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_rewrite r on r.ev_class = c.oid
-    where n.nspname = 'stats' and c.relkind = 'v'
+    where n.nspname in ('stats', 'stats_api') and c.relkind = 'v'
     union all
     select 'pg_policy'::regclass::oid, p.oid, p.polname::text, p.ctid::text || p.xmin::text
     from pg_catalog.pg_policy p

@@ -67,8 +67,8 @@ def drop_definitions(connection: Connection, root: Path, wait_seconds: float, th
     theirs = sorted(key for key in _existing(connection) if key not in ours and key[0] != "policy" and not _kept(key))
     if ours and theirs:
         raise UserError(
-            f"Nothing was undone because {' '.join(theirs[0])} is in the schema stats and not this project's: "
-            "drop it, or move it to another schema."
+            f"Nothing was undone because {' '.join(theirs[0])} is in the schema {theirs[0][1].partition('.')[0]} and "
+            "not this project's: drop it, or move it to another schema."
         )
 
     def drop() -> None:

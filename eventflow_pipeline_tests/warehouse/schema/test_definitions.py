@@ -37,7 +37,7 @@ def _comments(database: Database) -> set[tuple[object, ...]]:
             text(
                 "select i.identity, d.objsubid, d.description from pg_description d "
                 "cross join lateral pg_identify_object(d.classoid, d.objoid, 0) i "
-                "where i.identity ~ '^(stats|public)\\M' or i.schema in ('stats', 'public')"
+                "where i.identity ~ '^(stats|stats_api|public)\\M' or i.schema in ('stats', 'stats_api', 'public')"
             )
         )
         return {tuple(row) for row in rows}

@@ -256,10 +256,10 @@ def _rights_of(database: Database, *roles: str) -> list[tuple[str, str, str]]:
                 where c.relnamespace = to_regnamespace('stats')
                 union all
                 select p.proname, coalesce(p.proacl, acldefault('f', p.proowner)) from pg_proc p
-                where p.pronamespace = to_regnamespace('stats')
+                where p.pronamespace in (to_regnamespace('stats'), to_regnamespace('stats_api'))
                    or obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%%'
                 union all
-                select n.nspname, n.nspacl from pg_namespace n where n.nspname = 'stats'
+                select n.nspname, n.nspacl from pg_namespace n where n.nspname in ('stats', 'stats_api')
             ) o
             cross join aclexplode(o.acl) a
             left join pg_roles r on r.oid = a.grantee

@@ -27,7 +27,11 @@ _OBJECTS = """
     union all
     select 'f', p.oid::regprocedure::text, case when p.prokind = 'a' then '' else pg_get_functiondef(p.oid) end,
            coalesce(p.proacl::text, ''), false
-    from pg_proc p where p.pronamespace in (to_regnamespace('stats'), to_regnamespace('public'))
+    from pg_proc p
+    where p.pronamespace in (to_regnamespace('stats'), to_regnamespace('stats_api'), to_regnamespace('public'))
+    union all
+    select 'n', nspname, nspowner::regrole::text, coalesce(nspacl::text, ''), false
+    from pg_namespace where nspname = 'stats_api'
     union all
     select 'k', conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid), '', convalidated
     from pg_constraint where connamespace = to_regnamespace('stats')

@@ -25,7 +25,7 @@ _UNFIXED = """
     where p.prokind <> 'a'
       and p.prosqlbody is null
       and not coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, pg_temp']
-      and (p.pronamespace = 'stats'::regnamespace
+      and (p.pronamespace in ('stats'::regnamespace, 'stats_api'::regnamespace)
            or (p.pronamespace = 'public'::regnamespace
                and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%'))
     order by 1
@@ -47,6 +47,12 @@ _ARGUMENTS: dict[str, Any] = {
 _PARTICULAR: dict[str, list[Any]] = {
     "get_webinar_stats": [CLIENT, FIRST_DAY, FIRST_DAY, "5m"],
     "stats.capture_events": [Jsonb([{"fact": "visit", "event": {"campaign_id": str(CLIENT), "session_id": "s"}}])],
+    "stats_api.get_webinar_stats": [CLIENT, FIRST_DAY, FIRST_DAY, "5m"],
+    "stats_api.get_series": [CLIENT, FIRST_DAY, FIRST_DAY, "week"],
+    "stats.series_by": [CLIENT, FIRST_DAY, FIRST_DAY, "week"],
+    "stats.agency_clients": [FIRST_DAY, FIRST_DAY, None, 10],
+    "stats_api.get_agency_overview": [FIRST_DAY, FIRST_DAY, None, 10],
+    "stats.readable_owner": ["campaign", CLIENT],
     "stats.capture_insert": ["event_access_logs", Jsonb({"campaign_id": str(CLIENT), "session_id": "s"})],
 }
 #: Presence is a signed-in viewer's.
@@ -103,7 +109,7 @@ def test_types_planted_by_a_caller_are_not_used(database: Database, role: str) -
         connection.execute("select public.careless()")
         assert set(run_as) == {"run as postgres"}, "the trap works"
         run_as.clear()
-        for name, types in functions:
+        for name, types, _ in functions:
             arguments = _PARTICULAR.get(name) or [_ARGUMENTS[kind] for kind in types]
             call = f"select from {name}({', '.join(['%s'] * len(types))})".encode()
             if (role, name) in _REFUSED:

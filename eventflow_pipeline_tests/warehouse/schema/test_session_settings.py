@@ -20,13 +20,16 @@ FIRST, LAST = date(2024, 3, 1), date(2024, 3, 12)
 CLIENT, CAMPAIGN, WEBINAR, LINK = (UUID(int=n) for n in (1, 0xC1, 0xD1, 0x11))
 ZONES = ("UTC", "Asia/Seoul", "America/Los_Angeles")
 DATE_STYLES = ("ISO, MDY", "SQL, DMY", "German")
+#: Each zone with another style: what depends on one of the two differs between them.
+SESSIONS = tuple(zip(ZONES, DATE_STYLES, strict=True))
 #: They read no time and stand in row policies, where a function with settings of its own is called for every row.
 TIMELESS = {"stats.caller_role", "stats.caller_sees_all", "stats.caller_clients"}
 FUNCTIONS = """
     select p.pronamespace::regnamespace::text || '.' || p.proname as name, coalesce(p.proargnames, '{}') as names,
-           p.pronargs as arguments, coalesce(p.proconfig, '{}') as settings
+           p.pronargs as arguments, array(select format_type(t, null) from unnest(p.proargtypes) as t) as types,
+           coalesce(p.proconfig, '{}') as settings
     from pg_proc p
-    where p.pronamespace in ('public'::regnamespace, 'stats'::regnamespace)
+    where p.pronamespace in ('public'::regnamespace, 'stats'::regnamespace, 'stats_api'::regnamespace)
       and (obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%%'
            or obj_description(p.oid, 'pg_proc') ~ '\\[(readers|servers)\\]$')
     order by 1
@@ -91,7 +94,9 @@ def _values(now: datetime) -> dict[str, Sequence[Any]]:
         "p_webinar_id": [WEBINAR], "p_from": [FIRST, LAST], "p_from_date": [FIRST, LAST],
         "p_to": [LAST, FIRST, date(2024, 3, 13)], "p_to_date": [LAST, FIRST, date(2024, 3, 13)],
         "p_after_accessed_at": [None, datetime(2024, 3, 3, 12, tzinfo=UTC)], "p_after_id": [None], "p_limit": [100],
-        "p_top": [None, 1],
+        "p_top": [None, 1], "p_step": ["week"], "p_after": [None], "p_agency_id": [None], "p_total": [1],
+        "p_entity_type": ["campaign"], "p_entity_id": [CAMPAIGN], "p_answer": ["{}"],
+        "p_rows": ["[]"], "p_items": ["[]"],
         "p_interval": ["5m", "1h"], "p_event": events,
         "p_events": [json.dumps([{"fact": "entry", "event": json.loads(event)} for event in events])],
     }  # fmt: skip
@@ -131,16 +136,15 @@ def test_answers_are_the_same_to_the_byte_whoever_connects(computed: Database) -
             names = function["names"][: function["arguments"]]
             values = _values(now)
             for arguments in itertools.product(*(values[name] for name in names)):
-                call = f"select * from {function['name']}({', '.join(['%s'] * len(arguments))})"
-                if "p_event" in names or "p_events" in names:
-                    call = call.replace("%s", "%s::jsonb")
+                places = ", ".join(f"%s::{kind}" for kind in function["types"])
+                call = f"select * from {function['name']}({places})"
                 answers = {}
-                for zone, style in itertools.product(ZONES, DATE_STYLES):
+                for zone, style in SESSIONS:
                     connection.execute(
                         "select set_config('timezone', %s, true), set_config('datestyle', %s, true)", [zone, style]
                     )
                     answers[zone, style] = _answer(connection, call, arguments)
-                first = answers[ZONES[0], DATE_STYLES[0]]
+                first = answers[SESSIONS[0]]
                 assert {key for key, answer in answers.items() if answer != first} == set(), (call, arguments, answers)
                 answered.setdefault(function["name"], first)
     refused = {name for name, answer in answered.items() if len(answer) == 3}

@@ -184,7 +184,7 @@ def test_everything_by_logins_that_cannot_become_the_owner(
     monkeypatch.setenv("EVENTFLOW_DATABASE_URL", url("postgres"))
     assert "owner_login" in {f["name"] for f in json.loads(eventflow("doctor", "--json", status=1))["findings"]}
 
-    overview = "select public.get_client_overview(%s, %s, %s)"
+    overview = "select stats_api.get_client_overview(%s, %s, %s)"
     for login in ("authenticator", "eventflow_serve_login"):
         with _request(supabase, login, "authenticated", {"sub": str(USER)}) as request:
             ((screen,),) = request.execute(overview.encode(), [CLIENT, first, last]).fetchall()
@@ -207,7 +207,8 @@ def test_everything_by_logins_that_cannot_become_the_owner(
                 request.execute(attack.encode())
     with _request(supabase, "authenticator", "anon", {}) as request:
         left = request.execute(
-            "select oid::regprocedure::text from pg_proc where pronamespace = 'stats'::regnamespace "
+            "select oid::regprocedure::text from pg_proc "
+            "where pronamespace in ('stats'::regnamespace, 'stats_api'::regnamespace) "
             "and has_function_privilege('anon', oid, 'execute')"
         )
         assert left.fetchall() == [], "of what default privileges gave, also to what migrate makes last"

@@ -209,7 +209,8 @@ def _functions(database: Database) -> list[dict[str, Any]]:
         "coalesce(obj_description(p.oid, 'pg_proc'), '') as comment, "
         "array(select format_type(t, null) from unnest(p.proargtypes) as t) as types, "
         "coalesce(p.proargnames[1:p.pronargs], '{}') as names, p.prorettype = 'trigger'::regtype as is_trigger "
-        "from pg_proc p where p.pronamespace = 'stats'::regnamespace or (p.pronamespace = 'public'::regnamespace "
+        "from pg_proc p where p.pronamespace in ('stats'::regnamespace, 'stats_api'::regnamespace) "
+        "or (p.pronamespace = 'public'::regnamespace "
         "and obj_description(p.oid, 'pg_proc') like 'eventflow_pipeline:%') order by 1",
     )
 
@@ -310,6 +311,8 @@ _BY_NAME: dict[str, Callable[[], Sequence[Any]]] = {
     "p_client_id": lambda: [None, *(_id("client", client) for client in CLIENTS)],
     "p_campaign_id": lambda: [_id("campaign", client) for client in (*CLIENTS, NOBODY)],
     "p_from": lambda: [FIRST], "p_from_date": lambda: [FIRST], "p_to": lambda: [LAST], "p_to_date": lambda: [LAST],
+    "p_agency_id": lambda: [None, *AGENCIES.values()], "p_step": lambda: ["month"], "p_after": lambda: [None],
+    "p_clients": lambda: [None], "p_top": lambda: [None], "p_limit": lambda: [1],
     "p_readable": lambda: [None, [_id("client", client) for client in CLIENTS]],
 }  # fmt: skip
 _BY_TYPE: dict[str, Sequence[Any]] = {
@@ -372,6 +375,17 @@ _SCREENS = {
     "select public.get_link_stats(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select public.get_client_overview(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select public.get_campaign_visits_raw(p_from_date => %s, p_to_date => %s, p_campaign_id => %s)": "campaign",
+    "select stats_api.list_range_summary('client', %s, %s, %s)": "client",
+    "select stats_api.list_daily_series('client', %s, %s, %s)": "client",
+    "select stats_api.list_campaign_hours(%s, %s, %s)": "client",
+    "select stats_api.get_client_overview(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_marketing_summary(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_link_stats(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_series(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_webinars(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_data_quality(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_webinar_stats(p_from => %s, p_to => %s, p_webinar_id => %s)": "webinar",
+    "select stats_api.get_campaign_visits_raw(p_from_date => %s, p_to_date => %s, p_campaign_id => %s)": "campaign",
 }
 
 
@@ -392,11 +406,53 @@ def test_a_foreign_client_raises_42501_and_the_own_one_answers(two_agencies: Dat
             "select public.get_client_overview(null, %s, %s)",
             "select public.get_marketing_summary(null, %s, %s)",
             "select public.get_link_stats(null, %s, %s)",
+            "select stats_api.get_client_overview(null, %s, %s)",
+            "select stats_api.get_series(null, %s, %s)",
+            "select stats_api.get_webinars(null, %s, %s)",
         ):
             assert _ask(connection, sql, (FIRST, LAST)) == "42501", sql
         assert _ask(
             connection, "select public.get_campaign_visits_raw(%s, %s, %s)", (_id("campaign", NOBODY), FIRST, LAST)
         ) == "42501"  # fmt: skip
+
+
+def test_an_agency_sees_its_clients_side_by_side_and_no_other(two_agencies: Database) -> None:
+    for name, agency in (("owner of an agency", "a1"), ("analyst of an agency", "a1"), ("admin of an agency", "a2")):
+        with acting(two_agencies, CALLERS[name]) as connection:
+            own = {str(_id("client", c)) for c, of in CLIENTS.items() if of == agency}
+            for asked in (None, AGENCIES[agency]):
+                (row,) = _ask(connection, "select stats_api.get_agency_overview(%s, %s, %s) as a", (FIRST, LAST, asked))
+                answer = row["a"]  # type: ignore[index]
+                assert {client["client_id"] for client in answer["clients"]} == own
+                assert answer["totals"]["hits"] == sum(client["hits"] for client in answer["clients"]) == 2 * 4 * 3
+                assert answer["totals"]["visits"] is None
+                assert answer["agency_name"] == (asked and f"name-of-{agency}")
+            (other,) = set(AGENCIES) - {agency}
+            sql = "select stats_api.get_agency_overview(%s, %s, %s)"
+            assert _ask(connection, sql, (FIRST, LAST, AGENCIES[other])) == "42501"
+    with acting(two_agencies, CALLERS["analyst of the platform"]) as connection:
+        (row,) = _ask(connection, "select stats_api.get_agency_overview(%s, %s) as a", (FIRST, LAST))
+        clients = {client["client_id"]: client["is_unknown"] for client in row["a"]["clients"]}  # type: ignore[index]
+        assert clients == {None: True, **{str(_id("client", c)): False for c in CLIENTS}}
+
+
+def test_nothing_foreign_is_named_whatever_is_handed_in(two_agencies: Database) -> None:
+    """The ids of others with one's own client: what an entry with a drifted client makes possible (E2)."""
+    own, foreign = "c1", "c3"
+    items = [
+        {
+            "client_id": str(_id("client", c)),
+            "entity_type": kind,
+            "entity_id": str(_id(kind, e)),
+            "link_id": str(_id("link", e)),
+        }
+        for c, e in ((foreign, foreign), (own, foreign), (own, own))
+        for kind in ("campaign", "webinar")
+    ]
+    with acting(two_agencies, CALLERS["member of a client"]) as connection:
+        (row,) = _ask(connection, "select stats.items_with_names(%s) as a", (json.dumps(items),))
+        named = [[x["client_name"], x["entity_title"], x["link_name"]] for x in row["a"]]  # type: ignore[index]
+        assert named == [[None] * 3] * 2 + [["name-of-c1", None, None]] * 2 + [["name-of-c1"] * 3] * 2
 
 
 @pytest.mark.parametrize("name", ["super administrator", "service role", "pipeline", "owner"])

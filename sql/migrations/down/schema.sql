@@ -6,6 +6,10 @@ declare
     ours record;
     list text;
 begin
+    select string_agg(p.oid::regprocedure::text, ', ') into list from pg_proc p where p.pronamespace = to_regnamespace('stats_api');
+    if list is not null then
+        execute 'drop routine ' || list;
+    end if;
     for ours in
         select format('%I on %I.%I', p.policyname, p.schemaname, p.tablename) as name
         from pg_policies p
@@ -46,5 +50,7 @@ begin
     if list is not null then
         execute 'drop routine ' || list;
     end if;
+    -- Only what stood on what is gone; whatever else is in it keeps it.
+    drop schema if exists stats_api;
 end
 $$;
