@@ -1,59 +1,79 @@
-// Generated from clients/schemas by generate.js: do not edit.
+// Generated from clients/schemas/stats_api by generate.js: do not edit.
 
-export type HourRow = {
-  bucket_date: string;
-  bucket_hour: string;
+export type AgencyClient = {
   client_id: string | null;
-  entity_type: "campaign" | "unknown" | "webinar";
-  entity_id: string | null;
+  client_name: string | null;
+  /** facts without client, for those who see all */
+  is_unknown: boolean;
   hits: number;
-  /** distinct sessions of the single hour: hours do not add up */
   visits: number;
   sessionless_hits: number;
   conversions: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
 };
 
-/** Hour buckets of listed campaigns and webinars, busy hours only */
-export type CampaignHours = Array<HourRow>;
-
-export type CampaignHoursArguments = {
-  p_from: string;
-  p_to: string;
-  /** null: everything the caller may see */
-  p_client_id?: string | null;
-};
-
-/** Columns that are no key of the grain are null; in a key, null is the unknown member */
-export type DailyRow = {
-  bucket_date: string;
-  client_id: string | null;
-  entity_type: "campaign" | "unknown" | "webinar" | null;
-  entity_id: string | null;
-  link_id: string | null;
-  link_status: "resolved" | "unknown" | "unresolved" | null;
-  utm_source: string | null;
-  utm_medium: string | null;
-  utm_campaign: string | null;
+/** What a list leaves out, as one row */
+export type Rest = {
+  members: number;
   hits: number;
-  /** distinct sessions of the day: days do not add up */
-  visits: number;
+  conversions: number;
+  /** not counted together */
+  visits: null;
+  why_no_visits: string;
+};
+
+export type AgencyTotals = {
+  clients: number;
+  hits: number;
   sessionless_hits: number;
   conversions: number;
-  /** conversions / visits; null without visits; may exceed 1 */
-  cvr: number | null;
+  /** not counted together */
+  visits: null;
+  why_no_visits: string;
 };
 
-/** One row per day and member of a grain that was seen in the range */
-export type DailySeries = Array<DailyRow>;
+/** Every client of an agency, each with its own state */
+export type GetAgencyOverview = {
+  /** null: every client the caller may see */
+  agency_id: string | null;
+  agency_name: string | null;
+  clients: Array<AgencyClient>;
+  clients_rest: Rest | null;
+  totals: AgencyTotals;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
 
-export type DailySeriesArguments = {
-  p_grain: "platform" | "client" | "campaign" | "link" | "utm_source" | "utm_medium" | "utm_campaign" | "utm" | "campaign_utm";
-  p_from: string;
-  p_to: string;
-  /** null: everything the caller may see */
-  p_client_id?: string | null;
+export type GetAgencyOverviewArguments = {
+  p_from_date: string;
+  p_to_date: string;
+  /** null: every client the caller may see */
+  p_agency_id?: string | null;
+  /** clients listed; 200 unless given */
+  p_top?: number | null;
 };
 
 export type RawVisit = {
@@ -66,6 +86,7 @@ export type RawVisit = {
   utm_campaign: string | null;
   cid: string | null;
   link_id: string | null;
+  link_name: string | null;
   referrer_host: string | null;
   converted: boolean;
 };
@@ -80,10 +101,23 @@ export type GetCampaignVisitsRaw = {
   visits: Array<RawVisit>;
   /** of the following page; null on the last */
   next: NextPage | null;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
   /** the first day covered; null when nothing is left of the range */
   from: string | null;
   /** the last day covered */
   to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
 };
 
 export type GetCampaignVisitsRawArguments = {
@@ -105,8 +139,27 @@ export type Totals = {
   visits: number;
   sessionless_hits: number;
   conversions: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
+};
+
+/** The equally long range before; compared only where it is complete */
+export type PreviousPeriod = {
+  from: string | null;
+  to: string | null;
+  complete: boolean;
+  /** null where it is not compared */
+  hits: number | null;
+  /** null where it is not compared */
+  visits: number | null;
+  /** null where it is not compared */
+  sessionless_hits: number | null;
+  /** null where it is not compared */
+  conversions: number | null;
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
+  cvr: number | null;
+  /** null where the period is complete */
+  why_not_compared: string | null;
 };
 
 export type EntityItem = {
@@ -118,18 +171,8 @@ export type EntityItem = {
   hits: number;
   visits: number;
   conversions: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
-};
-
-/** What a list leaves out, as one row */
-export type Rest = {
-  members: number;
-  hits: number;
-  conversions: number;
-  /** not counted together */
-  visits: null;
-  why_no_visits: string;
 };
 
 export type OverviewDay = {
@@ -140,14 +183,14 @@ export type OverviewDay = {
   visits: number | null;
   /** null where the day is not computed */
   conversions: number | null;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
 };
 
 /** Totals of a client, of the equally long range before, its campaigns, webinars and days */
 export type GetClientOverview = {
   totals: Totals;
-  previous_period: Totals;
+  previous_period: PreviousPeriod;
   campaigns: Array<EntityItem>;
   campaigns_rest: Rest | null;
   webinars: Array<EntityItem>;
@@ -157,14 +200,21 @@ export type GetClientOverview = {
     active: number;
   };
   series: Array<OverviewDay>;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
   /** the first day covered; null when nothing is left of the range */
   from: string | null;
   /** the last day covered */
   to: string | null;
-  /** the earliest time at which a day of the range was last compared with its facts */
-  as_of: string | null;
   /** no day of the range up to today is missing, stale, held or kept by decision */
   complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
   /** every month with a day of the range is closed for the client */
   closed: boolean;
 };
@@ -244,14 +294,23 @@ export type QualityDay = {
 /** Indicators of data quality by day */
 export type GetDataQuality = {
   days: Array<QualityDay>;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
   /** the first day covered; null when nothing is left of the range */
   from: string | null;
   /** the last day covered */
   to: string | null;
-  /** the earliest time at which a day of the range was last compared with its facts */
-  as_of: string | null;
   /** no day of the range up to today is missing, stale, held or kept by decision */
   complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
 };
 
 export type GetDataQualityArguments = {
@@ -271,6 +330,7 @@ export type LinkDay = {
 export type LinkItem = {
   /** whose it is; null: the unknown client */
   client_id: string | null;
+  client_name: string | null;
   link_id: string | null;
   link_name: string | null;
   link_status: "resolved" | "unknown" | "unresolved";
@@ -279,10 +339,11 @@ export type LinkItem = {
   is_folded: boolean;
   entity_type: "campaign" | "unknown" | "webinar" | null;
   entity_id: string | null;
+  entity_title: string | null;
   hits: number;
   visits: number;
   conversions: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
   daily: Array<LinkDay>;
 };
@@ -292,14 +353,21 @@ export type GetLinkStats = {
   links: Array<LinkItem>;
   links_rest: Rest | null;
   totals: Totals;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
   /** the first day covered; null when nothing is left of the range */
   from: string | null;
   /** the last day covered */
   to: string | null;
-  /** the earliest time at which a day of the range was last compared with its facts */
-  as_of: string | null;
   /** no day of the range up to today is missing, stale, held or kept by decision */
   complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
   /** every month with a day of the range is closed for the client */
   closed: boolean;
 };
@@ -316,6 +384,7 @@ export type GetLinkStatsArguments = {
 export type SourceItem = {
   /** whose it is; null: the unknown client */
   client_id: string | null;
+  client_name: string | null;
   source: string;
   /** true for the unknown member alone, whatever its name */
   is_unknown: boolean;
@@ -323,13 +392,14 @@ export type SourceItem = {
   count: number;
   hits: number;
   visits: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
 };
 
 export type MediumItem = {
   /** whose it is; null: the unknown client */
   client_id: string | null;
+  client_name: string | null;
   medium: string;
   /** true for the unknown member alone, whatever its name */
   is_unknown: boolean;
@@ -337,13 +407,14 @@ export type MediumItem = {
   count: number;
   hits: number;
   visits: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
 };
 
 export type CampaignItem = {
   /** whose it is; null: the unknown client */
   client_id: string | null;
+  client_name: string | null;
   campaign: string;
   /** true for the unknown member alone, whatever its name */
   is_unknown: boolean;
@@ -351,13 +422,14 @@ export type CampaignItem = {
   count: number;
   hits: number;
   visits: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
 };
 
 export type ComboItem = {
   /** whose it is; null: the unknown client */
   client_id: string | null;
+  client_name: string | null;
   source: string;
   source_is_unknown: boolean;
   medium: string;
@@ -370,7 +442,7 @@ export type ComboItem = {
   count: number;
   hits: number;
   visits: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
 };
 
@@ -384,7 +456,7 @@ export type GetMarketingSummary = {
   total_conversions: number;
   total_visits: number;
   total_hits: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
   by_source: Array<SourceItem>;
   by_source_rest: Rest | null;
@@ -399,14 +471,21 @@ export type GetMarketingSummary = {
     unresolved: StatusCount;
     unknown: StatusCount;
   };
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
   /** the first day covered; null when nothing is left of the range */
   from: string | null;
   /** the last day covered */
   to: string | null;
-  /** the earliest time at which a day of the range was last compared with its facts */
-  as_of: string | null;
   /** no day of the range up to today is missing, stale, held or kept by decision */
   complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
   /** every month with a day of the range is closed for the client */
   closed: boolean;
 };
@@ -418,6 +497,57 @@ export type GetMarketingSummaryArguments = {
   p_to_date: string;
   /** members of each list; 200 unless given */
   p_top?: number | null;
+};
+
+/** Counted over its own days: visits of periods never add up */
+export type Period = {
+  from: string;
+  to: string;
+  /** not cut by the range, and over */
+  is_whole: boolean;
+  /** null where a day is not computed */
+  hits: number | null;
+  /** null where a day is not computed */
+  visits: number | null;
+  /** null where a day is not computed */
+  sessionless_hits: number | null;
+  /** null where a day is not computed */
+  conversions: number | null;
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
+  cvr: number | null;
+  why_null: string | null;
+};
+
+/** A client by day, week (from Monday) or month */
+export type GetSeries = {
+  step: "day" | "week" | "month";
+  series: Array<Period>;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type GetSeriesArguments = {
+  /** null: the platform, for those who see all */
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+  /** day unless given */
+  p_step?: "day" | "week" | "month";
 };
 
 export type WebinarPeak = {
@@ -451,7 +581,7 @@ export type WebinarDay = {
   /** of the single day: days do not add up; null while its buckets are not computed */
   visits: number | null;
   conversions: number | null;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
   campaign_shared: boolean;
 };
@@ -461,19 +591,28 @@ export type GetWebinarStats = {
   webinar_id: string;
   title: string | null;
   webinar_start_time: string | null;
-  /** the first day covered; null when nothing is left of the range */
-  from: string | null;
-  /** the last day covered */
-  to: string | null;
   interval: "5m" | "15m" | "1h";
   peak: WebinarPeak | null;
   series: Array<WebinarInterval>;
   conversions: number;
   days: Array<WebinarDay>;
-  /** the earliest time at which a day of the range was last compared with its facts */
-  as_of: string | null;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
   /** no day of the range up to today is missing, stale, held or kept by decision */
   complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
 };
 
 export type GetWebinarStatsArguments = {
@@ -484,12 +623,183 @@ export type GetWebinarStatsArguments = {
   p_interval?: "5m" | "15m" | "1h";
 };
 
+export type WebinarItem = {
+  client_id: string | null;
+  client_name: string | null;
+  webinar_id: string;
+  title: string | null;
+  webinar_start_time: string | null;
+  peak: number | null;
+  peak_at: string | null;
+  minutes_observed: number | null;
+  minutes_missed: number | null;
+  hits: number | null;
+  conversions: number | null;
+  /** where the range holds one day of it */
+  visits: number | null;
+  why_no_visits: string | null;
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
+  cvr: number | null;
+  /** another webinar names the same campaign */
+  campaign_shared: boolean;
+};
+
+/** Webinars of a client with a curve, visits or conversions in the range */
+export type GetWebinars = {
+  webinars: Array<WebinarItem>;
+  webinars_rest: Rest | null;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type GetWebinarsArguments = {
+  /** null: the platform, for those who see all */
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+  /** members of each list; 200 unless given */
+  p_top?: number | null;
+};
+
+export type HourRow = {
+  bucket_date: string;
+  bucket_hour: string;
+  client_id: string | null;
+  client_name: string | null;
+  entity_type: "campaign" | "unknown" | "webinar";
+  entity_id: string | null;
+  entity_title: string | null;
+  hits: number;
+  /** distinct sessions of the single hour: hours do not add up */
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** Hour buckets, a page at a time */
+export type ListCampaignHours = {
+  rows: Array<HourRow>;
+  /** rows of all pages */
+  total: number;
+  /** p_after of the following page; null on the last */
+  next: Array<string | null> | null;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type ListCampaignHoursArguments = {
+  p_from: string;
+  p_to: string;
+  /** null: everything the caller may see */
+  p_client_id?: string | null;
+  /** next of the page before; null: the first */
+  p_after?: Array<string | null> | null;
+  /** rows of a page; 1,000 unless given */
+  p_limit?: number | null;
+};
+
+/** Columns that are no key of the grain are null; in a key, null is the unknown member */
+export type DailyRow = {
+  bucket_date: string;
+  client_id: string | null;
+  client_name: string | null;
+  entity_type: "campaign" | "unknown" | "webinar" | null;
+  entity_id: string | null;
+  entity_title: string | null;
+  link_id: string | null;
+  link_name: string | null;
+  link_status: "resolved" | "unknown" | "unresolved" | null;
+  utm_source: string | null;
+  utm_medium: string | null;
+  utm_campaign: string | null;
+  hits: number;
+  /** distinct sessions of the day: days do not add up */
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
+  cvr: number | null;
+};
+
+/** Members of a grain by day, a page at a time */
+export type ListDailySeries = {
+  rows: Array<DailyRow>;
+  /** rows of all pages */
+  total: number;
+  /** p_after of the following page; null on the last */
+  next: Array<string | null> | null;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type ListDailySeriesArguments = {
+  p_grain: "platform" | "client" | "campaign" | "link" | "utm_source" | "utm_medium" | "utm_campaign" | "utm" | "campaign_utm";
+  p_from: string;
+  p_to: string;
+  /** null: everything the caller may see */
+  p_client_id?: string | null;
+  /** next of the page before; null: the first */
+  p_after?: Array<string | null> | null;
+  /** rows of a page; 1,000 unless given */
+  p_limit?: number | null;
+};
+
 /** Columns that are no key of the grain are null; in a key, null is the unknown member */
 export type RangeRow = {
   client_id: string | null;
+  client_name: string | null;
   entity_type: "campaign" | "unknown" | "webinar" | null;
   entity_id: string | null;
+  entity_title: string | null;
   link_id: string | null;
+  link_name: string | null;
   link_status: "resolved" | "unknown" | "unresolved" | null;
   utm_source: string | null;
   utm_medium: string | null;
@@ -499,43 +809,76 @@ export type RangeRow = {
   visits: number;
   sessionless_hits: number;
   conversions: number;
-  /** conversions / visits; null without visits; may exceed 1 */
+  /** conversions / visits to six digits; null without visits; may exceed 1 */
   cvr: number | null;
 };
 
-/** One row per member of a grain, exact over the whole range */
-export type RangeSummary = Array<RangeRow>;
+/** Members of a grain, exact over the whole range, a page at a time */
+export type ListRangeSummary = {
+  rows: Array<RangeRow>;
+  /** rows of all pages */
+  total: number;
+  /** p_after of the following page; null on the last */
+  next: Array<string | null> | null;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
 
-export type RangeSummaryArguments = {
+export type ListRangeSummaryArguments = {
   p_grain: "platform" | "client" | "campaign" | "link" | "utm_source" | "utm_medium" | "utm_campaign" | "utm" | "campaign_utm";
   p_from: string;
   p_to: string;
   /** null: everything the caller may see */
   p_client_id?: string | null;
+  /** next of the page before; null: the first */
+  p_after?: Array<string | null> | null;
+  /** rows of a page; 1,000 unless given */
+  p_limit?: number | null;
 };
 
 /** What every reading function answers, as PostgREST gives it. */
 export interface Answers {
-  campaign_hours: CampaignHours;
-  daily_series: DailySeries;
+  get_agency_overview: GetAgencyOverview;
   get_campaign_visits_raw: GetCampaignVisitsRaw;
   get_client_overview: GetClientOverview;
   get_data_quality: GetDataQuality;
   get_link_stats: GetLinkStats;
   get_marketing_summary: GetMarketingSummary;
+  get_series: GetSeries;
   get_webinar_stats: GetWebinarStats;
-  range_summary: RangeSummary;
+  get_webinars: GetWebinars;
+  list_campaign_hours: ListCampaignHours;
+  list_daily_series: ListDailySeries;
+  list_range_summary: ListRangeSummary;
 }
 
 /** What every reading function takes. Dates are inclusive local dates of the business zone. */
 export interface Arguments {
-  campaign_hours: CampaignHoursArguments;
-  daily_series: DailySeriesArguments;
+  get_agency_overview: GetAgencyOverviewArguments;
   get_campaign_visits_raw: GetCampaignVisitsRawArguments;
   get_client_overview: GetClientOverviewArguments;
   get_data_quality: GetDataQualityArguments;
   get_link_stats: GetLinkStatsArguments;
   get_marketing_summary: GetMarketingSummaryArguments;
+  get_series: GetSeriesArguments;
   get_webinar_stats: GetWebinarStatsArguments;
-  range_summary: RangeSummaryArguments;
+  get_webinars: GetWebinarsArguments;
+  list_campaign_hours: ListCampaignHoursArguments;
+  list_daily_series: ListDailySeriesArguments;
+  list_range_summary: ListRangeSummaryArguments;
 }

@@ -1,14 +1,17 @@
-// Generated from clients/schemas by generate.js: do not edit.
+// Generated from clients/schemas/stats_api by generate.js: do not edit.
 
-/** The schema in which each reading function is. */
-export const SCHEMA_OF = {
-  campaign_hours: "stats",
-  daily_series: "stats",
-  get_campaign_visits_raw: "public",
-  get_client_overview: "public",
-  get_data_quality: "public",
-  get_link_stats: "public",
-  get_marketing_summary: "public",
-  get_webinar_stats: "public",
-  range_summary: "stats",
-};
+/** The reading functions there are. */
+export const FUNCTIONS = [
+  "get_agency_overview",
+  "get_campaign_visits_raw",
+  "get_client_overview",
+  "get_data_quality",
+  "get_link_stats",
+  "get_marketing_summary",
+  "get_series",
+  "get_webinar_stats",
+  "get_webinars",
+  "list_campaign_hours",
+  "list_daily_series",
+  "list_range_summary",
+];

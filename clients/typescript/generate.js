@@ -1,10 +1,10 @@
-// Writes answers.d.ts, zod.js and zod.d.ts from clients/schemas. `node generate.js`; a test fails when they are behind.
+// Writes answers.d.ts, functions.js, zod.js and zod.d.ts from clients/schemas/stats_api. `node generate.js`; a test fails when they are behind.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const SCHEMAS = new URL("../schemas/", import.meta.url);
-const NOTE = "// Generated from clients/schemas by generate.js: do not edit.\n";
+const SCHEMAS = new URL("../schemas/stats_api/", import.meta.url);
+const NOTE = "// Generated from clients/schemas/stats_api by generate.js: do not edit.\n";
 const FORMATS = {
   uuid: "/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i",
   date: "/^\\d{4}-\\d{2}-\\d{2}$/",
@@ -28,8 +28,8 @@ function read() {
   for (const file of readdirSync(SCHEMAS).sort()) {
     const { $schema, $defs, title, ...root } = JSON.parse(readFileSync(new URL(file, SCHEMAS), "utf8"));
     const { Arguments, ...shared } = $defs;
-    const [schema, name] = title.split(".");
-    functions.push({ schema, name, type: pascal(name) });
+    const name = title.replace("stats_api.", "");
+    functions.push({ name, type: pascal(name) });
     const placed = (definition) => {
       for (const [, needed] of JSON.stringify(definition).matchAll(/"#\/\$defs\/(\w+)"/g)) {
         placed(shared[needed]);
@@ -101,7 +101,7 @@ export function generated() {
   const answers = [...types].filter(([name]) => !name.endsWith("Arguments"));
   return {
     "answers.d.ts": `${NOTE}\n${declared.join("")}/** What every reading function answers, as PostgREST gives it. */\nexport interface Answers {\n${each(({ name, type }) => `  ${name}: ${type};\n`)}}\n\n/** What every reading function takes. Dates are inclusive local dates of the business zone. */\nexport interface Arguments {\n${each(({ name, type }) => `  ${name}: ${type}Arguments;\n`)}}\n`,
-    "functions.js": `${NOTE}\n/** The schema in which each reading function is. */\nexport const SCHEMA_OF = {\n${each(({ name, schema }) => `  ${name}: "${schema}",\n`)}};\n`,
+    "functions.js": `${NOTE}\n/** The reading functions there are. */\nexport const FUNCTIONS = [\n${each(({ name }) => `  "${name}",\n`)}];\n`,
     "zod.js": `${NOTE}\nimport { z } from "zod";\n\n${answers.map(([name, schema]) => `export const ${name} = ${zod(schema)};\n\n`).join("")}/** By the function's name. */\nexport const answers = {\n${each(({ name, type }) => `  ${name}: ${type},\n`)}};\n`,
     "zod.d.ts": `${NOTE}\nimport type { z } from "zod";\nimport type * as types from "./answers.js";\n\n${answers.map(([name]) => `export const ${name}: z.ZodType<types.${name}>;\n`).join("")}\n/** By the function's name. */\nexport const answers: { [F in keyof types.Answers]: z.ZodType<types.Answers[F]> };\n`,
   };

@@ -13,7 +13,7 @@ export class ReadError extends Error {
   readonly status: number | null;
 }
 
-/** Asks one reading function by its name in the database. Those of `stats` answer where PostgREST exposes that schema. */
+/** Asks one reading function of `stats_api`, which PostgREST must expose, by its name there. */
 export type Read = <F extends keyof Answers>(
   name: F,
   args: Arguments[F],
@@ -35,7 +35,6 @@ export function readsByFetch(options: {
 
 /** What is used of a client of supabase-js. */
 export interface SupabaseLike {
-  rpc(name: string, args: object): any;
   schema(name: string): { rpc(name: string, args: object): any };
 }
 

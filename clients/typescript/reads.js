@@ -1,6 +1,7 @@
-// Asks the reading functions over PostgREST: by fetch, or by a client of supabase-js that is there already.
+// Asks the reading functions of the schema stats_api over PostgREST: by fetch, or by a client of supabase-js that is there
+// already.
 
-import { SCHEMA_OF } from "./functions.js";
+import { FUNCTIONS } from "./functions.js";
 
 /** A read that Postgres or PostgREST refused. `code` is the SQLSTATE (docs/reads.md lists them), `hint` what to do. */
 export class ReadError extends Error {
@@ -14,14 +15,14 @@ export class ReadError extends Error {
 /** `read(function, arguments)` over fetch. `url` is PostgREST's (Supabase: `https://….supabase.co/rest/v1`). */
 export function readsByFetch({ url, apikey, token, answers, fetch: send = globalThis.fetch }) {
   return async (name, args, { signal } = {}) => {
-    const schema = schemaOf(name);
+    known(name);
     const bearer = typeof token === "function" ? await token() : token;
     const response = await send(`${url.replace(/\/+$/, "")}/rpc/${name}`, {
       method: "POST",
       headers: {
         "content-type": "application/json",
         accept: "application/json",
-        ...(schema === "public" ? {} : { "content-profile": schema }),
+        "content-profile": "stats_api",
         ...(apikey ? { apikey } : {}),
         ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
       },
@@ -37,17 +38,16 @@ export function readsByFetch({ url, apikey, token, answers, fetch: send = global
 /** `read(function, arguments)` by a client of supabase-js, with its session. */
 export function readsBySupabase(client, { answers } = {}) {
   return async (name, args, { signal } = {}) => {
-    const schema = schemaOf(name);
-    const asked = (schema === "public" ? client : client.schema(schema)).rpc(name, args);
+    known(name);
+    const asked = client.schema("stats_api").rpc(name, args);
     const { data, error, status } = await (signal ? asked.abortSignal(signal) : asked);
     if (error) throw new ReadError({ ...error, status });
     return believed(name, data, answers);
   };
 }
 
-function schemaOf(name) {
-  if (!Object.hasOwn(SCHEMA_OF, name)) throw new TypeError(`There is no reading function ${name}; there are ${Object.keys(SCHEMA_OF).join(", ")}.`);
-  return SCHEMA_OF[name];
+function known(name) {
+  if (!FUNCTIONS.includes(name)) throw new TypeError(`There is no reading function ${name}; there are ${FUNCTIONS.join(", ")}.`);
 }
 
 // With `answers` of ./zod.js every answer is checked: another version of the database is an error, not an odd screen.

@@ -1,18 +1,18 @@
-// Generated from clients/schemas by generate.js: do not edit.
+// Generated from clients/schemas/stats_api by generate.js: do not edit.
 
 import type { z } from "zod";
 import type * as types from "./answers.js";
 
-export const HourRow: z.ZodType<types.HourRow>;
-export const CampaignHours: z.ZodType<types.CampaignHours>;
-export const DailyRow: z.ZodType<types.DailyRow>;
-export const DailySeries: z.ZodType<types.DailySeries>;
+export const AgencyClient: z.ZodType<types.AgencyClient>;
+export const Rest: z.ZodType<types.Rest>;
+export const AgencyTotals: z.ZodType<types.AgencyTotals>;
+export const GetAgencyOverview: z.ZodType<types.GetAgencyOverview>;
 export const RawVisit: z.ZodType<types.RawVisit>;
 export const NextPage: z.ZodType<types.NextPage>;
 export const GetCampaignVisitsRaw: z.ZodType<types.GetCampaignVisitsRaw>;
 export const Totals: z.ZodType<types.Totals>;
+export const PreviousPeriod: z.ZodType<types.PreviousPeriod>;
 export const EntityItem: z.ZodType<types.EntityItem>;
-export const Rest: z.ZodType<types.Rest>;
 export const OverviewDay: z.ZodType<types.OverviewDay>;
 export const GetClientOverview: z.ZodType<types.GetClientOverview>;
 export const SuspectedClone: z.ZodType<types.SuspectedClone>;
@@ -28,12 +28,20 @@ export const CampaignItem: z.ZodType<types.CampaignItem>;
 export const ComboItem: z.ZodType<types.ComboItem>;
 export const StatusCount: z.ZodType<types.StatusCount>;
 export const GetMarketingSummary: z.ZodType<types.GetMarketingSummary>;
+export const Period: z.ZodType<types.Period>;
+export const GetSeries: z.ZodType<types.GetSeries>;
 export const WebinarPeak: z.ZodType<types.WebinarPeak>;
 export const WebinarInterval: z.ZodType<types.WebinarInterval>;
 export const WebinarDay: z.ZodType<types.WebinarDay>;
 export const GetWebinarStats: z.ZodType<types.GetWebinarStats>;
+export const WebinarItem: z.ZodType<types.WebinarItem>;
+export const GetWebinars: z.ZodType<types.GetWebinars>;
+export const HourRow: z.ZodType<types.HourRow>;
+export const ListCampaignHours: z.ZodType<types.ListCampaignHours>;
+export const DailyRow: z.ZodType<types.DailyRow>;
+export const ListDailySeries: z.ZodType<types.ListDailySeries>;
 export const RangeRow: z.ZodType<types.RangeRow>;
-export const RangeSummary: z.ZodType<types.RangeSummary>;
+export const ListRangeSummary: z.ZodType<types.ListRangeSummary>;
 
 /** By the function's name. */
 export const answers: { [F in keyof types.Answers]: z.ZodType<types.Answers[F]> };

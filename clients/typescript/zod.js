@@ -1,40 +1,54 @@
-// Generated from clients/schemas by generate.js: do not edit.
+// Generated from clients/schemas/stats_api by generate.js: do not edit.
 
 import { z } from "zod";
 
-export const HourRow = z.strictObject({
-  bucket_date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
-  bucket_hour: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+export const AgencyClient = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
-  entity_type: z.enum(["campaign","unknown","webinar"]),
-  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  is_unknown: z.boolean(),
   hits: z.number().int().min(0),
   visits: z.number().int().min(0),
   sessionless_hits: z.number().int().min(0),
   conversions: z.number().int().min(0),
   cvr: z.number().min(0).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
 });
 
-export const CampaignHours = z.array(HourRow);
-
-export const DailyRow = z.strictObject({
-  bucket_date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
-  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
-  entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
-  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
-  link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
-  link_status: z.enum(["resolved","unknown","unresolved"]).nullable(),
-  utm_source: z.string().nullable(),
-  utm_medium: z.string().nullable(),
-  utm_campaign: z.string().nullable(),
+export const Rest = z.strictObject({
+  members: z.number().int().min(0),
   hits: z.number().int().min(0),
-  visits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  visits: z.null(),
+  why_no_visits: z.string(),
+});
+
+export const AgencyTotals = z.strictObject({
+  clients: z.number().int().min(0),
+  hits: z.number().int().min(0),
   sessionless_hits: z.number().int().min(0),
   conversions: z.number().int().min(0),
-  cvr: z.number().min(0).nullable(),
+  visits: z.null(),
+  why_no_visits: z.string(),
 });
 
-export const DailySeries = z.array(DailyRow);
+export const GetAgencyOverview = z.strictObject({
+  agency_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  agency_name: z.string().nullable(),
+  clients: z.array(AgencyClient),
+  clients_rest: Rest.nullable(),
+  totals: AgencyTotals,
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
 
 export const RawVisit = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
@@ -45,6 +59,7 @@ export const RawVisit = z.strictObject({
   utm_campaign: z.string().nullable(),
   cid: z.string().nullable(),
   link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_name: z.string().nullable(),
   referrer_host: z.string().nullable(),
   converted: z.boolean(),
 });
@@ -57,8 +72,15 @@ export const NextPage = z.strictObject({
 export const GetCampaignVisitsRaw = z.strictObject({
   visits: z.array(RawVisit),
   next: NextPage.nullable(),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
 });
 
 export const Totals = z.strictObject({
@@ -72,6 +94,18 @@ export const Totals = z.strictObject({
   cvr: z.number().min(0).nullable(),
 });
 
+export const PreviousPeriod = z.strictObject({
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  hits: z.number().int().min(0).nullable(),
+  visits: z.number().int().min(0).nullable(),
+  sessionless_hits: z.number().int().min(0).nullable(),
+  conversions: z.number().int().min(0).nullable(),
+  cvr: z.number().min(0).nullable(),
+  why_not_compared: z.string().nullable(),
+});
+
 export const EntityItem = z.strictObject({
   entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   title: z.string().nullable(),
@@ -81,14 +115,6 @@ export const EntityItem = z.strictObject({
   visits: z.number().int().min(0),
   conversions: z.number().int().min(0),
   cvr: z.number().min(0).nullable(),
-});
-
-export const Rest = z.strictObject({
-  members: z.number().int().min(0),
-  hits: z.number().int().min(0),
-  conversions: z.number().int().min(0),
-  visits: z.null(),
-  why_no_visits: z.string(),
 });
 
 export const OverviewDay = z.strictObject({
@@ -101,7 +127,7 @@ export const OverviewDay = z.strictObject({
 
 export const GetClientOverview = z.strictObject({
   totals: Totals,
-  previous_period: Totals,
+  previous_period: PreviousPeriod,
   campaigns: z.array(EntityItem),
   campaigns_rest: Rest.nullable(),
   webinars: z.array(EntityItem),
@@ -111,10 +137,14 @@ export const GetClientOverview = z.strictObject({
     active: z.number().int().min(0),
   }),
   series: z.array(OverviewDay),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
-  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
   complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
   closed: z.boolean(),
 });
 
@@ -180,10 +210,15 @@ export const QualityDay = z.strictObject({
 
 export const GetDataQuality = z.strictObject({
   days: z.array(QualityDay),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
-  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
   complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
 });
 
 export const LinkDay = z.strictObject({
@@ -194,6 +229,7 @@ export const LinkDay = z.strictObject({
 
 export const LinkItem = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   link_name: z.string().nullable(),
   link_status: z.enum(["resolved","unknown","unresolved"]),
@@ -201,6 +237,7 @@ export const LinkItem = z.strictObject({
   is_folded: z.boolean(),
   entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
   entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_title: z.string().nullable(),
   hits: z.number().int().min(0),
   visits: z.number().int().min(0),
   conversions: z.number().int().min(0),
@@ -212,15 +249,20 @@ export const GetLinkStats = z.strictObject({
   links: z.array(LinkItem),
   links_rest: Rest.nullable(),
   totals: Totals,
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
-  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
   complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
   closed: z.boolean(),
 });
 
 export const SourceItem = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   source: z.string(),
   is_unknown: z.boolean(),
   count: z.number().int().min(0),
@@ -231,6 +273,7 @@ export const SourceItem = z.strictObject({
 
 export const MediumItem = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   medium: z.string(),
   is_unknown: z.boolean(),
   count: z.number().int().min(0),
@@ -241,6 +284,7 @@ export const MediumItem = z.strictObject({
 
 export const CampaignItem = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   campaign: z.string(),
   is_unknown: z.boolean(),
   count: z.number().int().min(0),
@@ -251,6 +295,7 @@ export const CampaignItem = z.strictObject({
 
 export const ComboItem = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   source: z.string(),
   source_is_unknown: z.boolean(),
   medium: z.string(),
@@ -287,10 +332,40 @@ export const GetMarketingSummary = z.strictObject({
     unresolved: StatusCount,
     unknown: StatusCount,
   }),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
-  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
   complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const Period = z.strictObject({
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  is_whole: z.boolean(),
+  hits: z.number().int().min(0).nullable(),
+  visits: z.number().int().min(0).nullable(),
+  sessionless_hits: z.number().int().min(0).nullable(),
+  conversions: z.number().int().min(0).nullable(),
+  cvr: z.number().min(0).nullable(),
+  why_null: z.string().nullable(),
+});
+
+export const GetSeries = z.strictObject({
+  step: z.enum(["day","week","month"]),
+  series: z.array(Period),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
   closed: z.boolean(),
 });
 
@@ -331,22 +406,93 @@ export const GetWebinarStats = z.strictObject({
   webinar_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
   title: z.string().nullable(),
   webinar_start_time: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
-  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
-  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   interval: z.enum(["5m","15m","1h"]),
   peak: WebinarPeak.nullable(),
   series: z.array(WebinarInterval),
   conversions: z.number().int().min(0),
   days: z.array(WebinarDay),
-  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
   complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
 });
 
-export const RangeRow = z.strictObject({
+export const WebinarItem = z.strictObject({
   client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  webinar_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
+  title: z.string().nullable(),
+  webinar_start_time: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  peak: z.number().int().min(0).nullable(),
+  peak_at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  minutes_observed: z.number().int().min(0).nullable(),
+  minutes_missed: z.number().int().min(0).nullable(),
+  hits: z.number().int().min(0).nullable(),
+  conversions: z.number().int().min(0).nullable(),
+  visits: z.number().int().min(0).nullable(),
+  why_no_visits: z.string().nullable(),
+  cvr: z.number().min(0).nullable(),
+  campaign_shared: z.boolean(),
+});
+
+export const GetWebinars = z.strictObject({
+  webinars: z.array(WebinarItem),
+  webinars_rest: Rest.nullable(),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const HourRow = z.strictObject({
+  bucket_date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  bucket_hour: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  entity_type: z.enum(["campaign","unknown","webinar"]),
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_title: z.string().nullable(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  sessionless_hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const ListCampaignHours = z.strictObject({
+  rows: z.array(HourRow),
+  total: z.number().int().min(0),
+  next: z.array(z.string().nullable()).nullable(),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const DailyRow = z.strictObject({
+  bucket_date: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
   entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_title: z.string().nullable(),
   link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_name: z.string().nullable(),
   link_status: z.enum(["resolved","unknown","unresolved"]).nullable(),
   utm_source: z.string().nullable(),
   utm_medium: z.string().nullable(),
@@ -358,17 +504,67 @@ export const RangeRow = z.strictObject({
   cvr: z.number().min(0).nullable(),
 });
 
-export const RangeSummary = z.array(RangeRow);
+export const ListDailySeries = z.strictObject({
+  rows: z.array(DailyRow),
+  total: z.number().int().min(0),
+  next: z.array(z.string().nullable()).nullable(),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
+
+export const RangeRow = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  entity_type: z.enum(["campaign","unknown","webinar"]).nullable(),
+  entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  entity_title: z.string().nullable(),
+  link_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  link_name: z.string().nullable(),
+  link_status: z.enum(["resolved","unknown","unresolved"]).nullable(),
+  utm_source: z.string().nullable(),
+  utm_medium: z.string().nullable(),
+  utm_campaign: z.string().nullable(),
+  hits: z.number().int().min(0),
+  visits: z.number().int().min(0),
+  sessionless_hits: z.number().int().min(0),
+  conversions: z.number().int().min(0),
+  cvr: z.number().min(0).nullable(),
+});
+
+export const ListRangeSummary = z.strictObject({
+  rows: z.array(RangeRow),
+  total: z.number().int().min(0),
+  next: z.array(z.string().nullable()).nullable(),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
 
 /** By the function's name. */
 export const answers = {
-  campaign_hours: CampaignHours,
-  daily_series: DailySeries,
+  get_agency_overview: GetAgencyOverview,
   get_campaign_visits_raw: GetCampaignVisitsRaw,
   get_client_overview: GetClientOverview,
   get_data_quality: GetDataQuality,
   get_link_stats: GetLinkStats,
   get_marketing_summary: GetMarketingSummary,
+  get_series: GetSeries,
   get_webinar_stats: GetWebinarStats,
-  range_summary: RangeSummary,
+  get_webinars: GetWebinars,
+  list_campaign_hours: ListCampaignHours,
+  list_daily_series: ListDailySeries,
+  list_range_summary: ListRangeSummary,
 };

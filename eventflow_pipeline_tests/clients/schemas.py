@@ -1,6 +1,8 @@
 """The JSON Schemas of the reading functions, and answers held against them."""
 
+import copy
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -21,8 +23,8 @@ def _is_instant(value: str) -> bool:
 
 
 def schema_of(function: str) -> dict[str, Any]:
-    """The schema of a reading function, by its name without schema."""
-    schema: dict[str, Any] = json.loads((SCHEMAS / f"{function}.json").read_text(encoding="utf-8"))
+    """The schema of a reading function, by its name in the database, such as ``stats_api.get_series``."""
+    schema: dict[str, Any] = json.loads((SCHEMAS / f"{function.replace('.', '/')}.json").read_text(encoding="utf-8"))
     return schema
 
 
@@ -30,6 +32,33 @@ def schema_of(function: str) -> dict[str, Any]:
 def validator(function: str) -> Draft202012Validator:
     """What a reading function answers, formats included."""
     return Draft202012Validator(schema_of(function), validate_formats=True, formats={"date-time": _is_instant})
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a JSON value, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(inner)
+
+
+def nothing_is_left_open(function: str, promised: Any) -> None:
+    """Wherever a property of an answer is left out, added or of another type, its schema refuses it."""
+    answer = copy.deepcopy(promised)
+    for changed in objects(answer):
+        for key, value in list(changed.items()):
+            del changed[key]
+            assert not validator(function).is_valid(answer), f"without {key}"
+            changed[key] = value
+        changed["unheard_of"] = 1
+        assert not validator(function).is_valid(answer), "with another property"
+        del changed["unheard_of"]
+        for key, value in list(changed.items()):
+            if isinstance(value, int | float):
+                changed[key] = "text"
+                assert not validator(function).is_valid(answer), f"{key} is text"
+                changed[key] = value
+    as_promised(function, answer)
 
 
 def as_promised(function: str, answer: Any) -> Any:

@@ -38,7 +38,7 @@ def _get(
             "select public.get_webinar_stats(%s, %s, %s, %s)", [webinar, first, last, interval]
         ).fetchone()
         assert row
-        return as_promised("get_webinar_stats", row[0])
+        return as_promised("public.get_webinar_stats", row[0])
 
 
 @pytest.fixture

@@ -14,10 +14,16 @@ comment on schema stats_api is 'Reads as JSON, each with how complete, how old a
 
 -- What answers have in common. In stats, because whatever is in stats_api can be called by name over HTTP.
 
+create or replace function stats.age_seconds(p_at timestamptz) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp
+as $$ select case when p_at is not null then greatest(floor(extract(epoch from now() - p_at)), 0)::bigint end $$;
+comment on function stats.age_seconds(timestamptz) is 'How long ago p_at was, in whole seconds, 0 at the least; NULL of NULL.';
+
 create or replace function stats.state_of_clients(p_from date, p_to date, p_clients uuid[]) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object('complete', coalesce(bool_and(s.complete), true), 'as_of', min(s.as_of),
+                              'as_of_age_seconds', stats.age_seconds(min(s.as_of)),
                               'late', coalesce(bool_or(s.late), false), 'closed', coalesce(bool_and(s.closed), false))
     from (
         select r.complete, r.as_of, r.late, stats.range_closed(p_from, p_to, asked.client_id) as closed
@@ -26,7 +32,7 @@ as $$
     ) s
 $$;
 comment on function stats.state_of_clients(date, date, uuid[]) is
-    'complete, as_of, late and closed of the worst of some clients (NULL: of everybody). For functions that have checked caller and range.';
+    'complete, as_of, as_of_age_seconds, late and closed of the worst of some clients (NULL: of everybody). For functions that have checked caller and range.';
 
 create or replace function stats.answer_with_state(p_answer jsonb, p_from date, p_to date, p_client_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -43,8 +49,7 @@ begin
             'client_id', p_client_id, 'client_name', (select c.name from stats.clients c where c.id = p_client_id),
             'from', p_from, 'to', p_to)
         || p_answer;
-    return answer || jsonb_build_object(
-        'as_of_age_seconds', greatest(floor(extract(epoch from now() - (answer ->> 'as_of')::timestamptz)), 0));
+    return answer || jsonb_build_object('as_of_age_seconds', stats.age_seconds((answer ->> 'as_of')::timestamptz));
 end
 $$;
 comment on function stats.answer_with_state(jsonb, date, date, uuid) is
@@ -201,15 +206,16 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
 declare
-    asked uuid[] := stats.readable_clients(null);
+    readable constant uuid[] := stats.readable_clients(null);
+    asked uuid[] := readable;
     first_day date;
     last_day date;
 begin
     if p_agency_id is not null then
         select array_agg(c.id) into asked
         from stats.clients c
-        where c.agency_id = p_agency_id and (asked is null or c.id = any (asked));
-        if asked is null and not stats.caller_sees_all() then
+        where c.agency_id = p_agency_id and (readable is null or c.id = any (readable));
+        if asked is null and readable is not null then
             raise exception using errcode = '42501', message = 'you may not see this agency',
                 hint = 'Ask for one you are an owner, admin or analyst of, or leave out p_agency_id.';
         end if;
@@ -353,8 +359,7 @@ create or replace function stats_api.get_agency_overview(
 language sql stable set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD'
 as $$
-    select a.answer || jsonb_build_object('as_of_age_seconds', greatest(floor(extract(epoch from now() - (a.answer ->> 'as_of')::timestamptz)), 0))
-    from (select stats.agency_clients(p_from_date, p_to_date, p_agency_id, p_top) as answer) a
+    select stats.agency_clients(p_from_date, p_to_date, p_agency_id, p_top)
 $$;
 comment on function stats_api.get_agency_overview(date, date, uuid, integer) is
     'Every client of an agency over inclusive local dates, most conversions first, each with its own complete, as_of, late and closed; hits and conversions of all, of which visits do not add up. p_agency_id NULL: every client the caller may see. p_top: clients listed. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
@@ -528,4 +533,4 @@ $$;
 comment on function stats_api.list_campaign_hours(date, date, uuid, text[], integer) is
     'stats.campaign_hours with names, a page at a time: rows, total, next (p_after of the following page, NULL: the last). p_limit: 1 to 10,000. Raises what campaign_hours does. [readers]';
 
-revoke execute on function stats.state_of_clients(date, date, uuid[]) from public;
+revoke execute on function stats.age_seconds(timestamptz), stats.state_of_clients(date, date, uuid[]) from public;

@@ -17,7 +17,9 @@ export async function used(request: Request): Promise<Response> {
   // @ts-expect-error a required argument is missing
   await read("get_link_stats", { p_from_date: "2024-03-01" });
   // @ts-expect-error there is no such grain
-  await read("range_summary", { p_grain: "galaxy", p_from: "2024-03-01", p_to: "2024-03-03" });
+  await read("list_range_summary", { p_grain: "galaxy", p_from: "2024-03-01", p_to: "2024-03-03" });
+  const { next } = await read("list_range_summary", { p_grain: "link", p_from: "2024-03-01", p_to: "2024-03-03" });
+  await read("list_range_summary", { p_grain: "link", p_from: "2024-03-01", p_to: "2024-03-03", p_after: next });
   const rules = captureRules({ keys: ["…"] });
   const arrival = await arrive(rules, captureRequest(rules, request));
   const outcome = await visit(rules, captureRequest(rules, request), { surface: String(cvr) });

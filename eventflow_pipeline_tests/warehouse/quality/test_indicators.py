@@ -201,7 +201,7 @@ def _linkage_is_stale(database: Database, day: date) -> bool:
     with psycopg.connect(database.url) as connection:
         asked = connection.execute("select public.get_data_quality(%s, %s, %s)", [CLIENT, day, day])
         ((answer,),) = asked.fetchall()
-    as_promised("get_data_quality", answer)
+    as_promised("public.get_data_quality", answer)
     stale = answer["days"][0]["stale"]
     assert answer["complete"] is not stale
     assert (day in {due.day for due in underived_days(database.pipeline)}) is stale
@@ -541,7 +541,7 @@ def _ask(database: Database, client: UUID | None, claims: dict[str, Any] | None)
             "select public.get_data_quality(%s, %s, %s)", [client, DAY, DAY + timedelta(days=1)]
         ).fetchone()
         assert row
-        return as_promised("get_data_quality", row[0])
+        return as_promised("public.get_data_quality", row[0])
 
 
 def test_reading_indicators_follows_tenancy(dimensions: Database) -> None:

@@ -80,7 +80,7 @@ def _answer(database: Database, function: str, *arguments: Any) -> Any:
         connection.execute("set time zone 'UTC'")
         places = ", ".join(["%s"] * len(arguments))
         ((answer,),) = connection.execute(f"select public.{function}({places})", arguments).fetchall()
-    as_promised(function, answer)
+    as_promised(f"public.{function}", answer)
     if "as_of" in answer:
         assert datetime.fromisoformat(answer["as_of"])
         answer["as_of"] = "(time)"
@@ -182,7 +182,7 @@ def test_rows_as_json_are_as_promised(screens: Database, client: UUID | None) ->
             ((rows,),) = connection.execute(
                 f"select json_agg(r) from stats.{function}({places}, %s) r".encode(), [*arguments, client]
             ).fetchall()
-            assert as_promised(function, rows)
+            assert as_promised(f"stats.{function}", rows)
 
 
 def test_series_fill_gaps_with_zeros(screens: Database) -> None:
