@@ -219,7 +219,7 @@ def _launch(installation: Installation) -> str:
 @pytest.mark.parametrize(
     "rounds",
     [
-        pytest.param(2, marks=pytest.mark.timeout(1200)),
+        pytest.param(1, marks=pytest.mark.timeout(1200)),
         pytest.param(ROUNDS, marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
     ],
 )

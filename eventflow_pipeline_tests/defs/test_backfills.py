@@ -1,5 +1,6 @@
 """Backfills as somebody launches them in the user interface: its mutations, run by Dagster's own backfill engine."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator
@@ -18,9 +19,13 @@ from eventflow_pipeline.dev.dagster_process import LAUNCH_BACKFILL
 from eventflow_pipeline_tests.databases import Database
 
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
-_AGAIN = """
+_BACKFILL_AGAIN = """
 mutation Again($params: ReexecutionParams!) { reexecutePartitionBackfill(reexecutionParams: $params) { __typename
   ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
+"""
+_RUN_AGAIN = """
+mutation Again($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
 """
 #: Runs start at once and in this process: what is tested is which runs there are.
 _AT_ONCE = """
@@ -40,13 +45,25 @@ class Interface:
 
     def launch(self, mutation: str, params: dict[str, Any]) -> str:
         """Launch a backfill; returns its id."""
+        return str(self._answer(mutation, params, "LaunchBackfillSuccess")["backfillId"])
+
+    def launch_run(self, mutation: str, params: dict[str, Any]) -> dg.DagsterRun:
+        """Launch a run; returns it as it has ended."""
+        launched = self._answer(mutation, params, "LaunchRunSuccess")
+        run = self._context.instance.get_run_by_id(launched["run"]["runId"])
+        assert run
+        return run
+
+    def _answer(self, mutation: str, params: dict[str, Any], expected: str) -> dict[str, Any]:
         with self._context.create_request_context() as request:
-            result = self._schema.execute(mutation, context_value=request, variable_values={"params": params})
+            asked = self._schema.execute_async(mutation, context_value=request, variable_values={"params": params})
+            result = asyncio.run(asked)
         assert not result.errors, result.errors
         assert result.data
+        answer: dict[str, Any]
         (answer,) = result.data.values()
-        assert answer["__typename"] == "LaunchBackfillSuccess", answer
-        return str(answer["backfillId"])
+        assert answer["__typename"] == expected, answer
+        return answer
 
     def finish(self, backfill_id: str) -> tuple[str, list[dg.DagsterRun]]:
         """Let the daemon work until the backfill is over; returns its status and its runs."""
@@ -78,7 +95,15 @@ def test_reexecuting_from_failure_runs_only_what_is_left(
     from eventflow_pipeline.defs.buckets import ASSET_KEYS
 
     days = [f"2024-03-0{day}" for day in range(1, 6)]
-    database.execute("alter table stats.partition_state add constraint no check (bucket_date <> '2024-03-03')")
+
+    def broken(*days: str) -> None:
+        database.execute("alter table stats.partition_state drop constraint if exists no")
+        for refused in filter(None, [", ".join(f"'{day}'" for day in days)]):
+            database.execute(
+                f"alter table stats.partition_state add constraint no check (bucket_date not in ({refused}))"
+            )
+
+    broken("2024-03-03", "2024-03-04")
     first = interface.launch(
         LAUNCH_BACKFILL,
         {
@@ -91,12 +116,20 @@ def test_reexecuting_from_failure_runs_only_what_is_left(
     status, (run,) = interface.finish(first)
     assert status == "COMPLETED_FAILED"
     assert (run.tags["ticket"], _range(run)) == ("EF-9", ("2024-03-01", "2024-03-05")), "one run for the whole range"
-    assert instance.get_materialized_partitions(CAMPAIGN) == set(days) - {"2024-03-03"}
-    database.execute("alter table stats.partition_state drop constraint no")
-    again = interface.launch(_AGAIN, {"parentRunId": first, "strategy": "FROM_FAILURE"})
+    assert instance.get_materialized_partitions(CAMPAIGN) == set(days) - {"2024-03-03", "2024-03-04"}
+    # The backfill, from failure: a run over the days that are left.
+    broken("2024-03-03")
+    again = interface.launch(_BACKFILL_AGAIN, {"parentRunId": first, "strategy": "FROM_FAILURE"})
     status, (run,) = interface.finish(again)
-    assert status == "COMPLETED_SUCCESS"
-    assert (run.tags["ticket"], _range(run)) == ("EF-9", ("2024-03-03", "2024-03-03"))
+    assert status == "COMPLETED_FAILED"
+    assert (run.tags["ticket"], _range(run)) == ("EF-9", ("2024-03-03", "2024-03-04"))
+    assert instance.get_materialized_partitions(CAMPAIGN) == set(days) - {"2024-03-03"}
+    # That run, from failure: the same days, of which it replaces what is left.
+    broken()
+    run = interface.launch_run(_RUN_AGAIN, {"parentRunId": run.run_id, "strategy": "FROM_FAILURE"})
+    assert (run.status, _range(run)) == (dg.DagsterRunStatus.SUCCESS, ("2024-03-03", "2024-03-04"))
+    replaced = "select bucket_date::text as day from stats.day_ledger where run_id = :run and grain = 'platform'"
+    assert database.rows(replaced, run=run.run_id) == [{"day": "2024-03-03"}]
     assert instance.get_materialized_partitions(CAMPAIGN) == set(days)
     reasons = database.rows("select distinct reason from stats.day_ledger")
     assert reasons == [{"reason": "backfill: EF-9"}]

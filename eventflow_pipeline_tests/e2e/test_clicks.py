@@ -32,7 +32,7 @@ from eventflow_pipeline_tests.e2e.running_stack import RunningStack, running_sta
 from eventflow_pipeline_tests.facts import CAMPAIGN, CLIENT, clients, entries, link, visits
 
 __all__ = ["defs"]
-pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.long, pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 LINK = UUID(int=0x11)
 _PATIENCE_SECONDS = 300

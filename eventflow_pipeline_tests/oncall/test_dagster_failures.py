@@ -147,7 +147,11 @@ def _tick(instance: dg.DagsterInstance, sensor: dg.SensorDefinition, cursor: str
 
 
 def test_a_database_that_cannot_be_reached_is_told_once_and_its_return_too(
-    instance: dg.DagsterInstance, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance,
+    receiver: HttpReceiver,
+    run_days: Callable[..., dg.ExecuteInProcessResult],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("EVENTFLOW_ALERTS_URLS", receiver.url)
     there = os.environ["EVENTFLOW_DATABASE_URL"]
@@ -155,6 +159,8 @@ def test_a_database_that_cannot_be_reached_is_told_once_and_its_return_too(
     cursor = None
     for _ in range(2):
         cursor = _tick(instance, conditions_sensor, cursor).cursor
+    failed = run_days(date(2024, 3, 1))
+    _tick(instance, dagster_failures_sensor)
     monkeypatch.setenv("EVENTFLOW_DATABASE_URL", there)
     for _ in range(2):
         cursor = _tick(instance, conditions_sensor, cursor).cursor
@@ -162,7 +168,13 @@ def test_a_database_that_cannot_be_reached_is_told_once_and_its_return_too(
     assert len(about) == 2
     assert about[0].startswith("[error] The database 127.0.0.1:9/gone cannot be reached")
     assert about[1] == "[ok] ended: The database could not be reached."
-    assert "topsecret" not in json.dumps(receiver.messages)
+    # Nobody is told the password: not in alerts, not in the run's events, not in the log.
+    assert not failed.success
+    events = "".join(entry.to_json() for entry in instance.all_logs(failed.run_id))
+    printed = "".join(capfd.readouterr())
+    assert "127.0.0.1:9/gone cannot be reached" in events
+    assert "127.0.0.1:9/gone" in printed
+    assert "topsecret" not in json.dumps(receiver.messages) + events + printed
 
 
 def test_a_source_that_reads_much_is_looked_at_less_often() -> None:

@@ -83,7 +83,7 @@ def test_names_are_themselves_and_run_nowhere(tmp_path: Path, form: str) -> None
     assert _titles(file, len(kept)) == kept
 
 
-@examples(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(titles=st.lists(st.text(max_size=40), min_size=1, max_size=8))
 def test_any_text_is_read_back(tmp_path: Path, titles: list[str]) -> None:
     for form in FORMS:

@@ -48,7 +48,7 @@ def _stored(database: Database) -> dict[Any, int]:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @example(ALONE)
 @example(STEPPED_BACK)
@@ -83,7 +83,7 @@ def test_samples_and_buckets_are_what_the_audience_says(database: Database, stor
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(stories())
 def test_a_sample_lies_between_who_is_there_and_who_was_lately(database: Database, story: Story) -> None:

@@ -41,10 +41,9 @@ def replace_days(
     futures: dict[Future[DayTotals], date] = {}
     _AT_WORK.setdefault(engine, []).append((pool, futures))
     try:
-        futures |= {
-            pool.submit(again_when_lost, partial(replace_day, engine, day, settings, request)): day
-            for day in sorted(days, reverse=True)
-        }
+        for day in sorted(days, reverse=True):
+            # One by one: an interrupt in between must find those that have begun.
+            futures[pool.submit(again_when_lost, partial(replace_day, engine, day, settings, request))] = day
         for future in as_completed(futures):
             problem = future.exception()
             if problem is None:
@@ -68,5 +67,6 @@ def stop_replacing(engine: Engine) -> None:
     """
     for pool, futures in _AT_WORK.get(engine, ()):
         pool.shutdown(wait=False, cancel_futures=True)
-        while wait(futures, timeout=0.2).not_done:
+        # A day that had not begun is cancelled at once; to ``wait`` it would never be done.
+        while wait([future for future in futures if not future.cancelled()], timeout=0.2).not_done:
             cancel_statements(engine)

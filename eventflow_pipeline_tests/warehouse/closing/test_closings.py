@@ -153,7 +153,7 @@ def test_closed_and_all_adjustments_are_an_independent_count_whatever_happens(bo
     histories = Counter[str]()
 
     @limits(
-        max_examples=10,
+        max_examples=5,
         deadline=None,
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=[HealthCheck.too_slow],

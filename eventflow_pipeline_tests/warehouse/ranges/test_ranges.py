@@ -181,7 +181,7 @@ _VISITS = st.lists(small.visits(AT), max_size=25)
 _ENTRIES = st.lists(small.entries(AT), max_size=6)
 _NTH = st.integers(0, 30)
 _DAY = st.sampled_from(DAYS)
-_FIXED = {"max_examples": 12, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+_FIXED = {"max_examples": 6, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 # Shrinking runs whole histories over and over; the drawn history is printed and short enough to read.
 _PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
@@ -245,7 +245,7 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
 
 
 @pytest.mark.slow
-@limits(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=_PHASES)
+@limits(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=_PHASES)
 @given(
     before=st.tuples(_VISITS, _ENTRIES),
     after=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=25), _ENTRIES),
