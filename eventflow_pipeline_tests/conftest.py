@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from eventflow_pipeline.dev.embedded import start_embedded
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.command_line import Eventflow, run_eventflow
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
+from eventflow_pipeline_tests.servers import server_folder
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,7 @@ def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """A real server of this test process."""
-    folder = Path(tempfile.mkdtemp(prefix="eventflow-tests-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = server_folder("tests")
     server = start_embedded(folder)
     made = Databases(server.url("postgres"))
     for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):

@@ -17,13 +17,25 @@ from eventflow_pipeline.dev.embedded import start_embedded
 
 #: Debian's packages keep each version's programs here.
 _DEBIAN = Path("/usr/lib/postgresql")
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 * 2**30
+
+
+def server_folder(what: str) -> Path:
+    """A new folder for a server's files: in memory where there is room, for a database is hundreds of small files.
+
+    Its path is short enough for a socket, and the user that Postgres runs as may enter.
+    """
+    in_memory = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    folder = Path(tempfile.mkdtemp(prefix=f"eventflow-{what}-", dir=_MEMORY if in_memory else "/var/tmp"))
+    folder.chmod(0o755)
+    return folder
 
 
 @contextmanager
 def fresh_server(version: str) -> Iterator[URL]:
     """Address, as superuser, of a new server: ``embedded``, or a version of Debian's packages (a skip where absent)."""
-    folder = Path(tempfile.mkdtemp(prefix="eventflow-server-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = server_folder("server")
     try:
         if version == "embedded":
             server = start_embedded(folder)
@@ -75,8 +87,7 @@ def pgbouncer(server: URL, mode: str, *users: str) -> Iterator[URL]:
 @contextmanager
 def tls_server() -> Iterator[tuple[URL, Path]]:
     """Address over TCP of a server with a certificate for ``localhost``, and the authority's; skips where absent."""
-    folder = Path(tempfile.mkdtemp(prefix="eventflow-tls-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = server_folder("tls")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -6,6 +6,8 @@ import subprocess
 from datetime import timedelta
 from string import Template
 
+import pytest
+
 from eventflow_pipeline.dev.sample.load import load_sample
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.settings import project_root
@@ -26,6 +28,7 @@ def _commands() -> list[re.Match[str]]:
     return [command for command in found if command]
 
 
+@pytest.mark.long
 def test_the_tour_goes_as_the_page_says(eventflow: Eventflow, database: Database) -> None:
     days = DayRange(today(database.settings.zone) - timedelta(days=6), today(database.settings.zone))
     load_sample(database.owner, database.settings, days=len(days), visits_per_day=150)

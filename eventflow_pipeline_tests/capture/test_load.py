@@ -1,19 +1,18 @@
 """The benchmark in small: the real command, load from another process, the database restarted in the middle."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks import capture
+from eventflow_pipeline_tests.servers import server_folder
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="eventflow-load-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = server_folder("load")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

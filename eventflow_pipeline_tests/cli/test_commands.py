@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,6 +26,7 @@ from eventflow_pipeline.settings import Settings, load_settings, variables
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline_tests.command_line import Eventflow, refused, run_eventflow
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.servers import server_folder
 
 
 def _today() -> date:
@@ -215,7 +215,7 @@ def test_demo_leaves_a_named_server_alone(eventflow: Eventflow) -> None:
 @pytest.mark.parametrize("nested", ["short", "a-very-long-folder-name-that-makes-socket-paths-too-long-" * 2])
 def test_embedded_server_from_any_folder(nested: str) -> None:
     """Unset EVENTFLOW_DATABASE_URL: also below a folder only its owner may enter, and far down (socket path length)."""
-    base = Path(tempfile.mkdtemp(prefix="eventflow-closed-", dir="/var/tmp"))
+    base = server_folder("closed")
     home = base / nested / "home"
     home.mkdir(parents=True)
     base.chmod(0o700)

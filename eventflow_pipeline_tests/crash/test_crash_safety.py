@@ -10,13 +10,11 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -32,6 +30,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import admin_engine
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate
 from eventflow_pipeline_tests.crash.polling_reader import PollingReader
+from eventflow_pipeline_tests.servers import server_folder
 from eventflow_pipeline_tests.worlds.changing_facts import Facts, last_days
 
 SEED = int(os.environ.get("CRASH_SEED", "1"))
@@ -161,8 +160,7 @@ class Installation:
 @pytest.fixture
 def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
     """A running installation with a loaded, not yet computed range of days."""
-    home = Path(tempfile.mkdtemp(prefix="eventflow-crash-", dir="/var/tmp"))
-    home.chmod(0o755)
+    home = server_folder("crash")
     days = last_days(today(Settings().zone), DAYS)  # type: ignore[call-arg,unused-ignore]
     for name in ("EVENTFLOW_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from eventflow_pipeline.dev.embedded import VERIFIED_WITH, start_embedded
+from eventflow_pipeline_tests.servers import server_folder
 
 _USE = """
 import shutil, sys
@@ -32,8 +33,7 @@ def test_the_wheel_is_the_version_whose_private_parts_were_read() -> None:
 
 
 def test_a_folder_removed_after_stopping_does_not_come_back() -> None:
-    home = Path(tempfile.mkdtemp(prefix="eventflow-embedded-", dir="/var/tmp"))
-    home.chmod(0o755)
+    home = server_folder("embedded")
     try:
         done = subprocess.run([sys.executable, "-c", _USE, str(home)], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
@@ -85,8 +85,7 @@ def _nobody_connects(path: Path) -> bool:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try it as somebody else")
 def test_nobody_else_can_open_its_socket_where_the_home_is_too_long_for_one() -> None:
-    base = Path(tempfile.mkdtemp(prefix="eventflow-long-", dir="/var/tmp"))
-    base.chmod(0o755)
+    base = server_folder("long")
     home = base / ("a-very-long-folder-name-that-makes-socket-paths-too-long-" * 2)
     server = start_embedded(home)
     try:
@@ -105,8 +104,7 @@ def test_nobody_else_can_open_its_socket_where_the_home_is_too_long_for_one() ->
 
 def test_it_ends_with_the_process_that_was_killed() -> None:
     """As a demo's does, that is killed hard and cannot stop it; unless somebody else holds it."""
-    home = Path(tempfile.mkdtemp(prefix="eventflow-killed-", dir="/var/tmp"))
-    home.chmod(0o755)
+    home = server_folder("killed")
     holder = (
         "import sys, time; from pathlib import Path\n"
         "from eventflow_pipeline.dev.after_death import stop_server\n"

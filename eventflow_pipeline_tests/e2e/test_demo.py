@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import pytest
 
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.command_line import run_eventflow
+from eventflow_pipeline_tests.servers import server_folder
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 _PEOPLE = 3
@@ -42,8 +42,7 @@ def _environment(home: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
     """``eventflow demo``, up and waiting for Ctrl-C."""
-    home = Path(tempfile.mkdtemp(prefix="eventflow-demo-", dir="/var/tmp"))
-    home.chmod(0o755)
+    home = server_folder("demo")
     process = subprocess.Popen(
         [EVENTFLOW, "demo"],
         env=_environment(home),

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,6 +19,7 @@ import pytest
 from eventflow_pipeline.dev.dagster_process import LAUNCH_BACKFILL
 from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.domain.days import today
+from eventflow_pipeline_tests.servers import server_folder
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 TODAY = today(ZoneInfo("Asia/Seoul"))
@@ -29,8 +29,7 @@ DAYS = 7
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home for demos; nothing of it runs afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="eventflow-trouble-", dir="/var/tmp"))
-    folder.chmod(0o755)
+    folder = server_folder("trouble")
     yield folder
     for pid in _started(folder):
         psutil.Process(pid).kill()

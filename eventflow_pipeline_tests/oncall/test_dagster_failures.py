@@ -160,8 +160,8 @@ def test_a_database_that_cannot_be_reached_is_told_once_and_its_return_too(
     for _ in range(2):
         cursor = _tick(instance, conditions_sensor, cursor).cursor
     failed = run_days(date(2024, 3, 1))
-    _tick(instance, dagster_failures_sensor)
     monkeypatch.setenv("EVENTFLOW_DATABASE_URL", there)
+    _tick(instance, dagster_failures_sensor)
     for _ in range(2):
         cursor = _tick(instance, conditions_sensor, cursor).cursor
     about = [title for title in receiver.titles if "reached" in title]
