@@ -8,7 +8,6 @@ from datetime import date, datetime
 from functools import partial
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from eventflow_pipeline.domain.changes import Cause
 from eventflow_pipeline.domain.days import DayRange, contiguous
-from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.errors import StoppedError, UserError
+from eventflow_pipeline.oncall.messages import first_cause
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
@@ -363,17 +362,10 @@ def _runs_and_failures(
                 continue
             failure = event.step_failure_data
             said = failure.user_failure_data
-            why = (said and said.description) or _first_cause(failure.error)
+            why = (said and said.description) or first_cause(failure.error)
             days = {day: str(entry.value) for day, entry in said.metadata.items()} if said else {}
             failed.append(FailedStep(result.run_id, str(event.step_key), why, days))
     return tuple(result.run_id for result in results), tuple(failed)
-
-
-def _first_cause(error: SerializableErrorInfo | None) -> str:
-    """What went wrong in one line, without SQL or a traceback."""
-    while error and error.cause:
-        error = error.cause
-    return redact(error.message.strip().splitlines()[0]) if error and error.message.strip() else "no reason was given"
 
 
 def forget_materializations(*, closings: bool) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eventflow_pipeline.cli.app import Json, answer, app
+from eventflow_pipeline.cli.app import Json, answer, app, exit_status
 from eventflow_pipeline.domain.months import parse_month
 from eventflow_pipeline.errors import UserError
 
@@ -21,12 +21,14 @@ def adjustments(
 
     What changed since the last look is recorded first: figures now less closed and adjusted before, at the month's own
     range, so that closed plus all adjustments is what is published. A month with a day that is missing or waits to be
-    computed is recorded later, and exit status is 3 then.
+    computed is recorded later, and exit status is 3 then. Entries of the chain that are not what was written are named,
+    and exit status is 1 (docs/runbook.md#closings-altered).
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.answers.explain import find_client
     from eventflow_pipeline.warehouse.closing.adjustments import adjustments as recorded_adjustments
     from eventflow_pipeline.warehouse.closing.adjustments import record_adjustments
+    from eventflow_pipeline.warehouse.closing.chain import check_chain
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
     from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
 
@@ -39,14 +41,16 @@ def adjustments(
                 raise UserError("The unknown client has no closed months: give --client an id or a name.")
         recorded = record_adjustments(engine, settings)
         rows = recorded_adjustments(engine, asked, client_id)
+        altered = [str(entry) for entry in check_chain(engine)[1]]
     waiting = [month for month in recorded.waiting if asked in (None, month)]
     lines = [line for row in rows for line in _lines(row)] or ["No figure of a closed month has changed."]
     if waiting:
         lines.append(f"Not compared until their days are computed (`eventflow heal`): {', '.join(map(str, waiting))}.")
+    lines += [f"ALTERED: {entry}." for entry in altered]
     data = {"adjustments": [_data(row) for row in rows], "waiting": [str(month) for month in waiting]}
+    data["altered"] = altered
     answer(as_json, data, "\n".join(lines))
-    if waiting:
-        raise typer.Exit(3)
+    exit_status(failed=altered, held=waiting)
 
 
 def _data(row: Any) -> dict[str, Any]:

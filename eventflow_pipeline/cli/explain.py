@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app, asked_day
+from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 
@@ -30,20 +31,26 @@ def explain(
     """Answer "why this number": a client's facts of one day by member, exclusions, attribution, ledger of changes.
 
     Counts the raw facts anew beside what is published, so a difference shows; by entity, link and UTM; by which rule
-    links and UTM were found; what is excluded and by whom; what the same date would hold in UTC. Exit status 1 when
-    what is published is not what the facts say now.
+    links and UTM were found; what is excluded and by whom; what the same date would hold in UTC; which checks of
+    quality the day fails for the client. Exit status 1 when what is published is not what the facts say now.
     """
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.answers.explain import explain as explain_day
     from eventflow_pipeline.warehouse.db.engine import pipeline
+    from eventflow_pipeline.warehouse.quality.indicators import findings
 
     with environment() as settings, pipeline(settings) as engine:
         chosen = _uuid("--campaign", campaign) if campaign else None
         found = explain_day(engine, settings, client, asked_day(settings, "--date", day), chosen)
+        failing = [
+            {"check": one.check, "severity": one.severity.value, "said": one.said}
+            for one in findings(engine, settings, DayRange(found.day, found.day))
+            if one.client_id == found.client["id"]
+        ]
     if as_json:
-        answer(True, found.as_json(), "")
+        answer(True, found.as_json() | {"failing_checks": failing}, "")
     else:
-        _print_explanation(found)
+        _print_explanation(found, failing)
     if not found.agrees:
         raise typer.Exit(1)
 
@@ -54,7 +61,7 @@ def _cell(value: Any) -> str:
     return "–" if value is None else plain(str(value))
 
 
-def _print_explanation(found: Any) -> None:
+def _print_explanation(found: Any, failing: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -111,6 +118,7 @@ def _print_explanation(found: Any) -> None:
         )
     else:
         console.print(f"{found.day:%Y-%m} is not closed for this client: its figures may still change.")
+    show("Checks of quality that fail, as measured with the day", failing)
     show("By campaign or webinar (E1)", found.members["entity"])
     show("By link (A1, A2)", found.members["link"])
     show("By UTM (A3)", found.members["utm"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 _EXPLAIN = "eventflow explain --client {client} --date {day}"
 _VERIFY = "eventflow verify --from {first} --to {last}"
+_WEBINARS = "dagster job backfill -w workspace.yaml -j webinar_stats_job --from {first} --to {last} --noprompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +165,13 @@ _ALL = (
         "min_average_max",
         "min ≤ average ≤ max, and last within them (W2). Legacy buckets are carried as they are: a warning.",
         "Compute the day's webinars again: job webinar_stats_job in Dagster. Legacy buckets stay as they are.",
-        "eventflow heal --dry-run",
+        _WEBINARS,
     ),
     Check(
         "peak_within_known_viewers",
         "No webinar had more viewers at once than presence knows for the day.",
         "Compute the day's webinars again: job webinar_stats_job in Dagster; presence that was deleted stays unknown.",
-        "eventflow heal --dry-run",
+        _WEBINARS,
     ),
     Check(
         "raw_parity",

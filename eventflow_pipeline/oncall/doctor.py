@@ -48,7 +48,7 @@ def examine(
     """
     now = now or datetime.now(UTC)
     probed = probed or probe(settings, now)
-    found = [_of_probe(problem) for problem in probed.problems]
+    found = [_of_probe(problem, *probed.remedies.get(problem, ())) for problem in probed.problems]
     with pipeline(settings) as engine:
         parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (
             lambda: _of_receivers(settings),
@@ -68,10 +68,10 @@ def examine(
     return sorted(wanted, key=lambda f: (f.severity is Severity.WARN, f.since or now, f.name, f.subject))
 
 
-def _of_probe(problem: str) -> Diagnosis:
+def _of_probe(problem: str, fix: str = FIX, command: str = "dagster-daemon run -w workspace.yaml") -> Diagnosis:
     return Diagnosis(
-        Severity.ERROR, "dead", "", problem, "Nothing is computed and nobody is notified until this is put right.",
-        FIX, RUNBOOK, "dagster-daemon run -w workspace.yaml",
+        Severity.ERROR, "dead", "", problem, "Until this is put right days are not computed, or nobody is notified.",
+        fix, RUNBOOK, command,
     )  # fmt: skip
 
 

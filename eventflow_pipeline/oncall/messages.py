@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from dagster_shared.error import SerializableErrorInfo
+
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.foreign_text import in_message
 from eventflow_pipeline.domain.incidents import Incident, Message, State
@@ -75,6 +77,13 @@ def link_of(incident: Incident, settings: Settings) -> str:
     """Where Dagster's user interface shows it; empty where that is not known."""
     page = incident.condition.page
     return f"{settings.docs.dagster_url.rstrip('/')}/{page}" if settings.docs.dagster_url and page else ""
+
+
+def first_cause(error: SerializableErrorInfo | None) -> str:
+    """What went wrong in Dagster in one line, without SQL or a traceback."""
+    while error and error.cause:
+        error = error.cause
+    return redact(error.message.strip().splitlines()[0]) if error and error.message.strip() else "no reason was given"
 
 
 def in_words(ranges: Sequence[DayRange], most: int = 3) -> str:

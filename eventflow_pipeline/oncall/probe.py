@@ -43,6 +43,8 @@ class Probe:
     capture_problems: list[str] = field(default_factory=list)
     #: Addresses of receivers that cannot be used; the others are notified.
     receiver_problems: list[str] = field(default_factory=list)
+    #: What puts a problem right, and the command, where that is not to bring up what is down.
+    remedies: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -51,7 +53,13 @@ class Probe:
 
     def as_json(self) -> dict[str, object]:
         """One flat object for a line of JSON."""
-        return {"event": "probe", "healthy": self.healthy, **asdict(self)}
+        found = {name: value for name, value in asdict(self).items() if name != "remedies"}
+        return {"event": "probe", "healthy": self.healthy, **found}
+
+    def add(self, problem: str, fix: str, command: str) -> None:
+        """Note a problem with a remedy of its own."""
+        self.problems.append(problem)
+        self.remedies[problem] = fix, command
 
 
 @contextmanager
@@ -89,7 +97,8 @@ def _check_database(found: Probe, settings: Settings, now: datetime) -> None:
             found.database_reachable = True
             found.migrated = stored_build_settings(connection) is not None
         if not found.migrated:
-            found.problems.append("The database has no schema stats yet: run `eventflow migrate`.")
+            problem = "The database has no schema stats yet: run `eventflow migrate`."
+            found.add(problem, "Make the schema, as the owner of EventFlow's tables.", "eventflow migrate")
             return
         finished, since = newest_detection(engine)
         found.newest_detection_age = _age(finished, now)
@@ -112,9 +121,11 @@ def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
         if silent:
             found.problems.append(f"No heartbeat for {limit} s of the daemon's {', '.join(silent)}: is it running?")
         states = instance.all_instigator_state()
-        if stopped := sorted(s.instigator_name for s in states if s.instigator_name in _OURS and not s.is_running):
-            found.problems.append(
-                f"{' and '.join(stopped)} switched off in Dagster: nobody is notified of what they look for."
+        for stopped in sorted(s.instigator_name for s in states if s.instigator_name in _OURS and not s.is_running):
+            found.add(
+                f"{stopped} is switched off in Dagster: nobody is notified of what it looks for.",
+                "Switch it on, and ask who switched it off.",
+                f"dagster sensor start -w workspace.yaml {stopped}",
             )
         newest = [
             tick.timestamp
@@ -136,6 +147,7 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
     problems = [*found.problems, *found.receiver_problems]
     if not problems:
         return []
+    fix, command = found.remedies.get(problems[0], (FIX, "eventflow doctor"))
     return [
         Condition(
             name="dead",
@@ -144,8 +156,8 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
             since=now,
             summary=" ".join([*problems, *found.capture_problems]),
             runbook=RUNBOOK,
-            command="eventflow doctor",
-            fix=FIX,
+            command=command,
+            fix=fix,
         )
     ]
 

@@ -64,6 +64,10 @@ def test_a_month_is_closed_changes_and_its_statement_stands(
     )
     assert [day["date"] for day in adjusted["days"]] == ["2024-02-05", "2024-02-06", "2024-02-29"]
     assert "+1 visits" in run("adjustments").stdout
+    database.execute("update stats.closing set author = 'eve' where entry_no = 2")
+    altered = run("adjustments")
+    assert (altered.returncode, "ALTERED: entry 2 (2024-02" in altered.stdout) == (1, True)
+    database.execute("update stats.closing set author = 'ann' where entry_no = 2")
     refused(run("adjustments", "--client", "unknown"), "The unknown client has no closed months")
 
     done = json.loads(run(*statement, str(tmp_path / "acme.csv"), "--json").stdout)

@@ -288,7 +288,7 @@ def test_a_source_that_fails_ends_nothing_and_is_told(
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     for minute in (10, 20):
         notify(database.pipeline, settings, seen, NOW + timedelta(minutes=minute))
-    assert receiver.titles == ["[error] a is stale", "[error] the condition s cannot be polled (RuntimeError)"]
+    assert receiver.titles == ["[error] a is stale", "[error] the condition s cannot be polled (boom)"]
 
 
 def test_one_incident_is_one_alert(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:

@@ -65,6 +65,7 @@ def test_failed_runs_are_one_condition_until_made_good(
     (found,) = run_failed.conditions(instance, _now())
     assert (found.subject, found.severity, found.days) == ("daily_buckets_job", Severity.ERROR, DayRange(*MARCH))
     assert found.numbers["days"] == 3
+    assert "disk on fire" in found.summary
     refuse(None)
     assert run_days(MARCH[0]).success
     assert [c.days for c in run_failed.conditions(instance, _now())] == [DayRange(MARCH[0].replace(day=2), MARCH[1])]
@@ -197,7 +198,11 @@ def test_sensors_tell_of_checks_runs_and_deficits(
     _evaluate(instance, {f"2024-03-0{day}": False for day in range(1, 6)})
     second = _tick(instance, dagster_failures_sensor, first.cursor)
     assert int(second.cursor or 0) > int(first.cursor or 0)
-    assert sorted(title for title in receiver.titles if "daily_buckets_job" in title or "bucket" in title.split()) == [
+    assert sorted(
+        title.partition(": ")[0]
+        for title in receiver.titles
+        if "daily_buckets_job" in title or "bucket" in title.split()
+    ) == [
         "[error] 1 failed run of daily_buckets_job for 2024-03-01..2024-03-03 (3 days)",
         "[error] check parity fails for 2024-03-01..2024-03-05 (5 days) of bucket",
     ]
@@ -241,6 +246,7 @@ def test_failing_ticks(instance: dg.DagsterInstance) -> None:
         (found,) = tick_failed.conditions(instance, _now())
         assert (found.subject, found.numbers["ticks"]) == ("refresh", number + 1)
         assert found.severity is (Severity.ERROR if number == 2 else Severity.WARN)
+        assert found.summary.endswith("ticks: boom" if number else "tick: boom")
     tick(TickStatus.SKIPPED, now)
     assert tick_failed.conditions(instance, _now()) == []
 

@@ -385,17 +385,19 @@ def test_an_evening(evening: Evening, every: float, capsys: pytest.CaptureFixtur
             {"chat": CHAT_UP, "pagerduty": CHECK_FAILS, "alertmanager": CHECK_FAILS},
             CHECK_PASSES + 2,
         ),
-        "conditions_sensor switched off": (
+        "conditions_sensor is switched off": (
             dict.fromkeys(["chat", "pagerduty", "alertmanager"], SENSOR_OFF), SENSOR_ON + 3 + 2,
         ),
     }  # fmt: skip
+    commands = ["heal --dry-run", f"doctor --client {ACME}", f"explain --client {CITY} --date {at}", "sensor start "]
     left = list(evening.told)
-    for said, (who, ended) in incidents.items():
+    for (said, (who, ended)), command in zip(incidents.items(), commands, strict=True):
         others = {name for name in [*NAMES.values(), *OURS] if name not in said}
         for receiver, seen in who.items():
             heard = [told for told in left if told.receiver == receiver and said in told.head]
             begun, *later, end = heard
             assert (begun.kind, end.kind, [t.kind for t in later]) == ("begin", "end", ["worse"] * ("Acme" in said))
+            assert f" {command}" in begun.text
             assert 0 <= begun.minute - seen <= 1, (said, receiver)
             assert 0 <= end.minute - ended <= 1, (said, receiver)
             for told in heard:

@@ -99,10 +99,10 @@ def poll(
                     subject=source.name,
                     severity=Severity.ERROR,
                     since=now,
-                    summary=f"the condition {source.name} cannot be polled ({type(problem).__name__})",
+                    summary=f"the condition {source.name} cannot be polled ({reason(problem)})",
                     runbook="job-failed",
-                    command="eventflow probe",
-                    fix="Read the structured log line condition_source_failed.",
+                    command="eventflow doctor",
+                    fix="Put right what the reason says; nobody hears of that condition meanwhile.",
                 )
             )
     return seen

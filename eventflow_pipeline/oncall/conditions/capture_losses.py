@@ -37,7 +37,7 @@ def losses(settings: Settings, now: datetime) -> list[Condition]:
             since=now,
             summary=f"capture at {process.url} {wrong.said}",
             runbook="capture-losses",
-            command="eventflow probe",
+            command="eventflow probe" if wrong.severity is Severity.ERROR else "eventflow doctor",
             fix=wrong.remedy,
             numbers={"lost": process.lost, "limited": process.limited, "held": process.held},
         )

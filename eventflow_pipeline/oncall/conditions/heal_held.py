@@ -44,9 +44,9 @@ def _condition(subject: str, client: UUID | None, name: str, held: list[StaleDay
         summary=(f"client {name}: " if name else "")
         + f"{count} held because of a mass loss; for {days.last}: {held[-1].held_reason}.",
         runbook="heal-held",
-        command="eventflow heal --dry-run, then restore the rows or "
+        command="eventflow heal --dry-run",
+        fix="Compare the loss with what was deleted in the source; restore the rows, or accept it: "
         f'eventflow accept held --from {days.first} --to {days.last}{only} --reason "..."',
-        fix="Compare the loss with what was deleted in the source; accept it or restore the rows.",
         days=days,
         own_days=frozenset(stale.day for stale in held),
         narrowed=lambda some: _condition(subject, client, name, [stale for stale in held if stale.day in some]),

@@ -9,7 +9,8 @@ import dagster as dg
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.partition_tags import tagged_days
-from eventflow_pipeline.oncall.messages import in_words
+from eventflow_pipeline.domain.personal_data import redact
+from eventflow_pipeline.oncall.messages import first_cause, in_words
 
 _LOOK_BACK = timedelta(days=7)
 _MOST_RUNS = 500
@@ -44,29 +45,52 @@ def conditions(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
         elif run.tags.get("dagster/will_retry") != "true":
             for day in days:
                 failed_days[job].setdefault(day, record)
-    return [_failed_run(job, failures) for job, failures in failed_days.items() if failures]
+    return [_failed_run(job, failures, _why(instance, failures)) for job, failures in failed_days.items() if failures]
 
 
-def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord]) -> Condition:
+def _newest(failures: Mapping[date | None, dg.RunRecord]) -> dg.RunRecord:
+    return max(failures.values(), key=lambda record: record.update_timestamp)
+
+
+def _why(instance: dg.DagsterInstance, failures: Mapping[date | None, dg.RunRecord]) -> str:
+    """What the newest run says: why its step failed, else why it did."""
+    run_id = _newest(failures).dagster_run.run_id
+    for kind in (dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE):
+        for record in instance.get_records_for_run(run_id, of_type=kind, limit=1).records:
+            event = record.event_log_entry.dagster_event
+            if event is not None:
+                told = event.step_failure_data if event.is_step_failure else event.job_failure_data
+                return first_cause(told.error) if told.error else redact((event.message or "").split("\n")[0])
+    return ""
+
+
+def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord], why: str) -> Condition:
     ranges = contiguous(day for day in failures if day)
-    newest = max(failures.values(), key=lambda record: record.update_timestamp)
+    newest = _newest(failures)
     oldest = min(record.update_timestamp for record in failures.values())
     runs = {record.dagster_run.run_id for record in failures.values()}
     about = f" for {in_words(ranges)}" if ranges else ""
     title = "assets materialized by hand or by a backfill" if job.startswith("__") else job
-    again = f"eventflow {'verify' if job in _VERIFYING else 'backfill'}"
+    if ranges:
+        span = f"--from {ranges[0].first} --to {ranges[-1].last}"
+        command = f"eventflow verify {span}" if job in _VERIFYING else f"eventflow backfill {span}"
+    elif job == _CHECKS or job.startswith("__"):  # no job that has a name; the page of the run has all of it
+        command = "eventflow doctor"
+    else:
+        command = f"dagster job launch -w workspace.yaml -j {job}"
     return Condition(
         name="run_failed",
         subject=job,
         severity=Severity.ERROR,
         since=_utc(oldest),
-        summary=f"{len(runs)} failed {'run' if len(runs) == 1 else 'runs'} of {title}{about}",
+        summary=f"{len(runs)} failed {'run' if len(runs) == 1 else 'runs'} of {title}{about}"
+        + (f": {why}" if why else ""),
         runbook="job-failed",
-        command=f"{again} --from {ranges[0].first} --to {ranges[-1].last}" if ranges else "eventflow doctor",
-        fix="Read the error of the newest run in Dagster, put it right, run the days again.",
+        command=command,
+        fix="Put right what the error of the newest run says (Dagster has all of it), then run it again.",
         days=DayRange(ranges[0].first, ranges[-1].last) if ranges else None,
         own_days=frozenset(day for day in failures if day),
-        narrowed=lambda some: _failed_run(job, {day: run for day, run in failures.items() if day in some}),
+        narrowed=lambda some: _failed_run(job, {day: run for day, run in failures.items() if day in some}, why),
         page=f"runs/{newest.dagster_run.run_id}",
         numbers={"runs": len(runs), "days": sum(map(len, ranges)), "newest_run": newest.dagster_run.run_id},
     )

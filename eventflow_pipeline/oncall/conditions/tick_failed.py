@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.oncall.messages import first_cause
 
 _TICKS = 3
 #: A sensor or schedule that no longer exists keeps its last tick for ever.
@@ -37,10 +38,10 @@ def conditions(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
                 severity=Severity.ERROR if failing >= _TICKS else Severity.WARN,
                 since=min(oldest, now),
                 summary=f"{state.instigator_type.value.lower()} {state.instigator_name} fails: "
-                f"its last {failing} {'tick' if failing == 1 else 'ticks'}",
+                f"its last {failing} {'tick' if failing == 1 else 'ticks'}: {first_cause(ticks[0].error)}",
                 runbook="job-failed",
-                command="eventflow probe",
-                fix="Read the tick's error in Dagster's Automation tab.",
+                command="eventflow doctor",
+                fix="Put right what the error says; the whole of it is at the tick, in Dagster's Automation tab.",
                 page="automation",
                 numbers={"ticks": failing},
             )

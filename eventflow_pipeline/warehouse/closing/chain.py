@@ -35,6 +35,10 @@ class Tampered:
     month: Month | None
     what: str
 
+    def __str__(self) -> str:
+        whose = f" ({self.month}, client {self.client_id})" if self.month else ""
+        return f"entry {self.entry_no}{whose} {self.what}"
+
 
 def head(connection: Connection) -> Head:
     """The newest entry."""
