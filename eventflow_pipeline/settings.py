@@ -348,6 +348,41 @@ class CaptureSettings(Section):
     )
 
 
+class ServeSettings(Section):
+    """Pages, statements and exports"""
+
+    jwt_secret: SecretStr | None = Field(
+        None, description="HS256 secret of users' tokens, 32 bytes or more: PostgREST's. `eventflow serve` needs it."
+    )
+    jwt_audience: str | None = Field(
+        None, description="Audience (aud) that users' tokens must be for, such as authenticated. Unset: any."
+    )
+    keys: SecretStr | None = Field(
+        None,
+        description="Keys that sign shared links, comma-separated, newest first, 16 characters or more each. Unset: "
+        "none are shared.",
+    )
+    site_url: str = Field(
+        "",
+        description="Where it is reached from outside (https://numbers.example), for links that are shared; of https, "
+        "cookies travel over HTTPS only.",
+    )
+    origins: str = Field(
+        "",
+        description="Origins whose pages may exchange a token for a cookie, besides its own, comma-separated "
+        "(https://app.example).",
+    )
+    connections: int = Field(64, ge=1, description="Connections that one address may hold, proxies excepted.")
+    request_seconds: float = Field(10, gt=0, description="Longest a request may take to come in: headers, then body.")
+    proxies: str = Field(
+        "", description="Proxies whose X-Forwarded-For is believed, comma-separated addresses. Empty: of nobody."
+    )
+    database_connections: int = Field(8, ge=2, le=100, description="Connections to the database, at most.")
+    statement_seconds: int = Field(30, ge=1, description="Longest a statement of a page may take.")
+    exports: int = Field(2, ge=1, description="Exports at once; whoever asks for more is asked to come back.")
+    export_seconds: int = Field(600, ge=1, description="Longest an export may take, to its last byte.")
+
+
 class Settings(BaseSettings):
     """Settings of one process. Secrets (the database URL) come from the environment alone and are never shown."""
 
@@ -379,6 +414,7 @@ class Settings(BaseSettings):
     docs: DocsSettings = Field(default_factory=DocsSettings)
     webinar: WebinarSettings = Field(default_factory=WebinarSettings)
     capture: CaptureSettings = Field(default_factory=CaptureSettings)
+    serve: ServeSettings = Field(default_factory=ServeSettings)
 
     @field_validator("timezone")
     @classmethod

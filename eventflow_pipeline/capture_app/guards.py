@@ -13,7 +13,7 @@ from eventflow_pipeline.capture import CaptureRequest, CaptureRules
 from eventflow_pipeline.capture.cookies import believed
 from eventflow_pipeline.capture.text import clean
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import CaptureSettings
+from eventflow_pipeline.settings import CaptureSettings, ServeSettings
 
 #: Bytes from which a body is large, and how many of those one address may send: a form of thousands of words is rare.
 _LARGE = 8 * 1024
@@ -27,7 +27,7 @@ class Origins:
     machine for a moment would be enough. Without settings only pages on loopback may call, for development.
     """
 
-    def __init__(self, settings: CaptureSettings) -> None:
+    def __init__(self, settings: CaptureSettings | ServeSettings) -> None:
         listed = [*settings.origins.split(","), *_origin_of(settings.site_url)]
         self.listed = tuple(origin.strip().rstrip("/").lower() for origin in listed if origin.strip())
 

@@ -12,7 +12,7 @@ from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from eventflow_pipeline.settings import CaptureSettings
+from eventflow_pipeline.settings import CaptureSettings, ServeSettings
 
 #: Bytes of a request's line and headers.
 _HEADER_BYTES = 32 * 1024
@@ -24,7 +24,7 @@ _LONGEST_URL = 8 * 1024
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
 
 
-def server_config(app: FastAPI, settings: CaptureSettings, host: str, port: int) -> uvicorn.Config:
+def server_config(app: FastAPI, settings: CaptureSettings | ServeSettings, host: str, port: int) -> uvicorn.Config:
     """Configuration of the server of ``app``.
 
     A request's headers and body come in time and are of bounded size, an address holds so many connections and no
@@ -96,7 +96,7 @@ class _Connection(h11.Connection):
         return h11.NEED_DATA if self.exceeded else event
 
 
-def _protocol(settings: CaptureSettings, proxies: frozenset[str]) -> type[H11Protocol]:
+def _protocol(settings: CaptureSettings | ServeSettings, proxies: frozenset[str]) -> type[H11Protocol]:
     open_of: Counter[str] = Counter()
 
     class Bounded(H11Protocol):

@@ -12,11 +12,13 @@ _SHORTEST_SECRET = 32  # bytes; RFC 7518, 3.2
 class Tokens:
     """Verifies tokens signed with ``secret``; with an ``audience``, only those that are for it."""
 
-    def __init__(self, secret: str, audience: str | None = None) -> None:
-        """Raises UserError for a secret that can be guessed."""
+    def __init__(
+        self, secret: str, audience: str | None = None, variable: str = "EVENTFLOW_CAPTURE_JWT_SECRET"
+    ) -> None:
+        """``variable`` names the secret. Raises UserError for one that can be guessed."""
         if len(secret.encode()) < _SHORTEST_SECRET:
             raise UserError(
-                f"EVENTFLOW_CAPTURE_JWT_SECRET is shorter than {_SHORTEST_SECRET} bytes, which HS256 needs: set the "
+                f"{variable} is shorter than {_SHORTEST_SECRET} bytes, which HS256 needs: set the "
                 "secret that signs the users' tokens."
             )
         self._secret, self._audience = secret, audience

@@ -1,17 +1,17 @@
 """A settlement as a file for people: CSV, Excel or one HTML page with its plots inside.
 
-Text comes from outside. What a file cannot spell is replaced (``_text``), and what a program would run is stopped in
+Text comes from outside. What a file cannot spell is replaced (``cells``), and what a program would run is stopped in
 the way of each form: in CSV by an apostrophe, in Excel by the cell's type, in HTML by escaping.
 """
 
 import base64
 import csv
 import io
-import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime, time
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,66 +20,86 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pandas as pd
 from jinja2 import Environment
+from openpyxl.styles import Font
 
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.reports.cells import excel_text, spelled, unformulated
 from eventflow_pipeline.warehouse.answers.settlement import Settlement
 
-#: A CSV cell that begins like this is a formula to a spreadsheet, full-width signs included; a plain number is none.
-_FORMULA = re.compile(r"\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|[\t\r\n]")
-_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*%?")
-#: What XML 1.0 cannot spell (its production Char): a workbook with one of these cannot be opened.
-_UNSPELLABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: Text of a workbook in which Excel would read a code point, and the longest text of a cell.
-_EXCEL_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-_EXCEL_LONGEST = 32_767
 Cells = list[list[Any]]
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title><style{% if nonce %} nonce="{{ nonce }}"{% endif %}>
 body { font: 14px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd }
+th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd; white-space: nowrap }
 th { text-align: left; background: #f4f4f4 } td.number { text-align: right; font-variant-numeric: tabular-nums }
 .warning { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem } img { max-width: 100% }
+.wide { overflow-x: auto }
+@page { margin: 15mm } @media print { body { margin: 0; max-width: none; font-size: 10px } .wide { overflow: visible }
+th, td { white-space: normal; overflow-wrap: anywhere; padding: 1px 4px }
+thead { display: table-header-group } tr { break-inside: avoid } h2 { break-after: avoid } }
 </style></head><body><h1>{{ title }}</h1>
 {% if closing and closing.exceptions %}<p class="warning">Closed although {{ closing.exceptions | join("; ") }}:
 {{ closing.reason }}</p>{% elif not complete %}<p class="warning">Not complete: at least one day is missing or stale,
 the numbers may change.</p>{% endif %}
 {% if closing %}<p>Closed by {{ closing.author }}: the figures stand. What changed since is in the adjustments; closed
 and all adjustments of a figure are what is published now. Days and data quality are as they are now.</p>{% endif %}
-{% for name, columns, rows in tables %}<h2>{{ name }}</h2><table><tr>{% for column in columns %}
-<th>{{ column }}</th>{% endfor %}</tr>{% for row in rows %}<tr>{% for value, number in row %}
-<td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}</table>
-{% if name == "Days" %}<img alt="Visits and conversions by day" src="data:image/png;base64,{{ plot }}">{% endif %}
+<img alt="Visits and conversions by day; the table Days has the figures" src="data:image/png;base64,{{ plot }}">
+{% for name, columns, rows in tables %}<h2>{{ name }}</h2><div class="wide" tabindex="0"><table><thead><tr>
+{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>{% for row in rows %}<tr>
+{% for value, number in row %}<td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}
+</table></div>
 {% endfor %}<p>Visits are distinct sessions (M2) of the row's range: they do not add up over campaigns, links or days.
 CVR = conversions / visits (M4). Days are {{ zone }}'s.</p></body></html>
 """
+#: Sheets of a workbook, and the question each answers.
+_QUESTIONS: Mapping[str, str] = {
+    "Summary": "What is settled, of when, and may it still change?",
+    "Data quality": "How much of it is linked, tagged and known?",
+    "Days": "How much on each day? Visits are of the day: they do not add up.",
+    "Campaigns": "How much by each campaign or webinar? Visits do not add up.",
+    "Links": "How much by each link? Visits do not add up.",
+    "Adjustments": "What has changed since the month was closed?",
+}
+#: Shares of a whole, shown as percentages; the same names hold counts elsewhere, which are whole numbers.
+_RATES = frozenset({
+    "cvr", "linkage", "utm_fill", "utm_fill_hits", "utm_fill_entries", "unresolved_link", "unresolved_link_hits",
+    "unknown_link", "unknown_link_hits", "sessionless_hits",
+})  # fmt: skip
+_HEAD_ROWS = 2
 
 
 class UnreadableReport(Exception):
     """A report that does not read back as what was written: one sentence. Nothing of it is left."""
 
 
-def write_report(settlement: Settlement, file: Path, zone: ZoneInfo) -> None:
+def write_report(settlement: Settlement, file: Path, zone: ZoneInfo, nonce: str | None = None) -> None:
     """Write the settlement to ``file``; its suffix (.csv, .xlsx, .html) chooses the form.
 
-    ``zone`` is the business zone, for times. The file is written beside its place, read back and compared cell by cell,
-    and only then put there: what stood there before stays until then. Raises UserError for another suffix or a folder
-    that cannot be written, UnreadableReport when what was written is not what is read.
+    ``zone`` is the business zone, for times; ``nonce`` that of the policy a page is served with. The file is written
+    beside its place, read back and compared cell by cell, and only then put there: what stood there before stays until
+    then. Raises UserError for another suffix or a folder that cannot be written, UnreadableReport when what was
+    written is not what is read.
     """
-    form = {".csv": (_write_csv, _read_csv), ".xlsx": (_write_excel, _read_excel), ".html": (_write_html, _read_html)}
+    form: Mapping[str, tuple[Callable[[Settlement, Path, ZoneInfo], Cells], Callable[[Path], Cells]]] = {
+        ".csv": (_write_csv, _read_csv),
+        ".xlsx": (_write_excel, _read_excel),
+        ".html": (partial(_write_html, nonce=nonce), _read_html),
+    }
     if file.suffix.lower() not in form:
         raise UserError(f"--out {file} has the suffix {file.suffix or '(none)'}: use .csv, .xlsx or .html.")
     write, read = form[file.suffix.lower()]
-    partial = file.with_name(f".{file.stem}.{uuid.uuid4().hex[:8]}{file.suffix}")
+    written = file.with_name(f".{file.stem}.{uuid.uuid4().hex[:8]}{file.suffix}")
     try:
-        meant = write(settlement, partial, zone)
-        _check(file, meant, lambda: read(partial))
-        partial.replace(file)
+        meant = write(settlement, written, zone)
+        _check(file, meant, lambda: read(written))
+        written.replace(file)
     except OSError as problem:
         raise UserError(f"{file} cannot be written ({problem.strerror}): give --out a folder that can.") from problem
     finally:
         with suppress(OSError):
-            partial.unlink()
+            written.unlink()
 
 
 def _check(file: Path, meant: Cells, read: Callable[[], Cells]) -> None:
@@ -93,8 +113,11 @@ def _check(file: Path, meant: Cells, read: Callable[[], Cells]) -> None:
         )
 
 
-def frames(settlement: Settlement, zone: ZoneInfo) -> dict[str, pd.DataFrame]:
-    """The report's tables by title."""
+def frames(
+    settlement: Settlement, zone: ZoneInfo, cell: Callable[[Any, ZoneInfo], Any] | None = None
+) -> dict[str, pd.DataFrame]:
+    """The report's tables by title, each value as ``cell`` makes it (``_plain`` unless given)."""
+    _frame = partial(_made, zone=zone, cell=cell or _plain)
     days = settlement.days_range
     summary = {
         "client": settlement.client_name,
@@ -107,13 +130,13 @@ def frames(settlement: Settlement, zone: ZoneInfo) -> dict[str, pd.DataFrame]:
         **_closing(settlement),
         **settlement.totals,
     }
-    adjusted = {"Adjustments": _frame(settlement.adjustments, zone)} if settlement.closing else {}
+    adjusted = {"Adjustments": _frame(settlement.adjustments)} if settlement.closing else {}
     return {
-        "Summary": _frame([{"name": name, "value": value} for name, value in summary.items()], zone),
-        "Data quality": _frame([{"name": name, "value": value} for name, value in settlement.quality.items()], zone),
-        "Days": _frame(settlement.days, zone),
-        "Campaigns": _frame(settlement.campaigns, zone),
-        "Links": _frame(settlement.links, zone),
+        "Summary": _frame([{"name": name, "value": value} for name, value in summary.items()]),
+        "Data quality": _frame([{"name": name, "value": value} for name, value in settlement.quality.items()]),
+        "Days": _frame(settlement.days),
+        "Campaigns": _frame(settlement.campaigns),
+        "Links": _frame(settlement.links),
         **adjusted,
     }
 
@@ -137,8 +160,8 @@ def _closing(settlement: Settlement) -> Mapping[str, Any]:
     }
 
 
-def _frame(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> pd.DataFrame:
-    return pd.DataFrame([{name: _plain(value, zone) for name, value in row.items()} for row in rows], dtype=object)
+def _made(rows: Sequence[Mapping[str, Any]], *, zone: ZoneInfo, cell: Callable[[Any, ZoneInfo], Any]) -> pd.DataFrame:
+    return pd.DataFrame([{name: cell(value, zone) for name, value in row.items()} for row in rows], dtype=object)
 
 
 def _plain(value: Any, zone: ZoneInfo) -> Any:
@@ -148,22 +171,11 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(zone).isoformat(timespec="seconds")
     if isinstance(value, str):
-        return _text(value)
+        return spelled(value)
     try:
         return round(float(value), 4)
     except (TypeError, ValueError):
         return str(value)
-
-
-def _text(value: str) -> str:
-    """Text as every form can spell it: XML 1.0's characters, line ends as \\n."""
-    return _UNSPELLABLE.sub("\ufffd", value).replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _unformulated(value: Any) -> Any:
-    """A cell of a CSV file that no spreadsheet runs."""
-    runs = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
-    return f"'{value}" if runs else value
 
 
 def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
@@ -198,7 +210,7 @@ def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
         ),
     ]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(**state)
-    table = _each(table, _unformulated)
+    table = _each(table, unformulated)
     table.to_csv(file, index=False, encoding="utf-8-sig")
     return [list(table.columns), *(["" if pd.isna(cell) else str(cell) for cell in row] for row in _rows(table))]
 
@@ -218,26 +230,50 @@ def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
 
 
 def _write_excel(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
+    """A sheet a question, which is its first row; then its head, which stays in sight."""
     meant: list[list[Any]] = []
     with pd.ExcelWriter(file, engine="openpyxl") as workbook:
-        for name, plain in frames(settlement, zone).items():
-            table = _each(plain, _excel_cell)
-            table.to_excel(workbook, sheet_name=name, index=False)
-            meant += [[name], *([list(table.columns), *map(list, _rows(table))] if len(table) else [])]
+        for name, typed in frames(settlement, zone, _typed).items():
+            table = _each(typed, _excel_cell)
+            table.to_excel(workbook, sheet_name=name, index=False, startrow=_HEAD_ROWS - 1)
             sheet = workbook.sheets[name]
-            sheet.freeze_panes = "A2"
-            for cell in (cell for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)):
-                # Text, whatever it looks like, and still when somebody edits the cell.
-                cell.data_type, cell.number_format = "s", "@"
+            sheet["A1"] = _QUESTIONS[name]
+            sheet["A1"].font = Font(bold=True, size=13)
+            title = [_QUESTIONS[name], *[None] * (len(table.columns) - 1)]
+            meant += [[name], title, *([list(table.columns), *map(list, _rows(table))] if len(table) else [])]
+            sheet.freeze_panes = f"A{_HEAD_ROWS + 1}"
+            for row in sheet.iter_rows():
+                for cell, column in zip(row, table.columns, strict=False):
+                    _format(cell, str(row[0].value) if column == "value" else str(column))
             for column in sheet.columns:
-                width = max(len(str(cell.value)) if cell.value is not None else 0 for cell in column)
+                width = max(len(str(cell.value)) if cell.value is not None else 0 for cell in column[1:] or column)
                 sheet.column_dimensions[column[0].column_letter].width = min(max(10, width + 2), 48)
     return meant
 
 
+def _format(cell: Any, name: str) -> None:
+    """How a workbook shows a value of this name, and what it stays when somebody edits it."""
+    if isinstance(cell.value, str):
+        # Text, whatever it looks like.
+        cell.data_type, cell.number_format = "s", "@"
+    elif isinstance(cell.value, datetime):
+        cell.number_format = "yyyy-mm-dd" if cell.value.time() == time() else "yyyy-mm-dd hh:mm:ss"
+    elif isinstance(cell.value, float) and name in _RATES:
+        cell.number_format = "0.0%"
+    elif isinstance(cell.value, int):
+        cell.number_format = "#,##0"
+
+
+def _typed(value: Any, zone: ZoneInfo) -> Any:
+    """A value for a workbook, which knows no zones: instants are the business zone's, to the second."""
+    if isinstance(value, datetime):
+        return value.astimezone(zone).replace(tzinfo=None, microsecond=0)
+    return datetime.combine(value, time()) if isinstance(value, date) else _plain(value, zone)
+
+
 def _excel_cell(value: Any) -> Any:
     if isinstance(value, str):
-        return _EXCEL_ESCAPE.sub("_x005F_", value)[:_EXCEL_LONGEST] or None
+        return excel_text(value) or None
     return None if pd.isna(value) else value
 
 
@@ -251,17 +287,20 @@ def _read_excel(file: Path) -> Cells:
     return found
 
 
-def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
+def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo, nonce: str | None = None) -> Cells:
     tables = [
         (
             name,
             [str(column).replace("_", " ") for column in table.columns],
-            [[_shown(value) for value in row] for row in _rows(table)],
+            [
+                [_shown(v, str(row[0]) if c == "value" else str(c)) for c, v in zip(table.columns, row, strict=True)]
+                for row in _rows(table)
+            ],
         )
         for name, table in frames(settlement, zone).items()
     ]
     page = Environment(autoescape=True).from_string(_PAGE)
-    title = _text(f"Settlement {settlement.client_name or settlement.client_id}, {settlement.days_range}")
+    title = spelled(f"Settlement {settlement.client_name or settlement.client_id}, {settlement.days_range}")
     file.write_text(
         page.render(
             title=title,
@@ -270,6 +309,7 @@ def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
             tables=tables,
             plot=_plot(settlement),
             zone=zone.key,
+            nonce=nonce,
         ),
         encoding="utf-8",
     )
@@ -308,12 +348,14 @@ def _read_html(file: Path) -> Cells:
     return [parser.cells]
 
 
-def _shown(value: Any) -> tuple[str, bool]:
-    """Text of a cell and whether it is a number."""
+def _shown(value: Any, name: str) -> tuple[str, bool]:
+    """Text of a cell of this name, and whether it is a number."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "", False
     if isinstance(value, int):
         return f"{value:,}", True
+    if isinstance(value, float) and name in _RATES:
+        return f"{value:.1%}", True
     return str(value), isinstance(value, float)
 
 

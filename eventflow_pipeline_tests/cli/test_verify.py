@@ -109,6 +109,11 @@ def test_report_in_each_form(eventflow: Eventflow, computed: Database, tmp_path:
     cells = [cell for sheet in workbook for row in sheet.iter_rows() for cell in row]
     assert not [cell.value for cell in cells if cell.data_type == "f"], "a name must not become a formula"
     assert ("visits", 2) in {tuple(c.value for c in row) for row in workbook["Summary"].iter_rows()}
+    assert {sheet.freeze_panes for sheet in workbook} == {"A3"}
+    head = [cell.value for cell in workbook["Days"][2]]
+    first = dict(zip(head, workbook["Days"][3], strict=True))
+    assert (first["date"].value, first["date"].number_format) == (datetime(2024, 3, 1), "yyyy-mm-dd")  # noqa: DTZ001
+    assert (first["cvr"].value, first["cvr"].number_format) == (1, "0.0%")
     page = report("settlement.html").read_text()
     assert "&lt;b&gt;@link&lt;/b&gt;" in page
     assert "<b>@link" not in page
@@ -116,6 +121,8 @@ def test_report_in_each_form(eventflow: Eventflow, computed: Database, tmp_path:
     assert image
     assert base64.b64decode(image[1]).startswith(b"\x89PNG")
     assert "Not complete" not in page
+    assert page.index("<img") < page.index("<table")
+    assert '<td class="number">50.0%</td>' in page
 
 
 def test_report_refuses_what_it_cannot_answer(eventflow: Eventflow, computed: Database, tmp_path: Path) -> None:
@@ -141,7 +148,7 @@ def test_a_title_that_a_workbook_cannot_spell(eventflow: Eventflow, computed: Da
     rows = [
         [cell.value for cell in row] for row in openpyxl.load_workbook(tmp_path / "r.xlsx")["Campaigns"].iter_rows()
     ]
-    assert rows[1][rows[0].index("title")] == "-50% \ufffd"
+    assert rows[2][rows[1].index("title")] == "-50% \ufffd"
 
 
 def test_a_report_that_does_not_read_back_fails_in_a_sentence(

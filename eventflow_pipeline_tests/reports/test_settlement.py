@@ -46,7 +46,7 @@ def _titles(file: Path, count: int) -> list[Any]:
             return [row["title"] for row in csv.DictReader(lines) if row["part"] == "campaign"]
     if file.suffix == ".xlsx":
         rows = list(openpyxl.load_workbook(file)["Campaigns"].iter_rows())
-        return [row[1].value for row in rows[1:]]
+        return [row[1].value for row in rows[2:]]  # behind its question and its head
     page = file.read_text(encoding="utf-8")
     cells = [html.unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page, re.DOTALL)]
     first = cells.index(str(UUID(int=0)))

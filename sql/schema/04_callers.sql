@@ -24,6 +24,21 @@ $$;
 comment on function stats.caller_sees_all() is
     'True for super administrators (claim app_metadata.is_super_admin), analysts (eventflow_bi), service_role, the pipeline''s role and the owner. [readers]';
 
+create or replace function stats.caller_share()
+returns table (client_id uuid, first_day date, last_day date, expires_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
+as $$
+    select s.client_id, s.first_day, s.last_day, s.expires_at
+    from (select coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}')::jsonb) as token (claims)
+    join stats.share_link s
+        on s.share_id = case when claims ->> 'share' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                             then (claims ->> 'share')::uuid end
+    where stats.caller_role() = 'authenticated' and s.revoked_at is null and now() < s.expires_at
+$$;
+comment on function stats.caller_share() is
+    'The shared link the caller came by (claim share, which eventflow serve makes of a link it has signed), unless it has expired or was revoked. [readers]';
+
 create or replace function stats.caller_clients() returns uuid[]
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -43,10 +58,13 @@ as $$
         from caller
         join public.agency_members a on a.user_id = caller.user_id and a.role::text in ('owner', 'admin', 'analyst')
         join public.clients c on c.agency_id = a.agency_id
+        union
+        select s.client_id
+        from stats.caller_share() s
     ) visible
 $$;
 comment on function stats.caller_clients() is
-    'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of. [readers]';
+    'Clients the authenticated user (claim sub) is a member of, or whose agency it is an owner, admin or analyst of; the one of a shared link. [readers]';
 
 create or replace function stats.readable_clients(p_client_id uuid) returns uuid[]
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -149,6 +167,6 @@ comment on function stats.grant_readers() is
     'Takes from PUBLIC, anon, authenticated, service_role and eventflow_bi whatever they have of ours (stats, stats_api and what is ours in public), and gives the last three, where they exist, what readers need: tables by policy (tenant_read: all three; all_read: service_role), functions by the end of their comment ([readers]: all three; [servers]: service_role), and analysts the dimensions and the state of days; and our roles the functions that only compute. Policies and functions check each caller. Run by the owner, after every migration.';
 revoke execute on function stats.grant_readers() from public;
 
-revoke execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients(), stats.readable_clients(uuid)
-    from public;
+revoke execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_share(), stats.caller_clients(),
+    stats.readable_clients(uuid) from public;
 grant execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_clients() to eventflow_pipeline;

@@ -138,10 +138,15 @@ begin
             message = format('the range %s..%s is longer than the %s days pruned session-days allow', p_from, p_to, longest),
             hint = format('Ask for at most %s days at once.', longest);
     end if;
+    perform from stats.caller_share() s where p_from < s.first_day or p_to > s.last_day;
+    if found then
+        raise exception using errcode = '42501', message = 'the shared link is of other days',
+            hint = 'Ask for days of the range it was made for.';
+    end if;
 end
 $$;
 comment on function stats.require_dates(date, date) is
-    'Raises ST002, ST008, ST009 (see require_bounds) or ST005 (longer than pruned session-days allow, M6); otherwise returns.';
+    'Raises ST002, ST008, ST009 (see require_bounds), ST005 (longer than pruned session-days allow, M6) or 42501 (days that a shared link does not show); otherwise returns.';
 
 create or replace function stats.require_range(p_grain text, p_from date, p_to date) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

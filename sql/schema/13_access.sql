@@ -56,6 +56,7 @@ begin
             ('closing_figure', 'select, insert', 'tenant_read'),
             ('closing_day', 'select, insert', 'tenant_read'),
             ('closing_comparison', 'select, insert, update, delete', 'all_read'),
+            ('share_link', 'select, insert, update (revoked_at, revoked_by)', 'all_read'),
             ('replaced_function', null, 'all_read'),
             ('schema_object', null, 'all_read')
         ) as t (name, pipeline, readers)

@@ -1,18 +1,17 @@
 """What a settlement of one client over a range of days is made of, read in one snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.domain.months import month_of
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.warehouse.answers.explain import closing_of, find_client
+from eventflow_pipeline.warehouse.answers.explain import find_client
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -44,6 +43,11 @@ class Settlement:
     adjustments: Sequence[Row] = ()
 
 
+#: What of a statement's rows is an instant, and what a day.
+_INSTANTS = frozenset({"as_of", "recorded_at", "computed_at", "stale_since"})
+_DAYS = frozenset({"date", "month", "last_day"})
+
+
 def settle_client(engine: Engine, client: str, days: DayRange) -> Settlement:
     """The settlement of ``client`` (id or name). Raises UserError for no such client or a day not computed."""
     with connect(engine) as connection, repeatable_read(connection):
@@ -51,35 +55,43 @@ def settle_client(engine: Engine, client: str, days: DayRange) -> Settlement:
         if found["id"] is None:
             raise UserError("The unknown client is nobody to settle with: give --client an id or a name.")
         asked = {"client_id": found["id"], "first_day": days.first, "last_day": days.last}
-        closing = closing_of(connection, found["id"], days.first) if month_of(days) else None
-        as_closed = "closed_" if closing else ""
-        entry = {"entry_no": closing["entry_no"]} if closing else asked
         try:
-            read = {name: _rows(connection, as_closed + name, entry) for name in ("totals", "campaigns", "links")}
-            read["days"] = _rows(connection, "days", asked)
+            rows = connection.execute(statement("answers/settlement"), asked).all()
         except DBAPIError as refused:
             raise _explained(refused) from refused
-        (quality,), (state,) = (_rows(connection, name, asked) for name in ("quality", "state"))
-        adjusted = _rows(connection, "adjustments", {**closing, "client_id": found["id"]}) if closing else ()
+    return settlement_of(((row.part, row.content) for row in rows), days)
+
+
+def settlement_of(rows: Iterable[tuple[str, Row]], days: DayRange) -> Settlement:
+    """The settlement that the rows of ``stats.settlement`` over ``days`` are."""
+    parts: dict[str, list[Row]] = {}
+    for part, content in rows:
+        parts.setdefault(part, []).append({name: _typed(name, value) for name, value in content.items()})
+    (client,), (state,), (quality,) = parts["client"], parts["state"], parts["quality"]
+    closing = parts["closing"][0] if "closing" in parts else None
     nothing = {"hits": 0, "visits": 0, "sessionless_hits": 0, "conversions": 0, "cvr": None}
     return Settlement(
-        client_id=found["id"],
-        client_name=found["name"],
+        client_id=UUID(client["id"]),
+        client_name=client["name"],
         days_range=days,
         as_of=(closing or state)["as_of"],
         complete=bool((closing or state)["complete"]),
-        totals=read["totals"][0] if read["totals"] else nothing,
+        totals=parts["totals"][0] if "totals" in parts else nothing,
         quality=quality,
-        campaigns=read["campaigns"],
-        links=read["links"],
-        days=read["days"],
+        campaigns=parts.get("campaigns", ()),
+        links=parts.get("links", ()),
+        days=parts["days"],
         closing=closing,
-        adjustments=adjusted,
+        adjustments=parts.get("adjustments", ()),
     )
 
 
-def _rows(connection: Connection, name: str, asked: Mapping[str, Any]) -> list[Row]:
-    return [dict(row) for row in connection.execute(statement(f"answers/settlement/select_{name}"), asked).mappings()]
+def _typed(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if name in _INSTANTS:
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if name in _DAYS else value
 
 
 def _explained(refused: DBAPIError) -> Exception:

@@ -31,7 +31,7 @@ class CaptureStore:
     @staticmethod
     def _connections(settings: Settings, most: int) -> "AsyncConnectionPool[psycopg.AsyncConnection[Any]]":
         return AsyncConnectionPool(
-            _address(settings),
+            address_of(settings),
             kwargs={
                 "autocommit": True,
                 "application_name": f"{APPLICATION}_capture",
@@ -92,27 +92,28 @@ class CaptureStore:
         return await asyncio.wait_for(ask(), _STATEMENT_SECONDS + _CONNECTION_SECONDS + 1)
 
 
-def examine_login(settings: Settings) -> Login | None:
-    """The login that will store facts; None while the database is away. Raises UserError where it could store none."""
+def examine_login(settings: Settings, role: str = CAPTURE_ROLE) -> Login | None:
+    """The login that will work as ``role``; None while the database is away. Raises UserError where it could not."""
     try:
-        connection = psycopg.connect(_address(settings), autocommit=True, connect_timeout=_CONNECTION_SECONDS)
+        connection = psycopg.connect(address_of(settings), autocommit=True, connect_timeout=_CONNECTION_SECONDS)
     except psycopg.OperationalError:
         return None
     with connection:
         require_session(connection, "EVENTFLOW_DATABASE_URL")
         found = login(connection)
         try:
-            connection.execute(f"set role {CAPTURE_ROLE}".encode())
+            connection.execute(f"set role {role}".encode())
         except psycopg.errors.InsufficientPrivilege as problem:
-            raise not_allowed(f"it may not step down to the role {CAPTURE_ROLE}", CAPTURE_ROLE) from problem
+            raise not_allowed(f"it may not step down to the role {role}", role) from problem
         except psycopg.Error as problem:
             raise NotMigratedError(
-                f"The role {CAPTURE_ROLE} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
+                f"The role {role} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
             ) from problem
     return found
 
 
-def _address(settings: Settings) -> str:
+def address_of(settings: Settings) -> str:
+    """The database's address as psycopg takes it."""
     assert settings.database.url
     url = parse_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
     return url.render_as_string(hide_password=False)

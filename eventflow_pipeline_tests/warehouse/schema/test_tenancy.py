@@ -9,11 +9,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -24,6 +25,7 @@ from eventflow_pipeline.warehouse.answers.settlement import settle_client
 from eventflow_pipeline.warehouse.closing.closings import close, examine
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
+from eventflow_pipeline_tests.serve_app.serving import bearer, serving
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
 AGENCIES = {"a1": UUID(int=0xA1), "a2": UUID(int=0xA2)}
@@ -506,3 +508,51 @@ def test_a_new_function_left_to_everybody_is_noticed(database: Database) -> None
                      "'select * from stats.session_days'")  # fmt: skip
     with pytest.raises(AssertionError, match=r"stats\.fresh"):
         test_anonymous_callers_may_execute_nothing_that_could_read(database)
+
+
+_ASKED = "p_client_id => %s, p_from => %s, p_to => %s"
+#: Pages and files over HTTP, each with what it asks of the database.
+_ROUTES = {
+    "/": "select public.get_client_overview(%s, %s, %s)",
+    "/why": "select public.get_client_overview(%s, %s, %s)",
+    "/statement.csv": "select * from stats.settlement(%s, %s, %s)",
+    "/export/summary/link.csv": "select * from stats.range_summary('link', {0})",
+    "/export/days/utm.csv": "select * from stats.daily_series('utm', {0})",
+    "/export/summary/utm.parquet": "select * from stats.range_summary('utm', {0})",
+}
+
+
+@pytest.fixture(scope="module")
+def browser(two_agencies: Database) -> Iterator[httpx.Client]:
+    with serving(two_agencies) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", [name for name in CALLERS if CALLERS[name].role in ("anon", "authenticated")])
+def test_over_http_everybody_gets_what_sql_gives_them(two_agencies: Database, browser: httpx.Client, name: str) -> None:
+    """Each route for each client: refused where the database refuses, and else without a mark of anybody else."""
+    caller = CALLERS[name]
+    is_user = caller.claims.get("role") == "authenticated" and caller.role == "authenticated"
+    claims = caller.claims if caller.role == "authenticated" else {**caller.claims, "role": "anon"}
+    everything = Caller("authenticated", frozenset(CLIENTS))
+    with acting(two_agencies, caller) as connection:
+        for (route, sql), client in itertools.product(_ROUTES.items(), CLIENTS):
+            asked = {"client": str(_id("client", client)), "from": str(FIRST), "to": str(LAST)}
+            answer = browser.get(route, params=asked, headers=bearer(claims))
+            in_sql = _ask(connection, sql.format(_ASKED), (_id("client", client), FIRST, LAST))
+            what = (route, client, answer.status_code, answer.text[:300])
+            if not is_user:
+                assert answer.status_code in (401, 403), what
+                continue
+            assert answer.status_code == (403 if in_sql == "42501" else 200), what
+            seen = replace(everything, sees=frozenset({client} if answer.status_code == 200 else ()))
+            assert not _foreign([{"": answer.text.replace(asked["client"], "")}], seen), what
+            if answer.status_code == 200 and answer.headers["content-type"].startswith("text"):
+                assert f"name-of-{client}" in answer.text, what
+        for client in CLIENTS:
+            # Whose campaign it is does not open another's.
+            other = {"client": str(_id("client", client)), "entity": str(_id("campaign", "c4")), "lang": "en"}
+            answer = browser.get("/why", params={**other, "from": str(FIRST), "to": str(LAST)}, headers=bearer(claims))
+            own = caller.sees is None or client in caller.sees
+            assert (answer.status_code == 200) == (is_user and own), (client, answer.text[:300])
+            assert "name-of-c4" not in answer.text or (own and client == "c4")

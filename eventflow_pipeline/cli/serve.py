@@ -1,0 +1,60 @@
+"""``eventflow serve``: pages, statements and exports over HTTP."""
+
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eventflow_pipeline.cli.app import app
+
+if TYPE_CHECKING:
+    from eventflow_pipeline.settings import Settings
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8610,
+) -> None:
+    """Serve the overview page, statements and exports of numbers to whoever has a token.
+
+    Needs EVENTFLOW_SERVE_JWT_SECRET, the secret of PostgREST's tokens, and a login of EVENTFLOW_DATABASE_URL that may
+    become `authenticated` and nothing else (eventflow migrate --print-logins: eventflow_serve_login). Every request is
+    one read-only transaction with the role and claims of its token: whoever may not see a client in SQL does not see it
+    here. Send the token as Authorization: Bearer, or exchange it once for a cookie: POST /session. Pages: / and /why.
+    Files: /statement.html, .xlsx, .csv and /export/summary/campaign.csv (days; any grain; xlsx, parquet), each with
+    ?client=ID&from=DATE&to=DATE. /health says that it is up. To the outside put a proxy with TLS before it, name that
+    in EVENTFLOW_SERVE_PROXIES and its address in EVENTFLOW_SERVE_SITE_URL.
+    """
+    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.extras import require_extras
+    from eventflow_pipeline.settings import load_settings
+
+    require_extras("capture", "report", "serve")
+    if load_settings().database.url is not None:
+        _run(load_settings(), host, port)
+        return
+    with environment() as settings:
+        _run(settings, host, port)
+
+
+def _run(settings: "Settings", host: str, port: int) -> None:
+    """Serve until a signal comes. Raises UserError for unusable settings."""
+    import uvicorn
+
+    from eventflow_pipeline.capture_app.server import server_config
+    from eventflow_pipeline.logs import logger
+    from eventflow_pipeline.serve_app.app import create_app
+    from eventflow_pipeline.warehouse.capture.store import examine_login
+    from eventflow_pipeline.warehouse.serve.reader import READER_ROLE
+
+    app = create_app(settings)
+    login = examine_login(settings, READER_ROLE)
+    if login and login.may_become_owner:
+        reason = f"the login {login.name} could become the owner of what is in stats"
+        logger(component="serve").warning("owner_login", reason=reason)
+    if login and login.unverified:
+        reason = f"sslmode={login.unverified} takes any server that answers over the network for the database"
+        logger(component="serve").warning("unverified_server", reason=reason)
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    uvicorn.Server(server_config(app, settings.serve, host, port)).run()

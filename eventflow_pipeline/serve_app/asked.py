@@ -1,0 +1,77 @@
+"""What a page was asked for: client, days, campaign and language, from its address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.requests import Request
+
+from eventflow_pipeline.serve_app.refusals import Refusal
+
+LANGUAGES = ("en", "ko")
+_USUAL_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Client (None: what the caller may see), inclusive local days (T3), entity and language."""
+
+    client: UUID | None
+    first: date
+    last: date
+    entity: UUID | None
+    language: str
+
+    def query(self, **changes: object) -> str:
+        """The query of an address that asks the same but for ``changes``; None leaves out."""
+        asked: dict[str, object] = {
+            "client": self.client, "from": self.first, "to": self.last, "entity": self.entity, "lang": self.language,
+            **changes,
+        }  # fmt: skip
+        return "?" + urlencode({name: str(value) for name, value in asked.items() if value is not None})
+
+    @property
+    def days(self) -> int:
+        """How many days."""
+        return (self.last - self.first).days + 1
+
+
+def read_asked(request: Request, today: date, usual: tuple[date, date] | None = None) -> Asked:
+    """What a request asks for; without dates the ``usual`` ones, else the last 30 days. Raises Refusal (400)."""
+    query = request.query_params
+    first, last = _date(query, "from"), _date(query, "to")
+    if usual:
+        first, last = first or usual[0], last or usual[1]
+    last = last or today
+    first = first or max(date.min + timedelta(days=_USUAL_DAYS), last) - timedelta(days=_USUAL_DAYS - 1)
+    return Asked(_uuid(query, "client"), first, last, _uuid(query, "entity"), language_of(request))
+
+
+def _date(query: Mapping[str, str], name: str) -> date | None:
+    text = query.get(name)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Refusal(400, f"{name} is not a date: write it as YYYY-MM-DD.") from None
+
+
+def _uuid(query: Mapping[str, str], name: str) -> UUID | None:
+    text = query.get(name)
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Refusal(400, f"{name} is not an id: give a uuid.") from None
+
+
+def language_of(request: Request) -> str:
+    """The language asked for: `lang`, else the first of Accept-Language that there is."""
+    chosen = request.query_params.get("lang")
+    if chosen in LANGUAGES:
+        return chosen
+    for part in request.headers.get("accept-language", "").split(","):
+        name = part.partition(";")[0].strip().lower()[:2]
+        if name in LANGUAGES:
+            return name
+    return LANGUAGES[0]
