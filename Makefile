@@ -9,7 +9,7 @@ SQL_CHECKED := $(VENV)/.sql_checked
 # The schema's functions are strings to a linter; sql/spark/ is written from the others, in another dialect.
 SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*' -not -path 'sql/spark/*')
 
-.PHONY: demo test test-long bench install check docs diagrams format lock clean
+.PHONY: demo test test-long bench install engines check docs diagrams format lock clean
 
 demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
@@ -28,6 +28,10 @@ bench: install
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 install: $(DEVELOPMENT)
+
+# The second engine (EVENTFLOW_ENGINE=spark) and its tests: Spark's client and Sail, beside all else.
+engines: install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 
 define install_locked
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -94,6 +98,7 @@ lock:
 	@$(LOCK) pyproject.toml --group build --extra local --extra capture --extra report --extra serve \
 		--constraints requirements-dev.lock --output-file requirements.lock
 	@$(LOCK) $(ARGS) --group docs --output-file requirements-docs.lock
+	@$(LOCK) $(ARGS) pyproject.toml --extra spark --constraints requirements-dev.lock --output-file requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) .eventflow .mypy_cache .ruff_cache .hypothesis build dist

@@ -12,8 +12,12 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "report": ("matplotlib", "openpyxl", "jinja2"),
     "serve": ("pygal",),
     "parquet": ("pyarrow",),
+    "spark": ("pyspark", "pyarrow", "pysail"),
 }
-_OTHERWISE = {"local": ", or name servers in EVENTFLOW_DATABASE_URL and DAGSTER_POSTGRES_URL"}
+_OTHERWISE = {
+    "spark": ", or set EVENTFLOW_ENGINE=postgres",
+    "local": ", or name servers in EVENTFLOW_DATABASE_URL and DAGSTER_POSTGRES_URL",
+}
 
 
 def require_extras(*extras: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
@@ -59,6 +59,24 @@ class DatabaseSettings(Section):
         description="work_mem of a transaction that computes or checks days (EVENTFLOW_RUNS_PARALLEL_DAYS at once); "
         "only huge days take it. Where the server runs out of memory they are done with the other, in less than twice "
         "the time.",
+    )
+
+
+class SparkSettings(Section):
+    """The cluster that computes days (EVENTFLOW_ENGINE=spark)"""
+
+    url: SecretStr | None = Field(
+        None,
+        description="Address of a Spark Connect server, sc://host:15002. Unset: Sail, on this machine, started and "
+        "stopped by the process that needs it.",
+    )
+    lake: str = Field(
+        "",
+        description="Folder or address (s3://bucket/folder) of the files that are exchanged with the cluster, which "
+        "must reach it under the same name. Empty: lake/ in EVENTFLOW_HOME.",
+    )
+    timeout_seconds: int = Field(
+        1_800, ge=1, description="Longest the cluster may take for a day; then it is told to stop."
     )
 
 
@@ -401,7 +419,12 @@ class Settings(BaseSettings):
     )
     home: Path = Field(default_factory=lambda: project_root() / ".eventflow", description="Folder of all local state.")
 
+    engine: Literal["postgres", "spark"] = Field(
+        "postgres", description="Who computes a day: the database that holds its facts, or a cluster (docs/scale.md)."
+    )
+
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    spark: SparkSettings = Field(default_factory=SparkSettings)
     owner: OwnerSettings = Field(default_factory=OwnerSettings)
     runs: RunSettings = Field(default_factory=RunSettings)
     ranges: RangeSettings = Field(default_factory=RangeSettings)

@@ -66,7 +66,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_every_package_of_an_extra_is_known() -> None:
-    imported = {"pyjwt": "jwt"}
+    imported = {"pyjwt": "jwt", "pyspark-client": "pyspark"}
     for extra, packages in EXTRAS.items():
         named = [canonicalize_name(Requirement(line).name) for line in PROJECT["optional-dependencies"][extra]]
         # An extra that begins with others names the project itself.

@@ -11,6 +11,7 @@ from eventflow_pipeline.warehouse.db.sql import statement
 
 #: Raise it whenever a computing statement gives other numbers for the same facts.
 DEFINITION_VERSION = 3
+_ENGINE = "engine="
 
 
 def published_grains(connection: Connection) -> Sequence[RowMapping]:
@@ -42,4 +43,16 @@ def current_definition(connection: Connection, settings: Settings) -> str:
     now = definitions_in_force(connection)
     lists = {name: getattr(now, name) for name, definition in DEFINITIONS.items() if definition.of_days}
     parts |= {name: ",".join(map(str, listed)) for name, listed in lists.items() if listed}
+    if settings.engine != "postgres":
+        parts["engine"] = settings.engine
     return " ".join(f"{name}={value}" for name, value in parts.items())
+
+
+def engine_of(definition: str) -> str:
+    """Which engine a day with this ``current_definition`` was computed by."""
+    return next((part[len(_ENGINE) :] for part in definition.split(" ") if part.startswith(_ENGINE)), "postgres")
+
+
+def without_engine(definition: str) -> str:
+    """A ``current_definition`` that is the same for all engines."""
+    return " ".join(part for part in definition.split(" ") if not part.startswith(_ENGINE))

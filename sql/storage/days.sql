@@ -16,10 +16,10 @@ create temporary table if not exists stage_session_days (
     conversions integer not null,
     excluded boolean not null,
     folded_facts integer not null,
-    fact_hash numeric not null,
-    attribution_hash numeric not null,
-    id_hash numeric not null,
-    settled_id_hash numeric not null,
+    fact_hash numeric not null default 0,
+    attribution_hash numeric not null default 0,
+    id_hash numeric not null default 0,
+    settled_id_hash numeric not null default 0,
     held boolean not null default false
 ) on commit delete rows;
 
@@ -307,6 +307,38 @@ group by grain, client_id
 having grain = 'platform'
     or (sum(hits_before), sum(visits_before), sum(conversions_before))
        <> (sum(hits_after), sum(visits_after), sum(conversions_after));
+
+-- name: select_differing_buckets
+-- WHAT: how many of the day's buckets are stored or staged only. One row. Inputs: stats.bucket_daily, stage_buckets;
+-- :bucket_date.
+select count(*)
+from (
+    (
+        select
+            b.grain, b.client_id, cast(b.entity_type as text), b.entity_id, b.link_id, cast(b.link_status as text), b.utm_source,
+            b.utm_medium, b.utm_campaign, b.hits, b.visits, b.sessionless_hits, b.conversions
+        from stats.bucket_daily b
+        where b.bucket_date = :bucket_date
+        except all
+        select
+            n.grain, n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium, n.utm_campaign,
+            n.hits, n.visits, n.sessionless_hits, n.conversions
+        from stage_buckets n
+    )
+    union all
+    (
+        select
+            n.grain, n.client_id, n.entity_type, n.entity_id, n.link_id, n.link_status, n.utm_source, n.utm_medium, n.utm_campaign,
+            n.hits, n.visits, n.sessionless_hits, n.conversions
+        from stage_buckets n
+        except all
+        select
+            b.grain, b.client_id, cast(b.entity_type as text), b.entity_id, b.link_id, cast(b.link_status as text), b.utm_source,
+            b.utm_medium, b.utm_campaign, b.hits, b.visits, b.sessionless_hits, b.conversions
+        from stats.bucket_daily b
+        where b.bucket_date = :bucket_date
+    )
+) differing;
 
 -- name: delete_all_buckets
 -- HOW: removes all of a day's buckets, so that the day is written anew. Inputs: :bucket_date.

@@ -1,7 +1,8 @@
 """Replacing one business day in one transaction: session-days, buckets, hour buckets and the state of the day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -38,9 +39,18 @@ from eventflow_pipeline.warehouse.changes.guard import (
 from eventflow_pipeline.warehouse.db.engine import connect, day_transaction
 from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
+from eventflow_pipeline.warehouse.engines.day_engine import ComputedDay, DayWork, EngineError, day_engine
+from eventflow_pipeline.warehouse.engines.postgres import PostgresDay
 from eventflow_pipeline.warehouse.fact_days import execute_folded
 from eventflow_pipeline.warehouse.ranges.pruning import require_session_days
-from eventflow_pipeline.warehouse.registry import DEFINITION_VERSION, current_definition, hourly_lists, published_grains
+from eventflow_pipeline.warehouse.registry import (
+    DEFINITION_VERSION,
+    current_definition,
+    engine_of,
+    hourly_lists,
+    published_grains,
+    without_engine,
+)
 
 
 class ParityError(Exception):
@@ -97,7 +107,8 @@ def replace_day(engine: Engine, day: date, settings: Settings, request: Request 
     answered from session-days until then. The day's lock is held from before the snapshot until after the commit;
     readers see the old day or the new. The day's fingerprint and its rows in the ledger are of the same snapshot.
     ``engine`` must be the pipeline's. Raises ParityError when the result does not account for every fact, DayHeld
-    when the guard keeps all old buckets (the day is marked), UserError when pruned session-days no longer reach it.
+    when the guard keeps all old buckets (the day is marked), EngineError when the engine gave nothing that can be
+    published, UserError when pruned session-days no longer reach it.
     """
     request = request or Request()
     try:
@@ -116,19 +127,24 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         connection.execute(statement("storage/days/create_cells"))
         connection.execute(statement("storage/days/create_buckets_stage"))
         connection.execute(statement("storage/changes/create_day_counts"))
-        with no_histogram_step(connection), day_lock(connection, day), day_transaction(connection):
+        with (
+            no_histogram_step(connection),
+            day_lock(connection, day),
+            day_transaction(connection),
+            _computing(connection, day, settings) as computed,
+        ):
             require_session_days(connection, day)
-            execute_folded(connection, "storage/days/insert_session_days_stage", bounds)
+            computed.stage_session_days()
             totals = _totals(connection, {**the_day, **bounds, "held_clients": []})
             _require_parity(day, totals)
-            grains = published_grains(connection)
             definition = current_definition(connection, settings)
             stored, mark = _stored(connection, day)
             verdict = _judge(connection, day, stored, totals, definition, mark, settings)
             cause, hold = verdict.cause, None if request.accepted else verdict.hold
             if cause and hold and not hold.covers:
                 raise DayHeld(day, cause, hold)
-            held = {**the_day, "held_clients": sorted(hold.covers, key=str) if hold else []}
+            held_clients = sorted(hold.covers, key=str) if hold else []
+            held = {**the_day, "held_clients": held_clients}
             if hold:
                 totals = _keep_published(connection, {**held, **bounds, "definition": definition})
                 cause = cause_of_change(stored, _input(totals, definition))
@@ -137,9 +153,11 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
-            connection.execute(statement("storage/days/insert_cells"))
-            for grain in grains:
-                connection.execute(statement("storage/days/insert_buckets_stage"), dict(grain))
+            # What is published of clients that are held no other engine has seen.
+            buckets_of = PostgresDay(connection, computed.work) if held_clients else computed
+            buckets_of.stage_buckets()
+            if not request.from_scratch:
+                _require_equal_buckets(connection, day, stored, _input(totals, definition))
             connection.execute(
                 statement("storage/days/insert_replacement"),
                 {
@@ -152,7 +170,11 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             )
             _replace(connection, "buckets", day, from_scratch=request.from_scratch)
             buckets = connection.execute(statement("storage/days/select_bucket_counts")).all()
-            campaign_hours = _replace_hours(connection, {**held, **bounds, **hourly_lists(connection)})
+            connection.execute(statement("storage/days/delete_campaign_hours"), {**held, **hourly_lists(connection)})
+            computed.insert_campaign_hours(day, held_clients)
+            campaign_hours: int = connection.execute(
+                statement("storage/days/select_campaign_hour_count"), the_day
+            ).scalar_one()
             connection.execute(statement("storage/days/delete_client_days"), held)
             connection.execute(statement("storage/days/insert_client_days"), the_day)
             connection.execute(
@@ -177,6 +199,31 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         held=hold.reason if hold and verdict.cause is not Cause.DIMENSIONS_MISSING else None,
         **measured,
     )
+
+
+def _computing(connection: Connection, day: date, settings: Settings) -> AbstractContextManager[ComputedDay]:
+    """The day as ``EVENTFLOW_ENGINE`` computes it from the transaction's snapshot."""
+    window = day_window(day, settings.zone)
+    work = DayWork(day, window.start, window.end, published_grains(connection), **hourly_lists(connection))
+    return day_engine(settings).computing(connection, work)
+
+
+def _require_equal_buckets(connection: Connection, day: date, stored: DayInput | None, now: DayInput) -> None:
+    """Another engine gives the same buckets for the same facts, dimensions and definitions, or nothing is published."""
+    if stored is None or stored.definition == now.definition:
+        return
+    if replace(stored, definition="") != replace(now, definition="") or (
+        without_engine(stored.definition) != without_engine(now.definition)
+    ):
+        return
+    if differing := connection.execute(
+        statement("storage/days/select_differing_buckets"), {"bucket_date": day}
+    ).scalar_one():
+        raise EngineError(
+            f"{day}: computed by {engine_of(now.definition)}, {differing} buckets are not what "
+            f"{engine_of(stored.definition)} made of the same facts; nothing of the day was published. Set "
+            f"EVENTFLOW_ENGINE={engine_of(stored.definition)} and report it."
+        )
 
 
 def _totals(connection: Connection, parameters: Mapping[str, Any]) -> RowMapping:
@@ -260,15 +307,6 @@ def _replace(connection: Connection, table: str, day: date, *, from_scratch: boo
     stored = connection.execute(statement(f"storage/days/select_any_{table}"), {"bucket_date": day}).scalar_one()
     for step in ("delete_missing", "insert_new") if stored else ("insert_all",):
         connection.execute(statement(f"storage/days/{step}_{table}"), {"bucket_date": day})
-
-
-def _replace_hours(connection: Connection, parameters: Mapping[str, Any]) -> int:
-    """Replace the day's hour buckets (B1); where nobody is listed, facts are not read for them. Returns how many."""
-    connection.execute(statement("storage/days/delete_campaign_hours"), parameters)
-    if parameters["clients"] or parameters["campaigns"]:
-        execute_folded(connection, "storage/days/insert_campaign_hours", parameters)
-    count: int = connection.execute(statement("storage/days/select_campaign_hour_count"), parameters).scalar_one()
-    return count
 
 
 def _require_parity(day: date, totals: RowMapping, held_differences: Sequence[RowMapping] = ()) -> None:
