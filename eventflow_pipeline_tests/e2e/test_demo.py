@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,15 @@ import psutil
 import psycopg
 import pytest
 
+from eventflow_pipeline.domain.days import today
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.servers import server_folder
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 _PEOPLE = 3
+#: Fewer than a user has, and enough for a fact that is 20 days late.
+DAYS = 22
 
 
 @dataclass
@@ -36,7 +39,8 @@ class Demo:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "EVENTFLOW_HOME": str(home)}
+    first = today(ZoneInfo("Asia/Seoul")) - timedelta(days=DAYS - 1)
+    return {**os.environ, "EVENTFLOW_HOME": str(home), "EVENTFLOW_START_DATE": first.isoformat()}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +123,7 @@ def test_user_interface_shows_graph_and_filled_partitions(demo: Demo) -> None:
             page.get_by_text(asset, exact=True).first.wait_for()
         page.get_by_text("100% filled").first.wait_for()
         page.goto(f"{demo.url}/assets/stats/campaign_daily?view=partitions")
-        page.get_by_text("Materialized (45)").wait_for()
+        page.get_by_text(f"Materialized ({DAYS})").wait_for()
         page.get_by_text("Missing (0)").wait_for()
         page.goto(f"{demo.url}/assets/stats/campaign_daily?view=overview")
         page.get_by_text("link_status").or_(page.get_by_text("sessionless_hits")).first.wait_for()

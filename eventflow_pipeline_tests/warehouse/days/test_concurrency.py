@@ -48,8 +48,13 @@ def _stored(database: Database) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 101))])
-def test_eight_processes_on_the_same_days(database: Database, dagster_database: str, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "of_a_kind"), [(1, 1), *(pytest.param(seed, 3, marks=pytest.mark.long) for seed in range(1, 101))]
+)
+def test_processes_on_the_same_days(
+    database: Database, dagster_database: str, tmp_path: Path, seed: int, of_a_kind: int
+) -> None:
+    """Two commands, and as many replacing workers and sensors of a kind: four processes, before a release eight."""
     facts = Facts(database.url, DAYS, "Asia/Seoul", seed=seed, visits_a_day=300)
     facts.load()
     surroundings = {
@@ -63,7 +68,9 @@ def test_eight_processes_on_the_same_days(database: Database, dagster_database: 
     eventflow = str(Path(sys.executable).with_name("eventflow"))
     worker = [sys.executable, "-m", "eventflow_pipeline_tests.warehouse.days.concurrent_worker"]
     commands = [[eventflow, "backfill", "--from", first, "--to", last], [eventflow, "heal"]]
-    commands += [[*worker, kind, f"{seed}.{n}", first, last] for kind in ("replace", "sensor") for n in range(3)]
+    commands += [
+        [*worker, kind, f"{seed}.{n}", first, last] for kind in ("replace", "sensor") for n in range(of_a_kind)
+    ]
     processes = [
         subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for command in commands
