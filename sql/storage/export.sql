@@ -78,28 +78,32 @@ group by client_id;
 -- name: select_differing_clients
 -- WHAT: how many clients' parts of the day, as staged, are not what Postgres counts. One row.
 -- Inputs: stage_session_days, stage_client_facts.
-select count(distinct (client_id is null, client_id))
+select count(*)
 from (
-    (
-        select n.client_id, sum(n.hits), sum(n.conversions), coalesce(sum(n.hits) filter (where n.excluded), 0),
-               coalesce(sum(n.conversions) filter (where n.excluded), 0), sum(n.folded_facts)
-        from stage_session_days n
-        group by n.client_id
-        except
-        select f.client_id, f.hits, f.conversions, f.excluded_hits, f.excluded_conversions, f.folded_facts
-        from stage_client_facts f
-    )
-    union all
-    (
-        select f.client_id, f.hits, f.conversions, f.excluded_hits, f.excluded_conversions, f.folded_facts
-        from stage_client_facts f
-        except
-        select n.client_id, sum(n.hits), sum(n.conversions), coalesce(sum(n.hits) filter (where n.excluded), 0),
-               coalesce(sum(n.conversions) filter (where n.excluded), 0), sum(n.folded_facts)
-        from stage_session_days n
-        group by n.client_id
-    )
-) differing;
+    select differing.client_id
+    from (
+        (
+            select n.client_id, sum(n.hits), sum(n.conversions), coalesce(sum(n.hits) filter (where n.excluded), 0),
+                   coalesce(sum(n.conversions) filter (where n.excluded), 0), sum(n.folded_facts)
+            from stage_session_days n
+            group by n.client_id
+            except
+            select f.client_id, f.hits, f.conversions, f.excluded_hits, f.excluded_conversions, f.folded_facts
+            from stage_client_facts f
+        )
+        union all
+        (
+            select f.client_id, f.hits, f.conversions, f.excluded_hits, f.excluded_conversions, f.folded_facts
+            from stage_client_facts f
+            except
+            select n.client_id, sum(n.hits), sum(n.conversions), coalesce(sum(n.hits) filter (where n.excluded), 0),
+                   coalesce(sum(n.conversions) filter (where n.excluded), 0), sum(n.folded_facts)
+            from stage_session_days n
+            group by n.client_id
+        )
+    ) differing
+    group by differing.client_id
+) client;
 
 -- name: update_session_days_stage
 -- HOW: puts the fingerprints of a client's part into one of its staged rows: they are only ever summed by client.
