@@ -39,7 +39,7 @@ th { text-align: left; background: #f4f4f4 } td.number { text-align: right; font
 @page { margin: 15mm } @media print { body { margin: 0; max-width: none; font-size: 10px } .wide { overflow: visible }
 th, td { white-space: normal; overflow-wrap: anywhere; padding: 1px 4px }
 thead { display: table-header-group } tr { break-inside: avoid } h2 { break-after: avoid } }
-</style></head><body><h1>{{ title }}</h1>
+</style></head><body><main><h1>{{ title }}</h1>
 {% if closing and closing.exceptions %}<p class="warning">Closed although {{ closing.exceptions | join("; ") }}:
 {{ closing.reason }}</p>{% elif not complete %}<p class="warning">Not complete: at least one day is missing or stale,
 the numbers may change.</p>{% endif %}
@@ -51,7 +51,7 @@ and all adjustments of a figure are what is published now. Days and data quality
 {% for value, number in row %}<td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}
 </table></div>
 {% endfor %}<p>Visits are distinct sessions (M2) of the row's range: they do not add up over campaigns, links or days.
-CVR = conversions / visits (M4). Days are {{ zone }}'s.</p></body></html>
+CVR = conversions / visits (M4). Days are {{ zone }}'s.</p></main></body></html>
 """
 #: Sheets of a workbook, and the question each answers.
 _QUESTIONS: Mapping[str, str] = {

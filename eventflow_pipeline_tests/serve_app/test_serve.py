@@ -26,8 +26,10 @@ from eventflow_pipeline.cli import app
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.serve_app.app import create_app
+from eventflow_pipeline.settings import project_root
 from eventflow_pipeline.warehouse.serve import reader
 from eventflow_pipeline.warehouse.serve.shares import ShareTokens, add_share, revoke_share
+from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 from eventflow_pipeline_tests.serve_app.serving import HTML, KEYS, bearer, running, serve_settings, serving, token
 
@@ -385,6 +387,36 @@ def test_long_ranges_are_shown_by_week_and_month(world: Database, browser: httpx
 @pytest.fixture(scope="module")
 def tokens(world: Database) -> ShareTokens:
     return ShareTokens(serve_settings(world).serve)
+
+
+_AXE = project_root() / "clients" / "typescript" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@needs_chromium
+def test_pages_are_for_everybody(browser: httpx.Client, tokens: ShareTokens, world: Database) -> None:
+    """On a phone, a tablet and a desk: nothing wider than the screen, and no violation that axe finds."""
+    if not _AXE.exists():
+        pytest.skip("axe-core is not there: npm ci in clients/typescript")
+    made = add_share(world.pipeline, str(CLIENT), SHARED, 30, "somebody")
+    query = urlencode({k: v for k, v in ASKED.items() if k != "lang"})
+    addresses = [
+        f"/?{query}&lang=ko", f"/why?{query}&from=2024-03-04", f"/statement.html?{query}",
+        f"/share/{tokens.token(made['share_id'])}/?lang=en", "/sign-in",
+    ]  # fmt: skip
+    with chromium() as running_browser:
+        context = running_browser.new_context(extra_http_headers=bearer(MEMBER))
+        page = context.new_page()
+        for address in addresses:
+            page.goto(f"{browser.base_url}{address}")
+            for width in (360, 768, 1440):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (address, width)
+            page.evaluate(_AXE.read_text(encoding="utf-8"))
+            found = page.evaluate("axe.run()")
+            assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found["violations"]] == [], address
+            assert len(found["passes"]) > 5
 
 
 SHARED = DayRange(date(2024, 3, 2), date(2024, 3, 3))
