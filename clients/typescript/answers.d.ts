@@ -228,6 +228,58 @@ export type GetClientOverviewArguments = {
   p_top?: number | null;
 };
 
+/** Of the client's month: as closed, or the signed difference of an adjustment */
+export type ClosingFigure = {
+  hits: number;
+  visits: number;
+  sessionless_hits: number;
+  conversions: number;
+};
+
+export type Closing = {
+  client_id: string;
+  client_name: string | null;
+  entry_no: number;
+  kind: "adjusted" | "closed" | "reopened";
+  /** its first day */
+  month: string;
+  version: number;
+  reason: string | null;
+  author: string;
+  recorded_at: string;
+  hash: string;
+  figure: ClosingFigure | null;
+};
+
+/** Closings of a client's months, their adjustments and reopenings, oldest first */
+export type GetClosings = {
+  closings: Array<Closing>;
+  /** who was asked for; null: all the caller may see */
+  client_id: string | null;
+  client_name: string | null;
+  /** the first day covered; null when nothing is left of the range */
+  from: string | null;
+  /** the last day covered */
+  to: string | null;
+  /** no day of the range up to today is missing, stale, held or kept by decision */
+  complete: boolean;
+  /** the earliest time at which a day of the range was last compared with its facts */
+  as_of: string | null;
+  /** how long ago that was */
+  as_of_age_seconds: number | null;
+  /** some day of the range was not compared within twice what is promised for its age */
+  late: boolean;
+  /** every month with a day of the range is closed for the client */
+  closed: boolean;
+};
+
+export type GetClosingsArguments = {
+  /** null: the platform, for those who see all */
+  p_client_id: string | null;
+  p_from_date: string;
+  p_to_date: string;
+};
+
 export type SuspectedClone = {
   campaigns: Array<string>;
   shared_entries: number;
@@ -856,6 +908,7 @@ export interface Answers {
   get_agency_overview: GetAgencyOverview;
   get_campaign_visits_raw: GetCampaignVisitsRaw;
   get_client_overview: GetClientOverview;
+  get_closings: GetClosings;
   get_data_quality: GetDataQuality;
   get_link_stats: GetLinkStats;
   get_marketing_summary: GetMarketingSummary;
@@ -872,6 +925,7 @@ export interface Arguments {
   get_agency_overview: GetAgencyOverviewArguments;
   get_campaign_visits_raw: GetCampaignVisitsRawArguments;
   get_client_overview: GetClientOverviewArguments;
+  get_closings: GetClosingsArguments;
   get_data_quality: GetDataQualityArguments;
   get_link_stats: GetLinkStatsArguments;
   get_marketing_summary: GetMarketingSummaryArguments;

@@ -5,6 +5,7 @@ export const FUNCTIONS = [
   "get_agency_overview",
   "get_campaign_visits_raw",
   "get_client_overview",
+  "get_closings",
   "get_data_quality",
   "get_link_stats",
   "get_marketing_summary",

@@ -148,6 +148,40 @@ export const GetClientOverview = z.strictObject({
   closed: z.boolean(),
 });
 
+export const ClosingFigure = z.strictObject({
+  hits: z.number().int(),
+  visits: z.number().int(),
+  sessionless_hits: z.number().int(),
+  conversions: z.number().int(),
+});
+
+export const Closing = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i),
+  client_name: z.string().nullable(),
+  entry_no: z.number().int().min(1),
+  kind: z.enum(["adjusted","closed","reopened"]),
+  month: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  version: z.number().int().min(1),
+  reason: z.string().nullable(),
+  author: z.string(),
+  recorded_at: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  figure: ClosingFigure.nullable(),
+});
+
+export const GetClosings = z.strictObject({
+  closings: z.array(Closing),
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
+  from: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  to: z.string().regex(/^\d{4}-\d{2}-\d{2}$/).nullable(),
+  complete: z.boolean(),
+  as_of: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?\+00:00$/).nullable(),
+  as_of_age_seconds: z.number().int().min(0).nullable(),
+  late: z.boolean(),
+  closed: z.boolean(),
+});
+
 export const SuspectedClone = z.strictObject({
   campaigns: z.array(z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)).min(2).max(2),
   shared_entries: z.number().int().min(0),
@@ -558,6 +592,7 @@ export const answers = {
   get_agency_overview: GetAgencyOverview,
   get_campaign_visits_raw: GetCampaignVisitsRaw,
   get_client_overview: GetClientOverview,
+  get_closings: GetClosings,
   get_data_quality: GetDataQuality,
   get_link_stats: GetLinkStats,
   get_marketing_summary: GetMarketingSummary,

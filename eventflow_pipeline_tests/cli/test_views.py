@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from eventflow_pipeline.cli import app, as_refusal
 from eventflow_pipeline.oncall.conditions import source_columns
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes, stale_days
-from eventflow_pipeline.warehouse.schema.source_views import SOURCE_VIEWS
+from eventflow_pipeline.warehouse.schema.source_views import NAMED_VIEWS, SOURCE_VIEWS
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
 
 WEBINAR, CLIENT = UUID(int=0xB), UUID(int=1)
@@ -43,7 +43,7 @@ def _rights(database: Database) -> list[dict[str, object]]:
 
 def test_eventflow_changes_its_own_tables_between_drop_and_refresh(database: Database, views: Views) -> None:
     before = _rights(database)
-    assert [row["relname"] for row in before] == sorted(SOURCE_VIEWS)
+    assert [row["relname"] for row in before] == sorted([*SOURCE_VIEWS, *NAMED_VIEWS])
     changes = (
         "alter table event_access_logs alter column utm_source type varchar(500)",
         "alter table event_access_logs drop column cid",

@@ -156,7 +156,8 @@ begin
     for object in
         select c.oid::regclass::text as name
         from unnest(array['agencies', 'clients', 'campaigns', 'webinars', 'links', 'build_settings', 'partition_state',
-                          'day_ledger']) as wanted (name)
+                          'day_ledger', 'named_client_daily', 'named_campaign_daily', 'named_link_daily',
+                          'named_utm_daily']) as wanted (name)
         join pg_class c on c.relname = wanted.name and c.relnamespace = 'stats'::regnamespace
     loop
         execute format('grant select on %s to eventflow_bi', object.name);
@@ -164,7 +165,7 @@ begin
 end
 $$;
 comment on function stats.grant_readers() is
-    'Takes from PUBLIC, anon, authenticated, service_role and eventflow_bi whatever they have of ours (stats, stats_api and what is ours in public), and gives the last three, where they exist, what readers need: tables by policy (tenant_read: all three; all_read: service_role), functions by the end of their comment ([readers]: all three; [servers]: service_role), and analysts the dimensions and the state of days; and our roles the functions that only compute. Policies and functions check each caller. Run by the owner, after every migration.';
+    'Takes from PUBLIC, anon, authenticated, service_role and eventflow_bi whatever they have of ours (stats, stats_api and what is ours in public), and gives the last three, where they exist, what readers need: tables by policy (tenant_read: all three; all_read: service_role), functions by the end of their comment ([readers]: all three; [servers]: service_role), and analysts the dimensions, days with names and the state of days; and our roles the functions that only compute. Policies and functions check each caller. Run by the owner, after every migration.';
 revoke execute on function stats.grant_readers() from public;
 
 revoke execute on function stats.caller_role(), stats.caller_sees_all(), stats.caller_share(), stats.caller_clients(),

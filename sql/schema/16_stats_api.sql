@@ -460,6 +460,25 @@ $$;
 comment on function stats_api.get_campaign_visits_raw(uuid, date, date, timestamptz, uuid, integer) is
     'The drill-down: visit hits of a campaign on computed local days, oldest first, without personal data, at most p_limit (1 to 1000); pass next.after_* for the following page. Raises 42501, ST002, ST005, ST008, ST009. [readers]';
 
+create or replace function stats_api.get_closings(p_client_id uuid, p_from_date date, p_to_date date) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO, YMD'
+as $$
+    select stats.answer_with_state(jsonb_build_object('closings', stats.items_with_names(coalesce(jsonb_agg(jsonb_build_object(
+        'client_id', e.client_id, 'entry_no', e.entry_no, 'kind', e.kind, 'month', e.month, 'version', e.version,
+        'reason', e.reason, 'author', e.author, 'recorded_at', e.recorded_at, 'hash', e.hash,
+        'figure', case when e.kind <> 'reopened' then jsonb_build_object(
+            'hits', coalesce(f.hits, 0), 'visits', coalesce(f.visits, 0), 'sessionless_hits', coalesce(f.sessionless_hits, 0),
+            'conversions', coalesce(f.conversions, 0)) end
+    ) order by e.entry_no), '[]'))), p_from_date, p_to_date, p_client_id)
+    -- Whose rows the caller sees is the policy's matter.
+    from stats.closing e
+    left join stats.closing_figure f on f.entry_no = e.entry_no and f.grain = 'client'
+    where (p_client_id is null or e.client_id = p_client_id) and e.last_day >= p_from_date and e.month <= p_to_date
+$$;
+comment on function stats_api.get_closings(uuid, date, date) is
+    'Closings, adjustments and reopenings of the client''s months with a day in the range, oldest first, each with the client''s figure: as closed, or the signed difference (docs/closing.md). p_client_id NULL: of all the caller may see. Raises 42501, ST002, ST008, ST009. [readers]';
+
 -- Row sets, a page at a time in the order of their keys. An array orders NULL, the unknown member, behind every value.
 
 create or replace function stats_api.list_range_summary(

@@ -251,12 +251,12 @@ select session_user::text as name,
                select c.relowner as owner
                from pg_catalog.pg_class c
                join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-               where n.nspname = 'stats'
+               where n.nspname in ('stats', 'stats_api')
                union
                select p.proowner
                from pg_catalog.pg_proc p
                join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-               where n.nspname = 'stats'
+               where n.nspname in ('stats', 'stats_api')
            ) of_ours
            where pg_has_role(session_user, of_ours.owner, 'member')
        ) as may_become_owner;

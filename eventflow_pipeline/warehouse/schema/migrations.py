@@ -25,7 +25,7 @@ from eventflow_pipeline.warehouse.schema.definitions import (
 )
 from eventflow_pipeline.warehouse.schema.history import KEPT, bring_back, counts_of, set_aside
 from eventflow_pipeline.warehouse.schema.preconditions import first_in_the_way, first_unmet, source_tables
-from eventflow_pipeline.warehouse.schema.source_views import SOURCE_VIEWS, missing_views, unread_columns
+from eventflow_pipeline.warehouse.schema.source_views import NAMED_VIEWS, SOURCE_VIEWS, missing_views, unread_columns
 from eventflow_pipeline.warehouse.schema.versions import LOCK_TIMEOUT, Versions, run_script
 
 #: How long a migration waits for tables that others use.
@@ -231,12 +231,12 @@ def drop_source_views(engine: Engine, wait_seconds: float = _WAIT_SECONDS) -> li
             raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
         missing = set(
             connection.execute(
-                statement("storage/schema/select_missing_views"), {"views": list(SOURCE_VIEWS)}
+                statement("storage/schema/select_missing_views"), {"views": [*SOURCE_VIEWS, *NAMED_VIEWS]}
             ).scalars()
         )
         there = [view for view in SOURCE_VIEWS if view not in missing]
         if there:
-            drop_views(connection, there, wait_seconds)
+            drop_views(connection, [*there, *(view for view in NAMED_VIEWS if view not in missing)], wait_seconds)
         return there
 
 

@@ -10,6 +10,8 @@ SOURCE_VIEWS = (
     "visit_facts", "entry_facts", "campaigns", "webinars", "links", "clients", "agencies", "campaign_paths",
     "link_keys", "webinar_presence", "webinar_legacy_buckets",
 )  # fmt: skip
+#: Views of days with names, which stand on those and go with them.
+NAMED_VIEWS = ("named_client_daily", "named_campaign_daily", "named_link_daily", "named_utm_daily")
 
 
 def unread_columns(engine: Engine) -> list[str]:

@@ -240,6 +240,7 @@ def test_functions_under_our_names_come_back_as_they_were(empty_database: Databa
     ("found", "cause", "remedy"),
     [
         ("create schema stats create table stats.theirs ()", "table stats.theirs", "rename that schema"),
+        ("create schema stats_api create table stats_api.theirs ()", "table stats_api.theirs", "rename that schema"),
         (
             "create function public.get_link_stats(uuid, date, date) returns text language sql return 'x'; "
             "create view public.uses_it as select public.get_link_stats(null, null, null)",

@@ -243,9 +243,9 @@ def test_what_is_planted_under_our_names_is_not_taken_for_ours(empty_database: D
         connection.execute("set role mallory")
         connection.execute(f"create function {signature} returns jsonb return null::jsonb")
         connection.execute(f"comment on function {signature} is 'eventflow_pipeline: mine [readers]'")
-        for schema in ("stats", "stats_kept"):
+        for schema in ("stats", "stats_api", "stats_kept"):
             connection.execute(f"create schema {schema}")
-    for schema in ("stats", "stats_kept"):
+    for schema in ("stats", "stats_api", "stats_kept"):
         with pytest.raises(UserError, match=f"the schema {schema} belongs to mallory, who could replace"):
             migrate(empty_database.owner, empty_database.settings)
         empty_database.execute(f"drop schema {schema}")

@@ -1,6 +1,7 @@
 """``stats_api``: the reads over PostgREST, with names, their state, exact periods and pages."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from psycopg.rows import dict_row
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from eventflow_pipeline.settings import project_root
 from eventflow_pipeline_tests.clients.schemas import as_promised, nothing_is_left_open, objects
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.schema.test_screens import (
@@ -39,6 +41,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "get_webinar_stats": (WEBINAR, FIRST, LAST),
     "get_data_quality": (CLIENT, FIRST, LAST),
     "get_campaign_visits_raw": (SPRING, FIRST, LAST),
+    "get_closings": (CLIENT, FIRST, LAST),
     "list_range_summary": ("link", FIRST, LAST),
     "list_daily_series": ("campaign_utm", FIRST, LAST),
     "list_campaign_hours": (FIRST, LAST),
@@ -316,3 +319,59 @@ def test_what_postgrest_sends_is_answered(readers: Database) -> None:
         _post(readers, member, "get_client_overview", screen, {**asked, "p_client_id": str(QUIET)})
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for schema stats_api"):
         _post(readers, {"role": "anon"}, "get_client_overview", screen, asked)
+
+
+def _examples(page: str, language: str) -> list[str]:
+    """Blocks of code of a page in docs."""
+    text = (project_root() / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_question_of_the_page_is_answered_each_way_it_is_asked(readers: Database) -> None:
+    """docs/reads.md, as somebody would paste it: curl's and supabase-js' body, psql's query, pandas' lines."""
+    (curl,), (script,), (query, *_), (lines,) = (_examples("reads.md", of) for of in ("sh", "js", "sql", "python"))
+    body = json.loads(re.search(r"-d '(.*)'", curl)[1])  # type: ignore[index]
+    assert "/rpc/list_range_summary" in curl
+    assert "Content-Profile: stats_api" in curl
+    assert "schema('stats_api').rpc('list_range_summary'" in script
+    assert {*re.findall(r"(p_\w+): '([^']+)'", script)} == {*body.items()}
+    types = {"p_grain": "text", "p_from": "date", "p_to": "date", "p_client_id": "uuid"}
+    posted = _post(readers, {"role": "service_role"}, "list_range_summary", types, body)
+    wanted = [("Spring", 4, 2, 2, 1.0), ("Closed", 1, 1, 0, 0.0), ("Webinar", 1, 1, 0, 0.0)]
+    columns = ("entity_title", "hits", "visits", "conversions", "cvr")
+    assert [tuple(row[column] for column in columns) for row in posted["rows"]] == wanted
+    with psycopg.connect(readers.url) as connection:
+        assert [(*row[:4], float(row[4])) for row in connection.execute(query.encode()).fetchall()] == wanted
+    with readers.owner.connect() as sqlalchemy_connection:
+        names: dict[str, Any] = {"connection": sqlalchemy_connection}
+        exec(lines, names)
+    assert [*names["table"].itertuples(index=False, name=None)] == wanted
+    text = (project_root() / "docs/reads.md").read_text(encoding="utf-8")
+    for title, *numbers, cvr in wanted:
+        assert f"| {title} | {' | '.join(map(str, numbers))} | {cvr:.6f} |" in text
+
+
+def test_analysts_read_days_with_names_and_ranges_by_parameter(readers: Database) -> None:
+    """docs/analysts.md: its query counts over the range, which the days of its views do not add up to."""
+    (query,) = _examples("analysts.md", "sql")
+    asked = re.sub(r"(?<!:):(\w+)", r"%(\1)s", query.split("\n", 1)[1]).encode()
+    with _connected(readers) as connection:
+        connection.execute("set role eventflow_bi")
+        rows = connection.execute(asked, {"from": FIRST, "to": LAST}).fetchall()
+        assert rows[0][:5] == ("Client", "Spring", 4, 2, 2)
+        days = connection.execute(
+            "select sum(hits), sum(visits) from stats.named_campaign_daily where entity_title = 'Spring' "
+            "and client_name = 'Client' and bucket_date between %s and %s",
+            (FIRST, LAST),
+        ).fetchall()
+        assert days == [(4, 3)], "hits add up, visits do not"
+        for view, name in (("client", "client_name"), ("link", "link_name"), ("utm", "utm_source")):
+            shown = connection.execute(f"select count({name}) from stats.named_{view}_daily".encode()).fetchone()
+            assert shown is not None
+            assert shown[0] > 0, view
+        undescribed = connection.execute(
+            "select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 "
+            "where c.relnamespace = 'stats'::regnamespace and c.relname ~ '^named_' "
+            "and col_description(c.oid, a.attnum) is null"
+        )
+        assert undescribed.fetchall() == []

@@ -24,6 +24,7 @@ from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.warehouse.answers.settlement import settle_client
 from eventflow_pipeline.warehouse.closing.closings import close, examine
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns
+from eventflow_pipeline_tests.clients.schemas import as_promised
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 from eventflow_pipeline_tests.serve_app.serving import bearer, serving
 
@@ -385,6 +386,7 @@ _SCREENS = {
     "select stats_api.get_link_stats(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select stats_api.get_series(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select stats_api.get_webinars(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
+    "select stats_api.get_closings(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select stats_api.get_data_quality(p_from_date => %s, p_to_date => %s, p_client_id => %s)": "client",
     "select stats_api.get_webinar_stats(p_from => %s, p_to => %s, p_webinar_id => %s)": "webinar",
     "select stats_api.get_campaign_visits_raw(p_from_date => %s, p_to_date => %s, p_campaign_id => %s)": "campaign",
@@ -436,6 +438,21 @@ def test_an_agency_sees_its_clients_side_by_side_and_no_other(two_agencies: Data
         (row,) = _ask(connection, "select stats_api.get_agency_overview(%s, %s) as a", (FIRST, LAST))
         clients = {client["client_id"]: client["is_unknown"] for client in row["a"]["clients"]}  # type: ignore[index]
         assert clients == {None: True, **{str(_id("client", c)): False for c in CLIENTS}}
+
+
+def test_a_member_sees_what_was_closed_of_their_client(two_agencies: Database) -> None:
+    with acting(two_agencies, CALLERS["member of a client"]) as connection:
+        for asked in (None, _id("client", "c1")):
+            (row,) = _ask(connection, "select stats_api.get_closings(%s, %s, %s) as a", (asked, FIRST, LAST))
+            answer = as_promised("stats_api.get_closings", row["a"])  # type: ignore[index]
+            assert answer["closed"] is True
+            (entry,) = answer["closings"]
+            assert (entry["kind"], entry["client_name"], entry["month"]) == ("closed", "name-of-c1", "2024-03-01")
+            assert entry["figure"]["conversions"] > 0
+        assert (
+            _ask(connection, "select stats_api.get_closings(%s, '2024-01-01', '2024-01-31')", (_id("client", "c2"),))
+            == "42501"
+        )
 
 
 def test_nothing_foreign_is_named_whatever_is_handed_in(two_agencies: Database) -> None:
