@@ -179,6 +179,28 @@ def test_from_nothing_it_gives_what_postgres_gives(mirror: Mirror, database: Dat
     assert _but_for_the_engine(got) == _published(database)
 
 
+@pytest.mark.long
+def test_every_code_point_comes_through(database: Database, by_spark: Settings) -> None:
+    """N1 is applied before the export, by the views; what it leaves of any character is the same by either engine."""
+    database.execute(
+        """
+        insert into event_access_logs (campaign_id, session_id, utm_campaign, accessed_at)
+        select :campaign, 's' || string_agg(chr(n), '' order by n), string_agg(chr(n), '' order by n), :noon
+        from generate_series(1, 1114111) as n
+        where n not between 55296 and 57343
+        group by n / 90
+        """,
+        campaign=small.CAMPAIGN,
+        noon=datetime(2024, 9, 7, 3, tzinfo=UTC),
+    )
+    published = []
+    for settings in (by_spark, database.settings):
+        replace_day(database.pipeline, DAYS[0], settings, Request(accepted=True, from_scratch=True))
+        published.append({**_published(database), "partition_state": []})
+    assert published[0] == published[1]
+    assert len(published[0]["session_days"]) > 5_000
+
+
 def test_a_client_that_is_held_keeps_what_is_published(mirror: Mirror, database: Database, by_spark: Settings) -> None:
     day = DAYS[0]
     noon = datetime(2024, 9, 7, 3, tzinfo=UTC)
