@@ -19,7 +19,8 @@ def probe(
 
     Prints one JSON line and exits 0 when all are, 1 when something is not. The sensors notify people of everything
     except their own death, so run it every few minutes from another machine. With the database away it notifies all the
-    same, at most every EVENTFLOW_ALERTS_REPEAT_MINUTES: when is kept in EVENTFLOW_HOME.
+    same, at most every EVENTFLOW_ALERTS_REPEAT_MINUTES: when is kept in Dagster's database, and in
+    EVENTFLOW_HOME for when that is away, too.
     """
     from datetime import UTC, datetime
 

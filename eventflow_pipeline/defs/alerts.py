@@ -15,6 +15,7 @@ from eventflow_pipeline.defs.definition_time import ALERTS_SECONDS
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.domain.conditions import Condition
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall import away
 from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
 from eventflow_pipeline.oncall.check_events import read_check_events
 from eventflow_pipeline.oncall.conditions import SOURCES, check_failed, due, poll, run_failed, tick_failed
@@ -35,25 +36,27 @@ def _report(engine: Engine, settings: Settings, seen: Mapping[str, list[Conditio
 )
 def conditions_sensor(context: dg.SensorEvaluationContext, alert_warehouse: Warehouse) -> dg.SensorResult:
     """One poll of every source of conditions that is due; the cursor keeps when each was polled."""
-    return poll_conditions(alert_warehouse, context.cursor, datetime.now(UTC))
+    return poll_conditions(context.instance, alert_warehouse, context.cursor, datetime.now(UTC))
 
 
-def poll_conditions(warehouse: Warehouse, kept: str | None, now: datetime) -> dg.SensorResult:
+def poll_conditions(
+    instance: dg.DagsterInstance, warehouse: Warehouse, kept: str | None, now: datetime
+) -> dg.SensorResult:
     """What the sensor does at ``now`` (UTC), given the cursor that its last tick ``kept``."""
     cursor: dict[str, Any] = json.loads(kept or "{}")
-    unreachable = cursor.get("unreachable_notified")
-    notified_at = datetime.fromtimestamp(unreachable, UTC) if unreachable else None
+    notified_at = away.notified_at(instance)
     try:
         engine, settings = warehouse.unchecked_engine, warehouse.settings
         sources = due(SOURCES, cursor.get("polled", {}), now)
         reason = _report(engine, settings, poll(engine, settings, now, sources), now)
         cursor["polled"] = cursor.get("polled", {}) | {source.name: now.timestamp() for source in sources}
         if notified_at is not None and notify_reachable(settings, notified_at, now):
-            notified_at = None
+            away.keep(instance, None, now, away=False)
     except UserError as problem:  # no database, no incidents: notify without it
-        notified_at = notify_unreachable(load_settings(), str(problem), notified_at, now)
+        told = notify_unreachable(load_settings(), str(problem), notified_at, now)
+        if told and told != notified_at:
+            away.keep(instance, None, told, away=True)
         reason = dg.SkipReason(str(problem))
-    cursor["unreachable_notified"] = notified_at.timestamp() if notified_at else None
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(cursor))
 
 

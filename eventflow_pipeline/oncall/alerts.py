@@ -78,7 +78,7 @@ def notify_unreachable(
 
 
 def notify_reachable(settings: Settings, notified_at: datetime, now: datetime) -> bool:
-    """The database answers again after ``notify_unreachable``; False when a receiver did not take it."""
+    """The database answers again after ``notify_unreachable``; False when no receiver took it."""
     return _notify_directly(settings, _unreachable("The database could not be reached.", notified_at), Message.END, now)
 
 
@@ -96,7 +96,10 @@ def _unreachable(problem: str, since: datetime) -> Condition:
 
 
 def _notify_directly(settings: Settings, condition: Condition, message: Message, now: datetime) -> bool:
-    """Send to every receiver without noting it anywhere; True when all took it."""
+    """Send to every receiver without noting it anywhere; True when one took it, or there is none.
+
+    Who took it is not remembered: with another one down it would be told again and again.
+    """
     incident = replace(begun(condition, "sensor", now), key=condition.name, gone_at=now, due=message)
     _log(message, [incident], receivers=[])
     sender = Sender()
@@ -111,7 +114,7 @@ def _notify_directly(settings: Settings, condition: Condition, message: Message,
         for receiver in wanted
         if not receiver.is_alertmanager
     ]
-    return all(sent)
+    return any(sent) or not sent
 
 
 def _decide(

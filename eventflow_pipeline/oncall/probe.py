@@ -3,9 +3,8 @@
 Sensors notify people of everything but their own death; that is for the probe, from outside.
 """
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall import away
 from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
 from eventflow_pipeline.oncall.conditions import capture_losses
 from eventflow_pipeline.oncall.receivers import address_problems
@@ -165,18 +165,16 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
 def tell(settings: Settings, found: Probe, now: datetime) -> None:
     """Notify people of what the probe found, once when it begins and ends.
 
-    With the database away that they were is kept in a file of EVENTFLOW_HOME, and repeated at an interval.
+    With the database of incidents away they are notified all the same, at an interval; oncall/away.py keeps when.
     """
     conditions = probe_conditions(found, now)
-    file = settings.home / "probe.json"
-    notified_at = datetime.fromisoformat(json.loads(file.read_text())) if file.exists() else None
-    if found.migrated:
-        with pipeline(settings) as engine:
-            notify(engine, settings, {"probe": conditions}, now)
-        if notified_at and notify_reachable(settings, notified_at, now):
-            file.unlink()
-    elif conditions:
-        notified_at = notify_unreachable(settings, conditions[0].summary, notified_at, now)
-        if notified_at:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(notified_at.isoformat()))
+    with dg.DagsterInstance.get() if found.dagster_database_reachable else nullcontext() as instance:
+        file = settings.home / "probe.json"
+        notified_at = away.notified_at(instance, file)
+        if found.migrated:
+            with pipeline(settings) as engine:
+                notify(engine, settings, {"probe": conditions}, now)
+            if notified_at and notify_reachable(settings, notified_at, now):
+                away.keep(instance, file, now, away=False)
+        elif conditions and (told := notify_unreachable(settings, conditions[0].summary, notified_at, now)):
+            away.keep(instance, file, told, away=True)

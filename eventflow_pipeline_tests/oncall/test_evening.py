@@ -201,7 +201,8 @@ class Evening:
         self.daemon(minute)
         now = self.at(minute)
         if OURS[0] not in self.off:
-            self.cursors[OURS[0]] = poll_conditions(self.warehouse, self.cursors.get(OURS[0]), now).cursor
+            kept = self.cursors.get(OURS[0])
+            self.cursors[OURS[0]] = poll_conditions(self.instance, self.warehouse, kept, now).cursor
         if OURS[1] not in self.off:
             kept = self.cursors.get(OURS[1])
             self.cursors[OURS[1]] = poll_dagster(self.instance, self.warehouse, kept, now).cursor
