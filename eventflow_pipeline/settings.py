@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventflow_pipeline.domain.concurrency import ObservationRules
+from eventflow_pipeline.domain.incidents import QuietHours
 from eventflow_pipeline.domain.quality import DEFAULT_THRESHOLDS, LOW_IS_BAD, Threshold
 from eventflow_pipeline.errors import UserError
 
@@ -216,8 +217,8 @@ class AlertSettings(Section):
     urls: SecretStr | None = Field(
         None,
         description="Receivers of alerts: Apprise addresses separated by blanks, each with an optional route before "
-        "it, such as error=, warn=, team:growth=, team:growth+error= or default= (for what nobody else gets; else the "
-        "first). Unset: a log line only.",
+        "it, such as error=, warn=, team:growth=, team:growth+error=, escalation= (for errors that nobody answers) or "
+        "default= (for what nobody else gets; else the first). Unset: a log line only.",
     )
     owners: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
@@ -227,6 +228,16 @@ class AlertSettings(Section):
     interval_seconds: int = Field(30, ge=5, description="Pause between two checks of all conditions.")
     digest_hour: int = Field(
         9, ge=0, le=23, description="Local hour at which everything that is open is sent as one message, once a day."
+    )
+    escalate_minutes: int = Field(
+        30,
+        ge=1,
+        le=720,
+        description="Minutes people have to answer an error (eventflow alerts ack, mute or close) "
+        "before receivers with the route escalation= are sent it, too.",
+    )
+    quiet_hours: str | None = Field(
+        None, description="Local hours in which warnings and the daily message wait, such as 22:00-07:30. Unset: none."
     )
     repeat_minutes: int = Field(
         60, ge=1, description="With no database to remember what was sent, a message is repeated at most this often."
@@ -239,6 +250,16 @@ class AlertSettings(Section):
         30, ge=1, description="Minutes a day may be stale, or change detection silent, before it is an error."
     )
     daemon_silent_seconds: int = Field(180, ge=60, description="No heartbeat or tick this long: the daemon is dead.")
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, given: str | None) -> str | None:
+        try:
+            if given:
+                QuietHours.of(given, ZoneInfo("UTC"))
+        except ValueError:
+            raise ValueError("write local hours such as 22:00-07:30") from None
+        return given or None
 
     @field_validator("owners", mode="before")
     @classmethod

@@ -1,14 +1,15 @@
 """Incidents: what somebody has to be told of, from when it is first seen until people know of its end.
 
 One incident is a condition, whom it is about, and the days that were new when it began: a further day or client is
-another, although an old one is open. It is told when it begins, gets worse and ends; while it lasts, once a day with
-all that are open; and not while somebody has acknowledged or muted it. What can never become right is told once.
+another, although an old one is open. It is told when it begins, gets worse and ends, and to others when nobody has
+answered in time; while it lasts, once a day with all that are open; and not while somebody has acknowledged or muted
+it. What can never become right is told once. Warnings wait for the end of quiet hours.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID
@@ -42,6 +43,8 @@ class Message(StrEnum):
     STILL = "still"
     #: For receivers that keep incidents of their own.
     ACKNOWLEDGED = "acknowledged"
+    #: Nobody has answered in time: to whom it is escalated.
+    ESCALATED = "escalated"
     #: With everything else that is open, once a day.
     DIGEST = "digest"
     END = "end"
@@ -62,7 +65,8 @@ class Incident:
 
     Times are instants (UTC). ``notified`` is the worst severity people know of, None while nobody knows. ``suppressed``
     counts sightings that gave no message. ``delivered`` holds the receivers that already have the message ``due``.
-    ``closed_at``: when somebody closed it; ``answered_by`` and ``reason``: who answered last, and why.
+    ``closed_at``: when somebody closed it; ``escalated_at``: when others were told that nobody answered;
+    ``answered_by`` and ``reason``: who answered last, and why.
     """
 
     condition: Condition
@@ -80,6 +84,7 @@ class Incident:
     acknowledged_at: datetime | None = None
     muted_until: datetime | None = None
     closed_at: datetime | None = None
+    escalated_at: datetime | None = None
     answered_by: str | None = None
     reason: str | None = None
     false_alarm: bool = False
@@ -121,6 +126,31 @@ class MaintenanceWindow:
             and self.condition in (None, condition.name)
             and self.client_id in (None, condition.client_id)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Local hours, from ``first`` to before ``last`` and over midnight where that is earlier: warnings wait."""
+
+    first: time
+    last: time
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, text: str, zone: ZoneInfo) -> "QuietHours":
+        """``22:00-07:30``. Raises ValueError."""
+        first, _, last = text.partition("-")
+        hours = cls(time.fromisoformat(first), time.fromisoformat(last), zone)
+        if hours.first == hours.last:
+            raise ValueError(f"{text} has no hours in it")
+        return hours
+
+    def covers(self, now: datetime) -> bool:
+        """Whether a clock in the zone shows one of these hours at ``now``."""
+        local = now.astimezone(self.zone).time()
+        if self.first < self.last:
+            return self.first <= local < self.last
+        return local >= self.first or local < self.last
 
 
 def begun(condition: Condition, source: str, now: datetime) -> Incident:
@@ -202,11 +232,17 @@ def told_already(incident: Incident, ended_today: Collection[tuple[str, str]]) -
 
 
 def message_due(
-    incident: Incident, now: datetime, *, digest_at: datetime | None, clear_after: timedelta
+    incident: Incident,
+    now: datetime,
+    *,
+    digest_at: datetime | None,
+    clear_after: timedelta,
+    escalate_after: timedelta | None = None,
 ) -> Message | None:
     """The message the incident is due at ``now``, or None. ``digest_at``: when the newest daily digest was to be sent.
 
     A beginning that nobody was notified of stays due even when the condition is gone; its end follows.
+    ``escalate_after``: how long people have to answer an error, None for ever.
     """
     if incident.notified is None or incident.last_notified_at is None:
         return None if incident.state(now) in (State.MUTED, State.CLOSED) else Message.BEGIN
@@ -214,10 +250,14 @@ def message_due(
         return None
     if incident.closed_at or (incident.gone_at and now - incident.gone_at >= clear_after):
         return Message.END
-    return None if incident.gone_at else _while_it_lasts(incident, incident.last_notified_at, now, digest_at)
+    if incident.gone_at:
+        return None
+    return _while_it_lasts(incident, incident.last_notified_at, now, digest_at, escalate_after)
 
 
-def _while_it_lasts(incident: Incident, told_at: datetime, now: datetime, digest_at: datetime | None) -> Message | None:
+def _while_it_lasts(
+    incident: Incident, told_at: datetime, now: datetime, digest_at: datetime | None, escalate_after: timedelta | None
+) -> Message | None:
     state = incident.state(now)
     worse = incident.notified and _RANK[incident.condition.severity] > _RANK[incident.notified]
     due = None
@@ -229,9 +269,18 @@ def _while_it_lasts(incident: Incident, told_at: datetime, now: datetime, digest
         due = Message.ACKNOWLEDGED if incident.acknowledged_at and told_at < incident.acknowledged_at else None
     elif incident.muted_until and told_at < incident.muted_until:
         due = Message.STILL
+    elif _unanswered(incident, told_at, now, escalate_after):
+        due = Message.ESCALATED
     elif digest_at and told_at < digest_at:
         due = Message.DIGEST
     return due
+
+
+def _unanswered(incident: Incident, told_at: datetime, now: datetime, escalate_after: timedelta | None) -> bool:
+    """Whether others are to be told of an error that nobody has answered; once."""
+    if escalate_after is None or incident.escalated_at or incident.audience is not Severity.ERROR:
+        return False
+    return now - told_at >= escalate_after
 
 
 def with_due(incident: Incident, due: Message | None, now: datetime) -> Incident:
@@ -250,6 +299,7 @@ def with_notified(incident: Incident, now: datetime) -> Incident:
         incident,
         notified=incident.audience,
         last_notified_at=now,
+        escalated_at=now if incident.due is Message.ESCALATED else incident.escalated_at,
         ended_at=now if incident.due is Message.END else incident.ended_at,
         due=None,
         delivered=frozenset(),
@@ -305,12 +355,15 @@ def decide(
     *,
     ended_today: Collection[tuple[str, str]] = (),
     windows: Collection[MaintenanceWindow] = (),
+    quiet: QuietHours | None = None,
     digest_at: datetime | None = None,
     clear_after: timedelta = timedelta(0),
+    escalate_after: timedelta | None = None,
 ) -> Decided:
     """Every incident after another poll, as ``follow`` says, with the message that it is due now.
 
-    What follows from another incident, or begins in a maintenance window, is not told as long as that lasts.
+    What follows from another incident, or begins in a maintenance window, is not told as long as that lasts. In quiet
+    hours warnings wait, and the digest; what began and was over meanwhile is told afterwards, both.
     """
     incidents = follow(live, seen, now).values()
     kept: list[Incident] = []
@@ -318,15 +371,31 @@ def decide(
     for incident in incidents:
         settled_one = settled(incident, now)
         unknown = settled_one.notified is None and settled_one.due is None
-        if unknown and settled_one.gone_at is not None:
-            dropped.append(settled_one)
-        elif unknown and (
+        untold = unknown and bool(
             cause_of(settled_one, incidents)
             or told_already(settled_one, ended_today)
             or any(window.covers(settled_one.condition, now) for window in windows)
-        ):
+        )
+        if unknown and settled_one.gone_at is not None and (untold or not _held_back(settled_one, quiet, now)):
+            dropped.append(settled_one)
+        elif untold:
             kept.append(with_due(settled_one, None, now))
         else:
-            due = message_due(settled_one, now, digest_at=digest_at, clear_after=clear_after)
-            kept.append(with_due(settled_one, due, now))
+            due = message_due(
+                settled_one, now, digest_at=digest_at, clear_after=clear_after, escalate_after=escalate_after
+            )
+            kept.append(with_due(settled_one, None if _waits(settled_one, due, quiet, now) else due, now))
     return Decided(tuple(kept), tuple(dropped))
+
+
+def _held_back(incident: Incident, quiet: QuietHours | None, now: datetime) -> bool:
+    """Whether nobody knows of it because it began in quiet hours, so that it is still to be told."""
+    warning = incident.condition.severity is Severity.WARN and incident.state(now) is State.OPEN
+    return warning and quiet is not None and quiet.covers(incident.begun_at)
+
+
+def _waits(incident: Incident, due: Message | None, quiet: QuietHours | None, now: datetime) -> bool:
+    """Whether the message waits for the end of quiet hours; not one that some have already."""
+    if due is None or quiet is None or incident.due is due or not quiet.covers(now):
+        return False
+    return due is Message.DIGEST or replace(incident, due=due).audience is Severity.WARN

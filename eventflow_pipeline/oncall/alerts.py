@@ -12,6 +12,7 @@ from eventflow_pipeline.domain.days import day_start, today
 from eventflow_pipeline.domain.incidents import (
     Incident,
     Message,
+    QuietHours,
     begun,
     cause_of,
     decide,
@@ -21,7 +22,14 @@ from eventflow_pipeline.domain.incidents import (
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.oncall import messages
 from eventflow_pipeline.oncall.incident_receivers import refresh_alertmanager
-from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers, default_receiver, receivers_of
+from eventflow_pipeline.oncall.receivers import (
+    Receiver,
+    Sender,
+    configured_receivers,
+    default_receiver,
+    escalation_receivers,
+    receivers_of,
+)
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import incidents as incident_store
 from eventflow_pipeline.warehouse.db.engine import connect
@@ -57,7 +65,8 @@ def notify(
     with connect(engine) as connection, alert_pass(connection) as acquired:
         if not acquired:
             return None
-        incidents = _decide(connection, settings, seen, now)
+        escalating = any(receiver.escalation for receiver in receivers)
+        incidents = _decide(connection, settings, seen, now, escalating=escalating)
         return _deliver(connection, settings, incidents, receivers, now)
 
 
@@ -118,7 +127,12 @@ def _notify_directly(settings: Settings, condition: Condition, message: Message,
 
 
 def _decide(
-    connection: Connection, settings: Settings, seen: Mapping[str, Iterable[Condition]], now: datetime
+    connection: Connection,
+    settings: Settings,
+    seen: Mapping[str, Iterable[Condition]],
+    now: datetime,
+    *,
+    escalating: bool,
 ) -> Sequence[Incident]:
     """Live incidents with the message each is due, stored before anything is sent."""
     midnight = day_start(today(settings.zone, now), settings.zone)
@@ -130,8 +144,10 @@ def _decide(
         now,
         ended_today=incident_store.ended_since(connection, midnight),
         windows=incident_store.maintenance_windows(connection, now),
+        quiet=QuietHours.of(settings.alerts.quiet_hours, settings.zone) if settings.alerts.quiet_hours else None,
         digest_at=newest_digest(settings.alerts.digest_hour, settings.zone, now),
         clear_after=timedelta(seconds=settings.alerts.clear_seconds),
+        escalate_after=timedelta(minutes=settings.alerts.escalate_minutes) if escalating else None,
     )
     for incident in decided.dropped:
         incident_store.delete(connection, incident)
@@ -166,11 +182,7 @@ def _deliver(
     sender, sent, undelivered = Sender(), 0, 0
     known = {incident.key: incident for incident in incidents if cause_of(incident, incidents) is None}
     for (message, severity, owner, _), group in _groups(incidents).items():
-        fitting = receivers_of(receivers, severity, owner)
-        note = ""
-        if not fitting and receivers and message not in (Message.DIGEST, Message.ACKNOWLEDGED):
-            fitting = default_receiver(receivers)
-            note = f"No receiver is named for {severity}s of {owner}: this is the default one."
+        fitting, note = _who(receivers, message, severity, owner, group[0])
         wanted = [r for r in fitting if not r.is_alertmanager and not (r.is_pager and message is Message.DIGEST)]
         following = [
             one for one in incidents if (cause := cause_of(one, incidents)) and any(cause.key == g.key for g in group)
@@ -216,14 +228,28 @@ def _deliver(
     )
 
 
+def _who(
+    receivers: Sequence[Receiver], message: Message, severity: Severity, owner: str, first: Incident
+) -> tuple[tuple[Receiver, ...], str]:
+    """Who gets a message about a group like its ``first``, and what they are to be told of why it is they."""
+    escalation = escalation_receivers(receivers, owner)
+    if message is Message.ESCALATED:
+        return escalation, "It was told, and nobody has acknowledged, muted or closed it."
+    fitting, note = receivers_of(receivers, severity, owner), ""
+    if message is Message.DIGEST:
+        return fitting, note
+    if not fitting and receivers and message is not Message.ACKNOWLEDGED:
+        fitting = default_receiver(receivers)
+        note = f"No receiver is named for {severity}s of {owner}: this is the default one."
+    return (fitting + escalation if first.escalated_at else fitting), note
+
+
 def _refresh(receivers: Sequence[Receiver], incidents: Iterable[Incident], settings: Settings, now: datetime) -> int:
     """Send every Alertmanager what is open and for it; how many did not take it."""
     failed = 0
     for receiver in receivers:
         fitting = [
-            i
-            for i in incidents
-            if receiver in (receivers_of(receivers, i.audience, i.condition.owner) or default_receiver(receivers))
+            i for i in incidents if receiver in _who(receivers, Message.BEGIN, i.audience, i.condition.owner, i)[0]
         ]
         if receiver.is_alertmanager and not refresh_alertmanager(receiver.url, fitting, settings, now):
             failed += 1
@@ -232,7 +258,7 @@ def _refresh(receivers: Sequence[Receiver], incidents: Iterable[Incident], setti
 
 
 def _groups(incidents: Iterable[Incident]) -> dict[tuple[Message, Severity, str, str], list[Incident]]:
-    """Incidents that go out in one message: of one kind, severity, owner and section of the runbook.
+    """Incidents that go out in one message: of one kind, severity, owner and section, all escalated or none.
 
     The digest is one message for each owner, for who hears of warnings: it wakes nobody.
     """
@@ -242,7 +268,7 @@ def _groups(incidents: Iterable[Incident]) -> dict[tuple[Message, Severity, str,
         if incident.due is Message.DIGEST:
             groups[incident.due, Severity.WARN, condition.owner, ""].append(incident)
         elif incident.due is not None:
-            what = f"{condition.name}#{condition.runbook}"
+            what = f"{condition.name}#{condition.runbook}{' escalated' if incident.escalated_at else ''}"
             groups[incident.due, incident.audience, condition.owner, what].append(incident)
     return groups
 

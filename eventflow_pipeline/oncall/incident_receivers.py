@@ -27,6 +27,7 @@ _ACTIONS = {
     Message.BEGIN: "trigger",
     Message.WORSE: "trigger",
     Message.STILL: "trigger",
+    Message.ESCALATED: "trigger",
     Message.ACKNOWLEDGED: "acknowledge",
     Message.END: "resolve",
 }

@@ -17,6 +17,7 @@ _HEAD = {
     Message.WORSE: "now worse: ",
     Message.STILL: "still, its mute is over: ",
     Message.ACKNOWLEDGED: "acknowledged: ",
+    Message.ESCALATED: "nobody has answered: ",
     Message.DIGEST: "",
     Message.END: "ended: ",
 }

@@ -3,7 +3,8 @@
 Written as addresses separated by blanks, each with an optional route before it:
 ``slack://… error=pagerduty://… team:growth=mailto://… team:growth+error=opsgenie://…``. A receiver without a severity
 gets both; one with an owner gets that owner's conditions, which then do not go to the receivers without an owner. What
-fits nobody goes to the receiver whose route has ``default``, else to the first, and says so. ``pagerduty://KEY``,
+fits nobody goes to the receiver whose route has ``default``, else to the first, and says so. One with ``escalation``
+gets errors that nobody has answered in time, and nothing else. ``pagerduty://KEY``,
 ``opsgenie://KEY`` and ``alertmanager://HOST:PORT`` are ours (oncall/incident_receivers.py), the others Apprise's.
 Addresses hold secrets: they are shown by their scheme and never in full.
 """
@@ -38,6 +39,7 @@ class Receiver:
     severity: Severity | None = None
     owner: str | None = None
     default: bool = False
+    escalation: bool = False
 
     @property
     def scheme(self) -> str:
@@ -94,7 +96,7 @@ def _receiver(entry: str, position: int) -> Receiver | str:
             f"EVENTFLOW_ALERTS_URLS cannot be used: entry {position} is no Apprise address; write scheme://…, with a "
             "route before it if need be (error=, warn=, team:name=), separated by blanks."
         )
-    severity, owner, default = None, None, False
+    severity, owner, default, escalation = None, None, False, False
     for word in (match["route"] or "").split("+") if match["route"] else ():
         if word in tuple(Severity):
             severity = Severity(word)
@@ -102,12 +104,14 @@ def _receiver(entry: str, position: int) -> Receiver | str:
             owner = word
         elif word == "default":
             default = True
+        elif word == "escalation":
+            escalation = True
         else:
             return (
-                f"EVENTFLOW_ALERTS_URLS has an unknown route in entry {position}: use warn=, error=, default=, an "
-                "owner such as team:growth=, or several joined by +."
+                f"EVENTFLOW_ALERTS_URLS has an unknown route in entry {position}: use warn=, error=, default=, "
+                "escalation=, an owner such as team:growth=, or several joined by +."
             )
-    return Receiver(match["url"], severity, owner, default)
+    return Receiver(match["url"], severity, owner, default, escalation)
 
 
 def receivers_of(receivers: Sequence[Receiver], severity: Severity, owner: str) -> tuple[Receiver, ...]:
@@ -115,14 +119,25 @@ def receivers_of(receivers: Sequence[Receiver], severity: Severity, owner: str) 
 
     Empty where that is nobody; then it is for ``default_receiver``.
     """
-    fitting = [r for r in receivers if r.severity in (None, severity)]
+    fitting = [r for r in receivers if r.severity in (None, severity) and not r.escalation]
     own = tuple(r for r in fitting if r.owner == owner)
     return own or tuple(r for r in fitting if r.owner is None)
 
 
 def default_receiver(receivers: Sequence[Receiver]) -> tuple[Receiver, ...]:
     """Who gets what fits nobody, so that nothing is swallowed: the one that says ``default``, else the first."""
-    return tuple([*(r for r in receivers if r.default), *receivers][:1])
+    ordinary = [r for r in receivers if not r.escalation]
+    return tuple([*(r for r in ordinary if r.default), *ordinary, *receivers][:1])
+
+
+def escalation_receivers(receivers: Sequence[Receiver], owner: str) -> tuple[Receiver, ...]:
+    """Who is notified of an error that nobody answered: those for its owner, else those for nobody in particular.
+
+    Else all, so that it is not swallowed; empty where nothing is escalated.
+    """
+    escalating = tuple(r for r in receivers if r.escalation)
+    own = tuple(r for r in escalating if r.owner == owner)
+    return own or tuple(r for r in escalating if r.owner is None) or escalating
 
 
 _KIND = {

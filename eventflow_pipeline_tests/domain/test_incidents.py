@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from eventflow_pipeline.domain.incidents import (
     Incident,
     MaintenanceWindow,
     Message,
+    QuietHours,
     State,
     acknowledged,
     cause_of,
@@ -252,16 +253,73 @@ _STEP = st.tuples(
     st.sampled_from([WARN, ERROR]),
     st.sampled_from(["", "", "", "ack", "mute", "close"]),
     st.booleans(),
-    st.sampled_from([1, 30, 24 * 60]),
+    st.sampled_from([1, 30, 5 * 60, 24 * 60]),
 )
+UTC_ZONE = ZoneInfo("UTC")
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "covered"),
+    [
+        ("22:00-07:30", "22:00", True),
+        ("22:00-07:30", "07:29", True),
+        ("22:00-07:30", "07:30", False),
+        ("22:00-07:30", "12:00", False),
+        ("12:00-13:00", "12:59", True),
+        ("12:00-13:00", "13:00", False),
+    ],
+)
+def test_quiet_hours(text: str, at: str, covered: bool) -> None:
+    local = datetime.combine(DAYS[0], time.fromisoformat(at), ZoneInfo("Asia/Seoul"))
+    assert QuietHours.of(text, ZoneInfo("Asia/Seoul")).covers(local.astimezone(UTC)) is covered
+
+
+def test_a_warning_that_came_and_went_in_quiet_hours_is_told_afterwards() -> None:
+    night, seen = QuietHours(time(4), time(6), UTC_ZONE), {"s": [_condition(WARN)]}
+    (waiting,) = decide([], seen, NOW, quiet=night).kept
+    (gone,) = decide([waiting], {"s": []}, NOW + CLEAR, quiet=night).kept
+    assert (waiting.due, gone.due) == (None, None)
+    morning = NOW + timedelta(hours=1)
+    (told,) = decide([gone], {"s": []}, morning, quiet=night, clear_after=CLEAR).kept
+    assert told.due is Message.BEGIN
+    (over,) = decide([with_notified(told, morning)], {"s": []}, morning, quiet=night, clear_after=CLEAR).kept
+    assert over.due is Message.END
+    (error,) = decide([waiting], {"s": [_condition(ERROR)]}, NOW + CLEAR, quiet=night).kept
+    assert error.due is Message.BEGIN, "an error waits for nothing"
+
+
+def test_an_error_that_nobody_answers_is_escalated_once() -> None:
+    def later(incident: Incident, minutes: int, severity: Severity = ERROR) -> Message | None:
+        at = NOW + timedelta(minutes=minutes)
+        return decide([incident], {"s": [_condition(severity)]}, at, escalate_after=timedelta(minutes=30)).kept[0].due
+
+    told = with_notified(decide([], {"s": [_condition()]}, NOW).kept[0], NOW)
+    assert [later(told, minutes) for minutes in (29, 30)] == [None, Message.ESCALATED]
+    assert later(acknowledged(told, "kim", "at it", NOW), 30) is not Message.ESCALATED
+    assert later(muted(told, NOW + timedelta(hours=1), "kim", "known"), 30) is None
+    escalated = with_notified(replace(told, due=Message.ESCALATED), NOW + timedelta(minutes=30))
+    assert later(escalated, 300) is None
+    warning = with_notified(decide([], {"s": [_condition(WARN)]}, NOW).kept[0], NOW)
+    assert [later(warning, 300, WARN), later(warning, 300)] == [None, Message.WORSE]
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(_STEP, max_size=12), st.booleans())
+@given(
+    st.lists(_STEP, max_size=12),
+    st.booleans(),
+    st.sampled_from([None, QuietHours(time(4), time(6), UTC_ZONE), QuietHours(time(22), time(9, 30), UTC_ZONE)]),
+    st.sampled_from([None, timedelta(minutes=45)]),
+)
 def test_over_any_course_of_events(
-    steps: list[tuple[dict[str, set[date]], Severity, str, bool, int]], final: bool
+    steps: list[tuple[dict[str, set[date]], Severity, str, bool, int]],
+    final: bool,
+    quiet: QuietHours | None,
+    escalate_after: timedelta | None,
 ) -> None:
-    """No beginning is lost, nothing ends twice, and nothing is said again of what is acknowledged, muted or final."""
+    """No beginning is lost, nothing ends or is escalated twice, nothing is repeated of what is answered or final.
+
+    In quiet hours nothing begins to be said but of errors.
+    """
     now, live = NOW, list[Incident]()
     told: dict[str, list[Message]] = {}
 
@@ -271,9 +329,15 @@ def test_over_any_course_of_events(
             _condition(severity, "check_failed", who, sorted(days), final=final) for who, days in seen.items()
         ]
         decided = decide(
-            live, {"s": conditions}, now, digest_at=newest_digest(9, ZoneInfo("UTC"), now), clear_after=CLEAR
+            live,
+            {"s": conditions},
+            now,
+            quiet=quiet,
+            digest_at=newest_digest(9, UTC_ZONE, now),
+            clear_after=CLEAR,
+            escalate_after=escalate_after,
         )
-        assert all(i.notified is None for i in decided.dropped)
+        assert all(i.notified is None and i.answered_by for i in decided.dropped), "but what somebody muted or closed"
         live = []
         for incident in decided.kept:
             state = incident.state(now)
@@ -281,6 +345,9 @@ def test_over_any_course_of_events(
                 assert incident.due in (None, Message.BEGIN, Message.WORSE, Message.ACKNOWLEDGED, Message.END)
             if state is State.MUTED:
                 assert incident.due in (None, Message.END)
+            if up and quiet and quiet.covers(now) and incident.due and incident.undelivered_since == now:
+                assert incident.audience is ERROR
+                assert incident.due is not Message.DIGEST
             if up and incident.due:
                 told.setdefault(incident.key, []).append(incident.due)
                 incident = with_notified(incident, now)
@@ -295,7 +362,7 @@ def test_over_any_course_of_events(
             live = [answered(i, answer, now) if i.ended_at is None and i.closed_at is None else i for i in live]
         now += timedelta(minutes=minutes)
     # Everything is right again, and the receiver takes messages: all that began is told to its end.
-    for _ in range(4):
+    for _ in range(10):
         poll({}, ERROR, True)
         now += timedelta(hours=2)
     assert not [i for i in live if i.ended_at is None]
@@ -304,4 +371,5 @@ def test_over_any_course_of_events(
         assert messages[0] is Message.BEGIN
         assert messages.count(Message.END) == (1 if not final else min(1, messages.count(Message.END)))
         assert Message.END not in messages[:-1]
+        assert messages.count(Message.ESCALATED) <= (escalate_after is not None)
         assert not final or messages in ([Message.BEGIN], [Message.BEGIN, Message.END])

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
 from eventflow_pipeline.domain.days import DayRange
@@ -113,6 +113,17 @@ def test_what_only_follows_is_told_with_its_cause(notified: Callable[..., PassRe
     notified(*late[1:], minutes=5)
     notified(*late[1:], minutes=6)
     assert receiver.titles[1:] == ["[ok] ended:  is stale", "[error] b is stale", "[error] c is stale"]
+
+
+def test_warnings_wait_for_the_end_of_quiet_hours(database: Database, receiver: HttpReceiver) -> None:
+    """14:00 in Seoul; the daily message of 15:00 waits as well."""
+    alerts = {"urls": SecretStr(receiver.url), "quiet_hours": "13:30-15:30", "digest_hour": 15}
+    settings = database.settings.changed(alerts=alerts)
+    for minute, found in ((0, [_condition("a"), _condition("b", Severity.WARN)]), (70, [_condition("a")]), (91, [])):
+        notify(database.pipeline, settings, {"s": found}, NOW + timedelta(minutes=minute))
+        assert receiver.titles[:2] == ["[error] a is stale", "[warn] b is stale"][: 1 + (minute == 91)]
+    with pytest.raises(ValidationError, match="22:00-07:30"):
+        Settings(alerts={"quiet_hours": "at night"})  # type: ignore[call-arg,arg-type]
 
 
 def test_flicker_is_one_incident(notified: Callable[..., PassReport], receiver: HttpReceiver) -> None:

@@ -28,6 +28,7 @@ from eventflow_pipeline.defs.alerts import poll_conditions, poll_dagster
 from eventflow_pipeline.defs.resources import WAREHOUSES, Warehouse
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.deficit import DeficitRule
+from eventflow_pipeline.oncall.answers import acknowledge
 from eventflow_pipeline.oncall.probe import probe, tell
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
@@ -47,6 +48,8 @@ VISITS_STOP, VISITS_RESUME = 30, 175
 ROWS_DELETED, ROWS_RESTORED = 40, 140
 CHAT_DOWN, CHAT_UP = 195, 205
 CHECK_FAILS, CHECK_PASSES = 196, 300
+#: What nobody answers in half an hour after it was told is told to the chief; the founding incident is answered.
+ANSWERED, HELD_ESCALATED, CHECK_ESCALATED = 100, ROWS_DELETED + 30, CHAT_UP + 30
 SENSOR_OFF, SENSOR_ON = 230, 262
 END = 360
 
@@ -70,6 +73,7 @@ class Receivers:
     """One of every kind on loopback, and what has not been looked at yet of what they took."""
 
     chat: HttpReceiver = field(default_factory=HttpReceiver)
+    chief: HttpReceiver = field(default_factory=HttpReceiver)
     mail: MailReceiver = field(default_factory=MailReceiver)
     pagerduty: Service = field(default_factory=Service)
     opsgenie: Service = field(default_factory=Service)
@@ -83,14 +87,16 @@ class Receivers:
         """EVENTFLOW_ALERTS_URLS: chat and a pager for everybody, mail and another pager for a team each."""
         return (
             f"{self.chat.url} error=pagerduty://{'K' * 32}@{self.pagerduty.host} team:growth={self.mail.url} "
-            f"team:data=opsgenie://the-key@{self.opsgenie.host} default=alertmanager://{self.alertmanager.host}"
+            f"team:data=opsgenie://the-key@{self.opsgenie.host} default=alertmanager://{self.alertmanager.host} "
+            f"escalation={self.chief.url}"
         )
 
     def take(self, minute: float) -> Iterator[Told]:
         """What came since the last call."""
-        for message in self.chat.messages:
-            severity, _, head = message["title"].partition("] ")
-            yield Told(minute, "chat", _kind(severity, head), head, message["message"])
+        for name, messages in (("chat", self.chat.messages), ("chief", self.chief.messages)):
+            for message in messages:
+                severity, _, head = message["title"].partition("] ")
+                yield Told(minute, name, _kind(severity, head), head, message["message"])
         for mail in self.mail.mails:
             severity, _, head = str(mail["Subject"]).partition("] ")
             body = mail.get_body(("plain", "html"))
@@ -105,7 +111,7 @@ class Receivers:
             yield self._paged(minute, "opsgenie", what, key, alert.get("message", ""), alert.get("description", ""))
         for _, alerts in self.alertmanager.taken:
             yield from self._notified(minute, alerts)
-        for received in (self.chat.messages, self.mail.mails, *(s.taken for s in self._services)):
+        for received in (self.chat.messages, self.chief.messages, self.mail.mails, *(s.taken for s in self._services)):
             received.clear()
 
     def _paged(self, minute: float, pager: str, action: str, key: str, head: str, text: str) -> Told:
@@ -138,6 +144,7 @@ class Receivers:
     def stop(self) -> None:
         """Refuse connections."""
         self.chat.down()
+        self.chief.down()
         self.mail.down()
         for service in self._services:
             service.stop()
@@ -146,7 +153,8 @@ class Receivers:
 def _kind(severity: str, head: str) -> str:
     if severity == "[ok":
         return "end"
-    return "worse" if head.startswith("now worse") else "begin"
+    kinds = {"now worse": "worse", "nobody has answered": "escalated"}
+    return kinds.get(head.partition(":")[0], "begin")
 
 
 @dataclass
@@ -161,6 +169,7 @@ class Evening:
     told: list[Told] = field(default_factory=list)
     cursors: dict[str, str | None] = field(default_factory=dict)
     off: set[str] = field(default_factory=set)
+    minute: float = 0
     compared: float = -1_000
     deleted: list[dict[str, object]] = field(default_factory=list)
     visits: dict[UUID, list[datetime]] = field(default_factory=dict)
@@ -219,6 +228,12 @@ class Evening:
         status = InstigatorStatus.RUNNING if on else InstigatorStatus.STOPPED
         self.instance.update_instigator_state(_instigator(sensor, status))
         self.off ^= {sensor}
+
+    def acknowledge(self, name: str, subject: str) -> None:
+        """``eventflow alerts ack``."""
+        asked = "select key from stats.incident where name = :name and subject = :subject and ended_at is null"
+        (row,) = self.database.rows(asked, name=name, subject=subject)
+        acknowledge(self.database.pipeline, row["key"], "kim", "at it", self.at(self.minute))
 
     def evaluate(self, check: str, day: date, client: UUID | None, said: str = "") -> None:
         """A run evaluates a check on a day: it fails for the client, or passes."""
@@ -358,6 +373,10 @@ def test_an_evening(evening: Evening, every: float, capsys: pytest.CaptureFixtur
         ROWS_DELETED: evening.delete_rows,
         ROWS_RESTORED: lambda: evening.database.insert("event_access_logs", evening.deleted),
         CHAT_DOWN: evening.receivers.chat.down,
+        ANSWERED: lambda: evening.acknowledge("deficit", str(ACME)),
+        SENSOR_OFF + 10: lambda: evening.acknowledge("dead", "dagster"),
+        HELD_ESCALATED: lambda: None,
+        CHECK_ESCALATED: lambda: None,
         CHAT_UP: evening.receivers.chat.up,
         CHECK_FAILS: lambda: evening.evaluate("tenant_consistency", at, CITY, "7 entries: 7 (limit 0)"),
         CHECK_PASSES: lambda: evening.evaluate("tenant_consistency", at, None),
@@ -366,6 +385,7 @@ def test_an_evening(evening: Evening, every: float, capsys: pytest.CaptureFixtur
     }
     worse = next(m / 2 for m in range(2 * END) if not _visited(evening, m / 2))
     for minute in _minutes(evening, every, [*happens, onset, worse, over, SENSOR_ON + 3]):
+        evening.minute = minute
         if minute in happens:
             happens[minute]()  # type: ignore[index]
         if minute - evening.compared >= 5 or minute in (ROWS_DELETED, ROWS_RESTORED):
@@ -379,25 +399,29 @@ def test_an_evening(evening: Evening, every: float, capsys: pytest.CaptureFixtur
         print(*evening.told, sep="\n")
     assert evening.receivers.refused == []
     incidents = {
-        # What it says: who hears of it, when it could be seen (for who is down: heard), when its end could.
-        "Brew House: 1 day is held": (dict.fromkeys(["opsgenie"], ROWS_DELETED), ROWS_RESTORED + 2),
-        "Acme Events: ": (dict.fromkeys(["mail"], onset), over + 2),
+        # What it says: its command; who hears of it, when it could be seen (of who is down: heard); its end.
+        "Brew House: 1 day is held": (
+            "heal --dry-run", {"opsgenie": ROWS_DELETED, "chief": HELD_ESCALATED}, ROWS_RESTORED + 2
+        ),
+        "Acme Events: ": (f"doctor --client {ACME}", {"mail": onset}, over + 2),
         "City Run: check tenant_consistency fails": (
-            {"chat": CHAT_UP, "pagerduty": CHECK_FAILS, "alertmanager": CHECK_FAILS},
+            f"explain --client {CITY} --date {at}",
+            {"chat": CHAT_UP, "pagerduty": CHECK_FAILS, "alertmanager": CHECK_FAILS, "chief": CHECK_ESCALATED},
             CHECK_PASSES + 2,
         ),
         "conditions_sensor is switched off": (
-            dict.fromkeys(["chat", "pagerduty", "alertmanager"], SENSOR_OFF), SENSOR_ON + 3 + 2,
+            "sensor start ", dict.fromkeys(["chat", "pagerduty", "alertmanager"], SENSOR_OFF), SENSOR_ON + 3 + 2
         ),
     }  # fmt: skip
-    commands = ["heal --dry-run", f"doctor --client {ACME}", f"explain --client {CITY} --date {at}", "sensor start "]
+    between = {"mail": ["worse"], "pagerduty": ["acknowledge"]}
     left = list(evening.told)
-    for (said, (who, ended)), command in zip(incidents.items(), commands, strict=True):
+    for said, (command, who, ended) in incidents.items():
         others = {name for name in [*NAMES.values(), *OURS] if name not in said}
         for receiver, seen in who.items():
             heard = [told for told in left if told.receiver == receiver and said in told.head]
             begun, *later, end = heard
-            assert (begun.kind, end.kind, [t.kind for t in later]) == ("begin", "end", ["worse"] * ("Acme" in said))
+            assert (begun.kind, end.kind) == ("escalated" if receiver == "chief" else "begin", "end")
+            assert [told.kind for told in later] == ([] if "City" in said else between.get(receiver, []))
             assert f" {command}" in begun.text
             assert 0 <= begun.minute - seen <= 1, (said, receiver)
             assert 0 <= end.minute - ended <= 1, (said, receiver)

@@ -14,6 +14,9 @@ from eventflow_pipeline.oncall.receivers import (
     Sender,
     address_problems,
     configured_receivers,
+    default_receiver,
+    escalation_receivers,
+    receivers_of,
     require_addresses,
 )
 from eventflow_pipeline.settings import Settings
@@ -24,14 +27,21 @@ def _settings(urls: str | None) -> Settings:
 
 
 def test_routes() -> None:
-    urls = "json://127.0.0.1/a?x=y\n  error=json://127.0.0.1/b  team:growth+warn=json://127.0.0.1/c on@call.example=json://h/d"
+    urls = (
+        "json://127.0.0.1/a?x=y\n  error=json://127.0.0.1/b  team:growth+warn=json://127.0.0.1/c "
+        "on@call.example=json://h/d team:growth+escalation=json://h/e"
+    )
     found = configured_receivers(_settings(urls))
     assert [(r.severity, r.owner, r.scheme) for r in found] == [
         (None, None, "json"),
         (Severity.ERROR, None, "json"),
         (Severity.WARN, "team:growth", "json"),
         (None, "on@call.example", "json"),
+        (None, "team:growth", "json"),
     ]
+    assert [r.escalation for r in found] == [False] * 4 + [True]
+    assert escalation_receivers(found, "team:other") == escalation_receivers(found, "team:growth") == (found[4],)
+    assert found[4] not in receivers_of(found, Severity.ERROR, "team:growth") + default_receiver(found)
     assert configured_receivers(_settings(None)) == ()
 
 

@@ -47,14 +47,15 @@ where name in ('deficit', 'deficit_day', 'silence') and notified_severity is not
 insert into stats.incident (
     key, name, subject, client_id, begun_at, source, severity, owner, since, summary, fix, runbook, command, page,
     first_day, last_day, own_days, final, numbers, last_seen_at, gone_at, notified_severity, last_notified_at,
-    suppressed, due, delivered, undelivered_since, acknowledged_at, muted_until, closed_at, answered_by, reason,
-    false_alarm, ended_at
+    suppressed, due, delivered, undelivered_since, acknowledged_at, muted_until, closed_at, escalated_at,
+    answered_by, reason, false_alarm, ended_at
 )
 values (
     :key, :name, :subject, :client_id, :begun_at, :source, :severity, :owner, :since, :summary, :fix, :runbook,
     :command, :page, :first_day, :last_day, cast(:own_days as date[]), :final, cast(:numbers as jsonb),
     :last_seen_at, :gone_at, :notified_severity, :last_notified_at, :suppressed, :due, cast(:delivered as text[]),
-    :undelivered_since, :acknowledged_at, :muted_until, :closed_at, :answered_by, :reason, :false_alarm, :ended_at
+    :undelivered_since, :acknowledged_at, :muted_until, :closed_at, :escalated_at, :answered_by, :reason, :false_alarm,
+    :ended_at
 )
 on conflict (key) do update set
     source = excluded.source,
@@ -82,6 +83,7 @@ on conflict (key) do update set
     acknowledged_at = excluded.acknowledged_at,
     muted_until = excluded.muted_until,
     closed_at = excluded.closed_at,
+    escalated_at = excluded.escalated_at,
     answered_by = excluded.answered_by,
     reason = excluded.reason,
     false_alarm = excluded.false_alarm,
