@@ -22,6 +22,7 @@ from eventflow_pipeline.defs.indicators import quality_daily
 from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import WAREHOUSES
 from eventflow_pipeline.defs.retention import prune_history_job, prune_history_schedule
+from eventflow_pipeline.defs.slo import slo, slo_job, slo_schedule
 from eventflow_pipeline.defs.sources import SOURCE_ASSETS
 from eventflow_pipeline.defs.verification import (
     verified_days,
@@ -62,6 +63,7 @@ defs = dg.Definitions(
         *SOURCE_ASSETS,
         *dg.map_asset_specs(_promised, [daily_buckets, quality_daily, verified_days, webinar_days]),
         closed_months,
+        slo,
     ],
     asset_checks=[*CHECKS, webinar_checks, closings_chain],
     jobs=[
@@ -73,6 +75,7 @@ defs = dg.Definitions(
         captured_facts_job,
         closed_months_job,
         answer_incident_job,
+        slo_job,
     ],
     schedules=[
         finalize_days_schedule,
@@ -84,6 +87,7 @@ defs = dg.Definitions(
         verify_days_schedule,
         captured_facts_schedule,
         closed_months_schedule,
+        slo_schedule,
     ],
     sensors=[
         heal_changed_days_sensor,

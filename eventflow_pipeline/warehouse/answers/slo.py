@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.days import DayRange, day_start, today
+from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -25,8 +26,13 @@ class Objective:
 
 
 def objectives(engine: Engine, settings: Settings, now: datetime, days: int = DAYS) -> list[Objective]:
-    """The objectives of docs/slo.md over the last ``days`` business days that are over, as of ``now`` (UTC)."""
+    """The objectives of docs/slo.md over the last ``days`` business days that are over, as of ``now`` (UTC).
+
+    Raises UserError while no day is over since the first partition.
+    """
     last = today(settings.zone, now) - timedelta(days=1)
+    if last < settings.start_date:
+        raise UserError("No business day is over since the first partition: ask again tomorrow.")
     span = DayRange(max(settings.start_date, last - timedelta(days=days - 1)), last)
     with connect(engine) as connection:
         row = (
