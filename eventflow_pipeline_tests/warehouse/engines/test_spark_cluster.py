@@ -18,6 +18,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from eventflow_pipeline.warehouse.days.replacement import replace_day
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines import test_spark as days
 from eventflow_pipeline_tests.worlds import small_world as small
@@ -89,12 +90,11 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
     mirror = Mirror(database)
     mirror.clear()
     days._fill(mirror, ZoneInfo("Asia/Seoul"), seed=8)
-    for rule in small.FOLDS:
-        mirror.fold(rule)
     mirror.exclude(small.FOREIGN)
     mirror.close()
     database.define(hourly_clients=[small.OTHER], hourly_campaigns=[small.CAMPAIGN])
-    days._compute(database, database.settings)
+    day = days.DAYS[0]
+    replace_day(database.pipeline, day, database.settings)
     before = days._published(database)
 
     first, second = cluster.executors()
@@ -109,7 +109,7 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
 
     monkeypatch.setattr(days.spark, "sql_text", killing)
     settings = {"lake": (tmp_path / "lake").as_uri(), "url": SecretStr(cluster.address)}
-    days._compute(database, database.settings.changed(engine="spark", spark=settings))
+    replace_day(database.pipeline, day, database.settings.changed(engine="spark", spark=settings))
     assert days._but_for_the_engine(days._published(database)) == before
     assert killed == [first.pid]
     assert second.is_running()
