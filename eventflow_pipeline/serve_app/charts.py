@@ -11,7 +11,8 @@ _STYLE = Style(
     background="transparent", plot_background="transparent", foreground="#333", foreground_strong="#111",
     foreground_subtle="#666", colors=("#2b6cb0", "#c05621"), font_family="system-ui, sans-serif",
     label_font_size=13, major_label_font_size=13, legend_font_size=14, value_font_size=12, opacity=".9",
-    guide_stroke_color="#ddd", guide_stroke_dasharray="1,0", major_guide_stroke_dasharray="1,0",
+    guide_stroke_color="#ddd", major_guide_stroke_color="#ddd", guide_stroke_dasharray="1,0",
+    major_guide_stroke_dasharray="1,0",
 )  # fmt: skip
 _MOST_LABELS = 8
 

@@ -265,7 +265,7 @@ def _compared(t: Any, overview: Mapping[str, Any]) -> str | None:
     before = overview["previous_period"]
     if before is None:
         return None
-    return f"{before['from']} … {before['to']}" if before["complete"] else str(t.not_compared)
+    return f"{t.before.capitalize()}: {before['from']} … {before['to']}." if before["complete"] else str(t.not_compared)
 
 
 def _periods(t: Any, asked: Asked, viewer: Viewer) -> list[Mapping[str, Any]]:
