@@ -238,6 +238,7 @@ def _write_excel(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
             table.to_excel(workbook, sheet_name=name, index=False, startrow=_HEAD_ROWS - 1)
             sheet = workbook.sheets[name]
             sheet["A1"] = _QUESTIONS[name]
+            _format(sheet["A1"], name)
             sheet["A1"].font = Font(bold=True, size=13)
             title = [_QUESTIONS[name], *[None] * (len(table.columns) - 1)]
             meant += [[name], title, *([list(table.columns), *map(list, _rows(table))] if len(table) else [])]

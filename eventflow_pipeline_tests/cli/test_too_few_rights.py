@@ -59,11 +59,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "letters show": (ID,),
     "letters replay": (),
     "letters discard": (ID, "--reason", "a test", "--yes"),
+    "share add": ("--client", "unknown", *SPAN),
+    "share list": (),
+    "share revoke": (ID,),
     "rebuild": ("--yes",),
 }
-#: The demo has a server of its own; capture comes up while the database is away; settings are the environment's, and
-#: so are the addresses that a test message goes to; psql speaks for itself, and metrics say that nothing is well.
-WITHOUT = {"demo", "capture serve", "settings", "alerts test", "psql", "metrics"}
+#: The demo has a server of its own; capture and serve come up while the database is away; settings are the
+#: environment's, and so are the addresses that a test message goes to; psql speaks for itself, and metrics say
+#: that nothing is well.
+WITHOUT = {"demo", "capture serve", "serve", "settings", "alerts test", "psql", "metrics"}
 DENIED = "have the owner of EventFlow's tables run `grant eventflow_pipeline to` that user"
 #: What only the owner may do says whose it is.
 OWNED = "belongs to postgres: run `eventflow migrate` as postgres"
@@ -102,6 +106,7 @@ def _said(command: str, address: str, dagster: str, folder: Path, **more: str) -
         "EVENTFLOW_DATABASE_URL": address,
         "DAGSTER_POSTGRES_URL": dagster,
         "EVENTFLOW_HOME": str(folder / "home"),
+        "EVENTFLOW_SERVE_KEYS": KEYS,
         **more,
     }
     with patch.dict(os.environ, environment):

@@ -111,9 +111,9 @@ def test_report_in_each_form(eventflow: Eventflow, computed: Database, tmp_path:
     assert ("visits", 2) in {tuple(c.value for c in row) for row in workbook["Summary"].iter_rows()}
     assert {sheet.freeze_panes for sheet in workbook} == {"A3"}
     head = [cell.value for cell in workbook["Days"][2]]
-    first = dict(zip(head, workbook["Days"][3], strict=True))
-    assert (first["date"].value, first["date"].number_format) == (datetime(2024, 3, 1), "yyyy-mm-dd")  # noqa: DTZ001
-    assert (first["cvr"].value, first["cvr"].number_format) == (1, "0.0%")
+    last = dict(zip(head, workbook["Days"][5], strict=True))
+    assert (last["date"].value, last["date"].number_format) == (datetime(2024, 3, 3), "yyyy-mm-dd")  # noqa: DTZ001
+    assert (last["cvr"].value, last["cvr"].number_format) == (0.5, "0.0%")
     page = report("settlement.html").read_text()
     assert "&lt;b&gt;@link&lt;/b&gt;" in page
     assert "<b>@link" not in page

@@ -103,14 +103,14 @@ def test_what_does_not_read_back_is_not_left(tmp_path: Path, form: str, monkeypa
     write = f"_write_{ {'.csv': 'csv', '.xlsx': 'excel', '.html': 'html'}[form] }"
     written = getattr(settlement_report, write)
 
-    def cut_short(settlement: Settlement, partial: Path, zone: ZoneInfo) -> Any:
-        meant = written(settlement, partial, zone)
+    def cut_short(settlement: Settlement, partial: Path, zone: ZoneInfo, **more: Any) -> Any:
+        meant = written(settlement, partial, zone, **more)
         partial.write_bytes(partial.read_bytes()[:-30])
         return meant
 
-    def another(settlement: Settlement, partial: Path, zone: ZoneInfo) -> Any:
-        written(_settlement("another"), partial, zone)
-        return written(settlement, tmp_path / f"elsewhere{form}", zone)
+    def another(settlement: Settlement, partial: Path, zone: ZoneInfo, **more: Any) -> Any:
+        written(_settlement("another"), partial, zone, **more)
+        return written(settlement, tmp_path / f"elsewhere{form}", zone, **more)
 
     for wrong in (cut_short, another):
         monkeypatch.setattr(settlement_report, write, wrong)

@@ -50,7 +50,7 @@ def test_emptying_the_campaigns_zeroes_nobodys_screens(site: Site) -> None:
     }  # fmt: skip
     condition = conditions[0]
     assert (condition.client_id, condition.severity, condition.numbers) == (ALPHA, Severity.ERROR, {"days": 3})
-    assert f"--client {ALPHA} --reason" in condition.command
+    assert f"--client {ALPHA} --reason" in condition.fix
     assert condition.days
     assert (condition.days.first, condition.days.last) == (site.day(20), site.today)
     assert condition.since < datetime.now(UTC)
