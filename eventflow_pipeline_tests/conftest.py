@@ -31,7 +31,8 @@ def databases() -> Iterator[Databases]:
     folder = server_folder("tests")
     server = start_embedded(folder)
     made = Databases(server.url("postgres"))
-    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+    # Nothing but the test decides what is analysed; hundreds of databases would keep its workers busy.
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off"):
         made.admin(f"alter system set {setting}")
     made.admin("select pg_reload_conf()")
     yield made

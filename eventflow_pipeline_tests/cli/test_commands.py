@@ -212,7 +212,10 @@ def test_demo_leaves_a_named_server_alone(eventflow: Eventflow) -> None:
     refused(eventflow("demo", "--headless"), "unset EVENTFLOW_DATABASE_URL")
 
 
-@pytest.mark.parametrize("nested", ["short", "a-very-long-folder-name-that-makes-socket-paths-too-long-" * 2])
+@pytest.mark.parametrize(
+    "nested",
+    [pytest.param("short", marks=pytest.mark.long), "a-very-long-folder-name-that-makes-socket-paths-too-long-" * 2],
+)
 def test_embedded_server_from_any_folder(nested: str) -> None:
     """Unset EVENTFLOW_DATABASE_URL: also below a folder only its owner may enter, and far down (socket path length)."""
     base = server_folder("closed")

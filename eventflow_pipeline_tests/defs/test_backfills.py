@@ -136,6 +136,7 @@ def test_reexecuting_from_failure_runs_only_what_is_left(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_long_range_is_several_runs_each_of_every_asset(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
