@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -418,8 +418,23 @@ class ServeSettings(Section):
     )
     database_connections: int = Field(8, ge=2, le=100, description="Connections to the database, at most.")
     statement_seconds: int = Field(30, ge=1, description="Longest a statement of a page may take.")
-    exports: int = Field(2, ge=1, description="Exports at once; whoever asks for more is asked to come back.")
+    exports: int = Field(
+        2,
+        ge=1,
+        description="Exports at once, one of a caller, fewer than EVENTFLOW_SERVE_DATABASE_CONNECTIONS; whoever asks "
+        "for more is asked to come back.",
+    )
     export_seconds: int = Field(600, ge=1, description="Longest an export may take, to its last byte.")
+
+    @model_validator(mode="after")
+    def _pages_have_connections(self) -> "ServeSettings":
+        if self.exports >= self.database_connections:
+            raise ValueError(
+                f"EVENTFLOW_SERVE_EXPORTS is {self.exports}, which leaves pages none of the "
+                f"{self.database_connections} connections of EVENTFLOW_SERVE_DATABASE_CONNECTIONS: allow fewer "
+                "exports or more connections"
+            )
+        return self
 
 
 class Settings(BaseSettings):

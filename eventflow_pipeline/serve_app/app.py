@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -62,14 +62,15 @@ def create_app(settings: Settings) -> FastAPI:
         return FileResponse(_STYLE, media_type="text/css", headers={"cache-control": "public, max-age=3600"})
 
     @app.get("/health")
-    def health() -> Response:
+    async def health() -> Response:
+        # No thread of those that pages and files wait in: it is up while all of them wait.
         return JSONResponse({"status": "ok"})
 
     _add_sessions(app, callers)
     _add_refusals(app)
     if listed := Origins(serve).listed:
         app.add_middleware(
-            CORSMiddleware, allow_origins=listed, allow_credentials=True, allow_methods=["POST"],
+            _SessionsFromElsewhere, allow_origins=listed, allow_credentials=True, allow_methods=["POST"],
             allow_headers=["authorization"],
         )  # fmt: skip
     app.add_middleware(_Bounded, seconds=serve.export_seconds + serve.statement_seconds)
@@ -82,7 +83,7 @@ class _Answers:
     def __init__(self, settings: Settings, reader: Reader, callers: Callers) -> None:
         self._settings, self._serve, self._reader, self._callers = settings, settings.serve, reader, callers
         self._shares = ShareTokens(settings.serve) if settings.serve.keys else None
-        self._room = threading.BoundedSemaphore(settings.serve.exports)
+        self._room = _Room(settings.serve.exports)
 
     def _who(self, request: Request) -> tuple[Claims, Asked, pages.Viewer]:
         """Who asks, what for, and how it is shown: somebody with a token, or whoever has a shared link."""
@@ -133,6 +134,8 @@ class _Answers:
         with self._reader.asking(claims, self._serve.statement_seconds) as asking:
             query = "select part, content from stats.settlement(%s, %s, %s)"
             rows = asking.rows(query, asked.client, asked.first, asked.last)
+        if not any(row["part"] == "client" for row in rows):
+            raise Refusal(404, "There is no such client: choose one of those at /.")
         # Its own folder goes with the answer; nothing is sent of a file that does not read back.
         folder = tempfile.TemporaryDirectory(prefix="eventflow-statement-")
         file = Path(folder.name) / f"statement-{asked.first}-{asked.last}.{form}"
@@ -144,18 +147,21 @@ class _Answers:
         )  # fmt: skip
 
     def export(self, request: Request, rows: str, grain: str, form: str) -> Response:
+        if request.scope["http_version"] < "1.1":
+            # Without pieces an answer ends where the connection does: one that broke off would look whole.
+            raise Refusal(505, "Exports need HTTP/1.1: set proxy_http_version 1.1 in the proxy, or ask with it.")
         if rows not in exports.ROW_SETS or form not in exports.FORMS:
             known = f"{' or '.join(exports.ROW_SETS)}, as {', '.join(exports.FORMS)}"
             raise Refusal(404, f"There is no such export: ask for {known}.")
         claims, asked, _ = self._who(request)
-        if not self._room.acquire(blocking=False):
-            raise Refusal(503, "Other exports are being made: try again in a minute.", 60)
+        holder = (claims.get("share"), claims.get("sub"))
+        self._room.enter(holder)
 
         def made(held: ExitStack) -> Iterator[bytes]:
             asking = held.enter_context(self._reader.asking(claims, self._serve.export_seconds))
             return exports.pieces(asking, exports.ROW_SETS[rows], grain, asked, form)
 
-        pieces = _held(made, self._room)
+        pieces = _held(made, lambda: self._room.leave(holder))
         # What is refused is refused before anything is sent.
         first = next(pieces)
         headers = {"content-disposition": f'attachment; filename="{rows}-{asked.first}-{asked.last}.{form}"'}
@@ -214,13 +220,35 @@ def _refused(request: Request, refusal: Refusal) -> Response:
     return HTMLResponse(shown, refusal.status, headers)
 
 
-def _held(make: Callable[[ExitStack], Iterator[bytes]], room: threading.BoundedSemaphore) -> Iterator[bytes]:
+class _Room:
+    """Places for exports: so many at once, and of whoever asks no more than one, who else could take them all."""
+
+    def __init__(self, places: int) -> None:
+        self._places, self._lock = places, threading.Lock()
+        self._holders: set[Hashable] = set()
+
+    def enter(self, holder: Hashable) -> None:
+        """Take a place. Raises Refusal: 429 for a second one, 503 where all are taken."""
+        with self._lock:
+            if holder in self._holders:
+                raise Refusal(429, "An export of yours is being made: ask for the next one when it has ended.", 30)
+            if len(self._holders) >= self._places:
+                raise Refusal(503, "Other exports are being made: try again in a minute.", 60)
+            self._holders.add(holder)
+
+    def leave(self, holder: Hashable) -> None:
+        """Give the place back."""
+        with self._lock:
+            self._holders.discard(holder)
+
+
+def _held(make: Callable[[ExitStack], Iterator[bytes]], leave: Callable[[], None]) -> Iterator[bytes]:
     """Pieces of an export, which has its transaction and its place until the last one or until nobody wants more."""
     try:
         with ExitStack() as held:
             yield from make(held)
     finally:
-        room.release()
+        leave()
 
 
 async def _sent(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -231,6 +259,16 @@ async def _sent(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     finally:
         with anyio.CancelScope(shield=True):
             await run_in_threadpool(pieces.close)  # type: ignore[attr-defined]
+
+
+class _SessionsFromElsewhere(CORSMiddleware):
+    """Pages of listed origins exchange a token and forget it; what it opens is not theirs to read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in ("/session", "/session/end"):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
 
 class _Bounded:
@@ -262,10 +300,13 @@ class _Bounded:
                     # Of one caller alone, and asked again each time: figures change, and so does who may see them.
                     headers.append((b"cache-control", b"private, no-cache"))
                     headers.append((b"vary", b"authorization, cookie, accept, accept-language"))
+                # Without any referrer browsers name no origin either (Origin: null), and our own forms were refused.
                 headers += [
                     (b"content-security-policy", policy.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
+                    (b"referrer-policy", b"same-origin"),
+                    # A shared link that somebody published is found by nobody else.
+                    (b"x-robots-tag", b"noindex"),
                 ]
             await send(message)
 

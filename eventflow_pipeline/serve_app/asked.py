@@ -12,23 +12,25 @@ from eventflow_pipeline.serve_app.refusals import Refusal
 
 LANGUAGES = ("en", "ko")
 _USUAL_DAYS = 30
+_ENTITY_TYPES = ("campaign", "webinar")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Client (None: what the caller may see), inclusive local days (T3), entity and language."""
+    """Client (None: what the caller may see), inclusive local days (T3), entity, its type (None: any) and language."""
 
     client: UUID | None
     first: date
     last: date
     entity: UUID | None
+    entity_type: str | None
     language: str
 
     def query(self, **changes: object) -> str:
         """The query of an address that asks the same but for ``changes``; None leaves out."""
         asked: dict[str, object] = {
-            "client": self.client, "from": self.first, "to": self.last, "entity": self.entity, "lang": self.language,
-            **changes,
+            "client": self.client, "from": self.first, "to": self.last, "entity": self.entity,
+            "entity_type": self.entity_type, "lang": self.language, **changes,
         }  # fmt: skip
         return "?" + urlencode({name: str(value) for name, value in asked.items() if value is not None})
 
@@ -46,7 +48,11 @@ def read_asked(request: Request, today: date, usual: tuple[date, date] | None = 
         first, last = first or usual[0], last or usual[1]
     last = last or today
     first = first or max(date.min + timedelta(days=_USUAL_DAYS), last) - timedelta(days=_USUAL_DAYS - 1)
-    return Asked(_uuid(query, "client"), first, last, _uuid(query, "entity"), language_of(request))
+    entity_type = query.get("entity_type")
+    if entity_type and entity_type not in _ENTITY_TYPES:
+        raise Refusal(400, f"There is no such entity_type: give {' or '.join(_ENTITY_TYPES)}.")
+    client, entity = _uuid(query, "client"), _uuid(query, "entity")
+    return Asked(client, first, last, entity, entity_type or None, language_of(request))
 
 
 def _date(query: Mapping[str, str], name: str) -> date | None:

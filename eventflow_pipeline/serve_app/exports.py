@@ -3,7 +3,9 @@
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -121,21 +123,38 @@ def _excel(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Itera
     sheet = book.create_sheet("Rows")
     sheet.freeze_panes = "A2"
     written = 0
-    for names, batch in _batches(asking, rows, parameters):
-        if not written:
-            for n in range(len(names)):
-                sheet.column_dimensions[get_column_letter(n + 1)].width = 18
-            sheet.append([_cell(sheet, name.replace("_", " "), bold=True) for name in names])
-            written = 1
-        written += len(batch)
-        if written > _SHEET_ROWS:
-            raise Refusal(400, f"A sheet holds {_SHEET_ROWS - 1:,} rows, and there are more: ask for csv or parquet.")
-        for row in batch:
-            sheet.append([_cell(sheet, value) if isinstance(value, str) else value for value in row])
-    with tempfile.TemporaryFile() as file:
-        book.save(file)
-        file.seek(0)
-        yield from iter(lambda: file.read(_PIECE_BYTES), b"")
+    try:
+        for names, batch in _batches(asking, rows, parameters):
+            if not written:
+                for n in range(len(names)):
+                    sheet.column_dimensions[get_column_letter(n + 1)].width = 18
+                sheet.append([_cell(sheet, name.replace("_", " "), bold=True) for name in names])
+                written = 1
+            written += len(batch)
+            if written > _SHEET_ROWS:
+                raise Refusal(
+                    400, f"A sheet holds {_SHEET_ROWS - 1:,} rows, and there are more: ask for csv or parquet."
+                )
+            for row in batch:
+                sheet.append([_cell(sheet, value) if isinstance(value, str) else value for value in row])
+        with tempfile.TemporaryFile() as file:
+            book.save(file)
+            file.seek(0)
+            yield from iter(lambda: file.read(_PIECE_BYTES), b"")
+    finally:
+        _discard(sheet)
+
+
+def _discard(sheet: Any) -> None:
+    """Remove the file of a sheet's rows, which openpyxl removes of none but a saved book."""
+    writer = sheet._writer
+    if writer is None or not Path(writer.out).exists():
+        return
+    # Its end cannot be written where the disk is full, which is no reason to leave it there.
+    with suppress(Exception):
+        if not sheet.closed:
+            sheet.close()
+    writer.cleanup()
 
 
 def _cell(sheet: Any, text: str, *, bold: bool = False) -> Any:

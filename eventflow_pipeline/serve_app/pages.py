@@ -119,8 +119,9 @@ def why_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
             tables.attribution_table(t, summary),
         ]
         totals, parts = overview["totals"], overview["campaigns"] + overview["webinars"]
+        is_cut = not (overview["campaigns_rest"] is None and overview["webinars_rest"] is None)
     else:
-        totals, parts = _entity(asking, asked, why_of, shown, names, t)
+        totals, parts, is_cut = _entity(asking, asked, why_of, shown, names, t)
     if asked.days <= _LONGEST_BY_DAY:
         quality = asking.value("select stats_api.get_data_quality(%s, %s, %s)", *given)
         shown.append(tables.quality_table(t, quality, why_of))
@@ -140,13 +141,15 @@ def why_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
     ]
     if history and history["closing"]:
         states.append((t.hash, history["closing"]["hash"]))
-    if parts:
+    # Visits of what a list leaves out are not known, so those of the parts cannot be added up.
+    if parts and not is_cut:
         states += [
             (t.visits_of_parts, count(sum(part["visits"] for part in parts))),
             (t.visits_of_all, count(totals["visits"])),
         ]
     return render(
-        "why", asked.language, viewer, title=f"{t.why}: {', '.join(names)}", asked=replace(asked, entity=None),
+        "why", asked.language, viewer, title=f"{t.why}: {', '.join(names)}",
+        asked=replace(asked, entity=None, entity_type=None),
         tables=shown, banner=_banner(t, overview, viewer), totals=_totals(t, {"totals": totals}, None), states=states,
         one_day=history is None,
     )  # fmt: skip
@@ -162,40 +165,61 @@ def _overview(asking: Asking, given: tuple[Any, ...], viewer: Viewer) -> dict[st
 
 def _entity(
     asking: Asking, asked: Asked, why_of: Any, shown: list[Table], names: list[str], t: Any
-) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
-    """Tables of one campaign or webinar, its name, its totals and its links."""
+) -> tuple[Mapping[str, Any], list[Mapping[str, Any]], bool]:
+    """Tables of one campaign or webinar, its name, its totals and its links, and whether those are more than shown."""
+    # Folded campaigns and folded webinars have one id, so its type belongs to it; older addresses do not say it.
+    entity = (asked.entity, asked.entity_type)
     # A read never cuts a range: what it refuses (a day that is not computed) is why there is no number.
     rows = asking.rows(
-        "select coalesce(l.name, r.link_id::text) as link_name, r.link_status, r.hits, r.visits, r.conversions, r.cvr "
+        "select coalesce(l.name, r.link_id::text) as link_name, r.link_status, r.hits, r.visits, r.conversions, "
+        "r.cvr, count(*) over () as members, (sum(r.hits) over ())::bigint as all_hits, "
+        "(sum(r.conversions) over ())::bigint as all_conversions "
         "from stats.range_summary('link', %s, %s, %s) r "
         "left join stats.readable_names(%s) l on l.kind = 'link' and l.id = r.link_id and l.client_id = r.client_id "
-        "where r.entity_id = %s order by r.conversions desc, r.hits desc, r.link_id limit %s",
-        asked.first, asked.last, asked.client, asked.client, asked.entity, _TOP,
+        "where r.entity_id = %s and coalesce(r.entity_type = %s, true) "
+        "order by r.conversions desc, r.hits desc, r.link_id limit %s",
+        asked.first, asked.last, asked.client, asked.client, *entity, _TOP,
     )  # fmt: skip
     total = asking.rows(
         "select r.*, n.name from stats.range_summary('campaign', %s, %s, %s) r "
         "left join stats.readable_names(%s) n on n.kind = r.entity_type and n.id = r.entity_id "
-        "and n.client_id is not distinct from r.client_id where r.entity_id = %s",
-        asked.first, asked.last, asked.client, asked.client, asked.entity,
+        "and n.client_id is not distinct from r.client_id "
+        "where r.entity_id = %s and coalesce(r.entity_type = %s, true)",
+        asked.first, asked.last, asked.client, asked.client, *entity,
     )  # fmt: skip
     utm = asking.rows(
-        "select r.utm_source, r.utm_medium, r.utm_campaign, r.hits, r.visits, r.conversions, r.cvr "
+        "select r.utm_source, r.utm_medium, r.utm_campaign, r.hits, r.visits, r.conversions, r.cvr, "
+        "count(*) over () as members, (sum(r.hits) over ())::bigint as all_hits, "
+        "(sum(r.conversions) over ())::bigint as all_conversions "
         "from stats.range_summary('campaign_utm', %s, %s, %s) r "
-        "where r.entity_id = %s order by r.conversions desc, r.hits desc limit %s",
-        asked.first, asked.last, asked.client, asked.entity, _TOP,
+        "where r.entity_id = %s and coalesce(r.entity_type = %s, true) "
+        "order by r.conversions desc, r.hits desc, r.utm_source, r.utm_medium, r.utm_campaign limit %s",
+        asked.first, asked.last, asked.client, *entity, _TOP,
     )  # fmt: skip
-    here = why_of(entity=asked.entity)
+    here = why_of(entity=asked.entity, entity_type=asked.entity_type)
+    rest = _rest(rows)
     heads = tables.measure_headings(t)
     shown += [
         Table("links", t.links, [(t.link, False), (t.status, False), *heads],
               [[Cell(row["link_name"] or t.none), Cell(getattr(t, row["link_status"])), *tables.figures(row, here)]
-               for row in rows], empty=t.nothing),
+               for row in rows] + tables.rest_row(t, rest, 2, here), empty=t.nothing),
         Table("utm", t.utm, [(t.source, False), (t.medium, False), (t.utm_campaign, False), *heads],
               [[*(Cell(t.none if row[name] is None else row[name]) for name in _UTM),
-                *tables.figures(row, here)] for row in utm], empty=t.nothing),
+                *tables.figures(row, here)] for row in utm] + tables.rest_row(t, _rest(utm), 3, here), empty=t.nothing),
     ]  # fmt: skip
     names.insert(1, (total[0]["name"] if total else None) or str(asked.entity))
-    return total[0] if total else {**dict.fromkeys(_MEASURES, 0), "cvr": None}, list(rows)
+    return total[0] if total else {**dict.fromkeys(_MEASURES, 0), "cvr": None}, list(rows), rest is not None
+
+
+def _rest(rows: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+    """What a list leaves out of what each of its rows says there is in all; None: nothing."""
+    if not rows or rows[0]["members"] == len(rows):
+        return None
+    return {
+        "members": rows[0]["members"] - len(rows),
+        "hits": rows[0]["all_hits"] - sum(row["hits"] for row in rows),
+        "conversions": rows[0]["all_conversions"] - sum(row["conversions"] for row in rows),
+    }
 
 
 def _days(asking: Asking, asked: Asked, overview: Mapping[str, Any], why_of: Any, viewer: Viewer, t: Any) -> Table:
@@ -220,8 +244,10 @@ def _chart(t: Any, title: str, labels: list[str], series: list[Mapping[str, Any]
 def _why(asked: Asked, viewer: Viewer) -> Any:
     """Address of the why of a figure: of the range asked, or of other days, or of a campaign."""
 
-    def address(first: object = None, last: object = None, entity: object = None) -> str:
-        changes = {"from": first or asked.first, "to": last or asked.last, "entity": entity}
+    def address(first: object = None, last: object = None, entity: object = None, entity_type: object = None) -> str:
+        changes = {
+            "from": first or asked.first, "to": last or asked.last, "entity": entity, "entity_type": entity_type,
+        }  # fmt: skip
         return f"{viewer.base}/why{asked.query(**changes)}"
 
     return address
@@ -287,7 +313,7 @@ def _periods(t: Any, asked: Asked, viewer: Viewer) -> list[Mapping[str, Any]]:
 
 def _downloads(t: Any, asked: Asked, viewer: Viewer) -> list[tuple[str, str]]:
     """What can be taken along: the statement, and rows of each grain."""
-    query = asked.query(entity=None)
+    query = asked.query(entity=None, entity_type=None)
     statement = [
         (f"{t.statement} ({form})", f"{viewer.base}/statement.{form}{query}") for form in ("html", "xlsx", "csv")
     ]

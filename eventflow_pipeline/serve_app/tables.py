@@ -35,7 +35,7 @@ class Table:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def figures(item: Item, href: str) -> list[Cell]:
+def figures(item: Item, href: str | None = None) -> list[Cell]:
     """Hits, visits, conversions and their rate, each leading to its why."""
     conversions = item.get("conversions", item.get("count"))
     shown = (count(item.get("hits")), count(item.get("visits")), count(conversions), share(item.get("cvr")))
@@ -47,7 +47,7 @@ def measure_headings(t: SimpleNamespace) -> list[tuple[str, bool]]:
     return [(t.hits, True), (t.visits, True), (t.conversions, True), (t.cvr, True)]
 
 
-def rest_row(t: SimpleNamespace, rest: Item | None, keys: int, href: str) -> list[list[Cell]]:
+def rest_row(t: SimpleNamespace, rest: Item | None, keys: int, href: str | None = None) -> list[list[Cell]]:
     """What a list leaves out, as its last row; its visits are not known (docs/reads.md)."""
     if rest is None:
         return []
@@ -78,10 +78,11 @@ def title_of(t: SimpleNamespace, item: Item) -> str:
 
 def campaigns_table(t: SimpleNamespace, overview: Item, why_of: Any, here: str) -> Table:
     """Campaigns and webinars by conversions."""
-    rows = [
-        [Cell(title_of(t, item)), *figures(item, why_of(entity=item["entity_id"]) if item["entity_id"] else here)]
-        for item in overview["campaigns"]
-    ]
+
+    def why(item: Item) -> str:
+        return why_of(entity=item["entity_id"], entity_type="campaign") if item["entity_id"] else here
+
+    rows = [[Cell(title_of(t, item)), *figures(item, why(item))] for item in overview["campaigns"]]
     rest = rest_row(t, overview["campaigns_rest"], 1, here)
     return Table("campaigns", t.campaigns, [(t.campaign, False), *measure_headings(t)], rows + rest, empty=t.nothing)
 
@@ -138,7 +139,7 @@ def webinars_table(t: SimpleNamespace, overview: Item, webinars: Item, why_of: A
     rows = []
     for item in (*overview["webinars"], *watched_only):
         curve = curves.get(item["entity_id"], {})
-        href = why_of(entity=item["entity_id"])
+        href = why_of(entity=item["entity_id"], entity_type="webinar")
         watched = (count(curve.get("peak")), count(curve.get("minutes_missed")))
         rows.append(
             [

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+import anyio
+import anyio.to_thread
 import httpx
 import openpyxl
 import psycopg
@@ -25,8 +29,9 @@ from typer.testing import CliRunner
 from eventflow_pipeline.cli import app
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.serve_app import exports, pages
 from eventflow_pipeline.serve_app.app import create_app
-from eventflow_pipeline.settings import project_root
+from eventflow_pipeline.settings import load_settings, project_root
 from eventflow_pipeline.warehouse.serve import reader
 from eventflow_pipeline.warehouse.serve.shares import ShareTokens, add_share, revoke_share
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
@@ -144,6 +149,31 @@ def test_why_a_day_is_what_it_is(world: Database, browser: httpx.Client) -> None
     assert re.search(r"added up</dt><dd>6</dd>.*whole</dt><dd>6</dd>", page, re.DOTALL)
 
 
+def test_what_a_list_leaves_out_is_a_row_and_its_visits_are_not_added_up(
+    browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ask(browser, "/why", entity=str(CAMPAIGN), entity_type="campaign").text
+    assert "added up" in whole
+    monkeypatch.setattr(pages, "_TOP", 1)
+    cut = ask(browser, "/why", entity=str(CAMPAIGN), entity_type="campaign").text
+    assert "added up" not in cut
+    for name in ("links", "utm"):
+        section = cut.partition(f'id="{name}"')[2].partition("</section>")[0]
+        assert "others (1)" in section
+        # 4 visits on the one day, 5 on the other, of which the list shows some and the last row the rest.
+        assert sum(int(text) for text, _ in figures_of(section)[::4]) == 9
+
+
+def test_an_id_is_of_a_campaign_or_of_a_webinar(browser: httpx.Client) -> None:
+    """Folded campaigns and folded webinars have one id."""
+    page = unescape(ask(browser, "/").text)
+    assert f"entity={CAMPAIGN}&entity_type=campaign" in page
+    assert f"entity={WEBINAR}&entity_type=webinar" in page
+    assert figures_of(ask(browser, "/why", entity=str(CAMPAIGN), entity_type="campaign").text)[0][0] == "5"
+    assert figures_of(ask(browser, "/why", entity=str(CAMPAIGN), entity_type="webinar").text)[0][0] == "0"
+    assert figures_of(ask(browser, "/why", entity=str(CAMPAIGN)).text)[0][0] == "5"
+
+
 def test_the_period_before_is_not_compared_when_it_is_not_complete(browser: httpx.Client) -> None:
     page = ask(browser, "/", **{"from": "2024-03-01"}).text
     assert "Not compared" in page
@@ -180,6 +210,12 @@ def test_several_clients_are_listed_to_choose_from(browser: httpx.Client) -> Non
     assert f"client={CLIENT}" in page
 
 
+def test_nobody_s_statement_is_refused(browser: httpx.Client) -> None:
+    everybody = bearer({**MEMBER, "app_metadata": {"is_super_admin": True}})
+    asked = {**ASKED, "client": str(UUID(int=0xFF))}
+    assert browser.get("/statement.csv", params=asked, headers=everybody).status_code == 404
+
+
 def test_what_browsers_are_told(browser: httpx.Client) -> None:
     answer = ask(browser, "/")
     policy = answer.headers["content-security-policy"]
@@ -191,7 +227,8 @@ def test_what_browsers_are_told(browser: httpx.Client) -> None:
     assert re.findall(r'\sstyle="', answer.text) == []
     assert answer.headers["cache-control"] == "private, no-cache"
     assert "authorization" in answer.headers["vary"]
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["x-robots-tag"] == "noindex"
     assert nonce[1] not in ask(browser, "/").headers["content-security-policy"]
 
 
@@ -225,6 +262,15 @@ def test_an_export_has_the_rows_of_the_database_with_their_names(
     assert {row["entity_title"] for row in rows} == {"봄 세일 <script>", "웨비나"}
 
 
+def test_a_refused_sheet_leaves_no_file(browser: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(exports, "_SHEET_ROWS", 2)
+    refused = ask(browser, "/export/summary/campaign.xlsx")
+    assert refused.status_code == 400
+    assert "A sheet holds 1 rows" in unescape(refused.text)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_days_are_exported_with_their_date(browser: httpx.Client) -> None:
     rows = list(csv.DictReader(io.StringIO(ask(browser, "/export/days/link.csv").content.decode("utf-8-sig"))))
     assert {row["date"] for row in rows} == {"2024-03-03", "2024-03-04"}
@@ -251,6 +297,7 @@ _REFUSED = [
     ("/", {"client": "' or true --"}, 400, "uuid"),
     ("/", {"client": str(UUID(int=0xFF))}, 403, "may not see"),
     ("/why", {"entity": "1"}, 400, "uuid"),
+    ("/why", {"entity_type": "link"}, 400, "campaign or webinar"),
     ("/statement.csv", {"client": None}, 400, "one client"),
     ("/statement.csv", {"from": "2023-12-31"}, 400, "first partition"),
     ("/statement.csv", {"to": "2024-03-05"}, 400, "not computed"),
@@ -298,12 +345,32 @@ def test_a_token_is_exchanged_for_a_cookie_once(world: Database, browser: httpx.
     browser.cookies.clear()
 
 
+@pytest.mark.browser
+@pytest.mark.slow
+@needs_chromium
+def test_a_browser_signs_in_and_out_by_the_forms(browser: httpx.Client) -> None:
+    """What a browser says of the page that a form is on is what our own pages are known by."""
+    with chromium() as running_browser:
+        page = running_browser.new_page()
+        page.goto(f"{browser.base_url}/sign-in?lang=en")
+        page.fill("#token", token(MEMBER))
+        page.click("form.sign-in button")
+        assert [cookie["name"] for cookie in page.context.cookies()] == ["eventflow_token"], page.inner_text("main")
+        page.click("form[action='/session/end'] button")
+        assert page.context.cookies() == [], page.inner_text("main")
+        assert page.url.endswith("/sign-in")
+
+
 def test_over_https_the_cookie_travels_over_nothing_else(world: Database) -> None:
     with serving(world, site_url="https://numbers.example", origins="https://app.example") as browser:
         here = {"origin": "https://app.example", "sec-fetch-site": "same-site"}
         exchanged = browser.post("/session", headers={**bearer(MEMBER), **here})
         assert "Secure" in exchanged.headers["set-cookie"]
         assert exchanged.headers["access-control-allow-credentials"] == "true"
+        for path in ("/", "/export/summary/campaign.csv"):
+            answer = browser.get(path, params=ASKED, headers={**bearer(MEMBER), **here})
+            assert answer.status_code == 200
+            assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 @pytest.mark.parametrize("path", ["/session", "/session/end"])
@@ -353,11 +420,13 @@ def test_exports_at_once_are_bounded_and_their_places_come_back(world: Database)
             ):
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            refused = ask(browser, "/export/summary/client.csv")
+            own = ask(browser, "/export/summary/client.csv")
+            path = "/export/summary/client.csv"
+            refused = browser.get(path, params=ASKED, headers=bearer({**MEMBER, "sub": str(uuid4())}))
             blocking.rollback()
             waiting.join(60)
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "60"
+        assert (own.status_code, own.headers["retry-after"]) == (429, "30")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
         assert ask(browser, "/export/summary/client.csv").status_code == 200
 
 
@@ -369,6 +438,38 @@ def test_a_database_that_is_away_is_one_sentence(world: Database, monkeypatch: p
         answer = browser.get("/", params=ASKED, headers=bearer(MEMBER))
     assert answer.status_code == 503
     assert "cannot be reached at this moment: try again in a minute." in answer.json()["message"]
+
+
+def test_health_answers_while_every_thread_waits(world: Database) -> None:
+    served = create_app(serve_settings(world))
+
+    async def asked() -> int:
+        threads = anyio.to_thread.current_default_thread_limiter()
+        threads.total_tokens = 1
+        await threads.acquire_on_behalf_of("a page that waits")
+        transport = httpx.ASGITransport(served)
+        async with httpx.AsyncClient(transport=transport, base_url="http://numbers") as client:
+            with anyio.fail_after(2):
+                return (await client.get("/health")).status_code
+
+    assert anyio.run(asked) == 200
+
+
+def test_exports_leave_connections_to_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTFLOW_SERVE_EXPORTS", "8")
+    with pytest.raises(UserError, match="EVENTFLOW_SERVE_EXPORTS is 8, which leaves pages none of the 8 connections"):
+        load_settings()
+
+
+def test_without_chunks_there_is_no_export(browser: httpx.Client) -> None:
+    """One that breaks off would look whole."""
+    address = (browser.base_url.host, browser.base_url.port or 80)
+    for version, status in (("1.0", b"505"), ("1.1", b"200")):
+        asked = f"/export/summary/campaign.csv?{urlencode(ASKED)}"
+        head = f"Authorization: Bearer {token(MEMBER)}\r\nHost: x\r\nConnection: close\r\n\r\n"
+        with socket.create_connection(address, 30) as raw:
+            raw.sendall(f"GET {asked} HTTP/{version}\r\n{head}".encode())
+            assert raw.makefile("rb").readline().split()[1] == status
 
 
 def test_without_a_secret_nothing_is_served(world: Database) -> None:
