@@ -120,6 +120,67 @@ join stage_client_facts f
     and (f.client_id is null) = (one.client_id is null)
 where n.ctid = one.place;
 
+-- name: select_differing_buckets
+-- WHAT: at how many grains and clients the staged buckets do not add up to the staged session-days (M1-M3). Of visits, which
+-- add up at no finer grain (M2), those of clients and of the platform are compared. One row.
+-- Inputs: stage_buckets, stage_session_days, stats.grain.
+with session as (
+    select client_id, session_id, sum(hits) as hits, sum(conversions) as conversions
+    from stage_session_days
+    where not excluded
+    group by client_id, session_id
+),
+client as (
+    select
+        client_id, sum(hits) as hits, count(session_id) as visits,
+        coalesce(sum(hits) filter (where session_id is null), 0) as sessionless_hits, sum(conversions) as conversions
+    from session
+    group by client_id
+)
+select count(*)
+from (
+    select counted.grain, counted.client_id
+    from (
+        select
+            b.grain, b.client_id, b.hits, case when b.grain in ('platform', 'client') then b.visits else 0 end as visits,
+            b.sessionless_hits, b.conversions
+        from stage_buckets b
+        union all
+        select
+            g.name, case when g.by_client then c.client_id end, -c.hits, case when g.name = 'client' then -c.visits else 0 end,
+            -c.sessionless_hits, -c.conversions
+        from stats.grain g
+        cross join client c
+        union all
+        select 'platform', null, 0, -count(*), 0, 0
+        from (select from session where session_id is not null group by session_id) visit
+    ) counted
+    group by counted.grain, counted.client_id
+    having (sum(counted.hits), sum(counted.visits), sum(counted.sessionless_hits), sum(counted.conversions)) <> (0, 0, 0, 0)
+) differing;
+
+-- name: select_differing_campaign_hours
+-- WHAT: of how many listed members the staged hour buckets do not add up to the staged session-days (M1, M3). One row.
+-- Inputs: stage_campaign_hours, stage_session_days; :clients, :campaigns (listed), :held_clients (who are left out).
+select count(*)
+from (
+    select counted.client_id, counted.entity_type, counted.entity_id
+    from (
+        select h.client_id, h.entity_type, h.entity_id, h.hits, h.sessionless_hits, h.conversions
+        from stage_campaign_hours h
+        union all
+        select
+            n.client_id, n.entity_type, n.entity_id, -n.hits, case when n.session_id is null then -n.hits else 0 end,
+            -n.conversions
+        from stage_session_days n
+        where not n.excluded
+          and (n.client_id = any (cast(:clients as uuid[])) or n.entity_id = any (cast(:campaigns as uuid[])))
+    ) counted
+    where array_position(cast(:held_clients as uuid[]), counted.client_id) is null
+    group by counted.client_id, counted.entity_type, counted.entity_id
+    having (sum(counted.hits), sum(counted.sessionless_hits), sum(counted.conversions)) <> (0, 0, 0)
+) differing;
+
 -- name: create_campaign_hours_stage
 -- HOW: a connection's own scratch table for the hour buckets (B1) that another engine counted.
 create temporary table if not exists stage_campaign_hours (

@@ -7,7 +7,7 @@ at work: where the two differ in anything nothing is published.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -116,15 +116,29 @@ class SparkDay:
         )
 
     def stage_buckets(self) -> None:
-        """Fill ``stage_buckets``."""
+        """Fill ``stage_buckets``, and add up what each grain and client got."""
         stage(self.connection, "stage_buckets", _BUCKETS, self.files, f"{self.folder}/buckets")
+        self._require_sums("buckets", {})
 
     def insert_campaign_hours(self, day: date, held_clients: Sequence[UUID | None]) -> None:
         """Insert the hour buckets."""
         self.connection.execute(statement("storage/export/create_campaign_hours_stage"))
         stage(self.connection, "stage_campaign_hours", _HOURS, self.files, f"{self.folder}/campaign_hours")
+        listed = {"clients": self.work.clients, "campaigns": self.work.campaigns}
+        self._require_sums("campaign_hours", {**listed, "held_clients": held_clients})
         parameters = {"bucket_date": day, "held_clients": held_clients}
         self.connection.execute(statement("storage/export/insert_staged_campaign_hours"), parameters)
+
+    def _require_sums(self, what: str, parameters: Mapping[str, Any]) -> None:
+        """Also of a day that no other engine has computed: what is staged adds up to the session-days it is made of."""
+        with joining_by_hash(self.connection):
+            counted = statement(f"storage/export/select_differing_{what}")
+            differing = self.connection.execute(counted, parameters).scalar_one()
+        if differing:
+            raise EngineError(
+                f"{self.work.day}: {differing} sums of {what.replace('_', ' ')} are not what Postgres counts of the "
+                "same session-days; nothing of the day was published. Set EVENTFLOW_ENGINE=postgres and report it."
+            )
 
     @property
     def _facts(self) -> int:

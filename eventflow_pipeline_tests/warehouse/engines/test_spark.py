@@ -249,7 +249,6 @@ def test_a_cluster_that_never_answers_is_left(mirror: Mirror, database: Database
     [
         ("session_days", ":fold_rules = 0", ":fold_rules = 0 AND a.client_id IS NOT NULL", "than Postgres counts"),
         ("session_days", "ELSE f.utm_source", "ELSE 'naver'", "buckets are not what postgres made"),
-        ("cells", "COUNT(n.session_id)", "COUNT(*)", "buckets are not what postgres made"),
     ],
 )
 def test_what_is_wrong_is_not_published(
@@ -259,6 +258,32 @@ def test_what_is_wrong_is_not_published(
     """Either Postgres' own count of every client tells, or what Postgres had published of the same facts."""
     _fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
     _compute(database, database.settings)
+    _mutate(monkeypatch, name, right, wrong)
+    assert why in _no_other(database, by_spark)
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "why"),
+    [
+        ("cells", "COUNT(n.session_id)", "COUNT(*)", "sums of buckets"),
+        ("campaign_hours", "SUM(conversions)", "SUM(hits)", "sums of campaign hours"),
+    ],
+)
+def test_what_no_other_engine_computed_must_add_up(
+    mirror: Mirror, database: Database, by_spark: Settings, monkeypatch: pytest.MonkeyPatch,
+    name: str, right: str, wrong: str, why: str,
+) -> None:  # fmt: skip
+    """Postgres adds up the staged buckets and hour buckets of every day, not only after a change of engine."""
+    _fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
+    database.define(hourly_campaigns=[small.CAMPAIGN])
+    _mutate(monkeypatch, name, right, wrong)
+    told = _no_other(database, by_spark)
+    assert why in told
+    assert "EVENTFLOW_ENGINE=postgres" in told
+
+
+def _mutate(monkeypatch: pytest.MonkeyPatch, name: str, right: str, wrong: str) -> None:
+    """One statement says something else."""
     said = spark.sql_text
 
     def mutated(statement: str) -> str:
@@ -269,7 +294,6 @@ def test_what_is_wrong_is_not_published(
         return text
 
     monkeypatch.setattr(spark, "sql_text", mutated)
-    assert why in _no_other(database, by_spark)
 
 
 def test_a_fact_that_is_there_twice_is_noticed(
