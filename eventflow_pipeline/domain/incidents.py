@@ -65,6 +65,7 @@ class Incident:
 
     Times are instants (UTC). ``notified`` is the worst severity people know of, None while nobody knows. ``suppressed``
     counts sightings that gave no message. ``delivered`` holds the receivers that already have the message ``due``.
+    ``undelivered_since``: since when a message is due; without ``due`` one waits for the end of quiet hours.
     ``closed_at``: when somebody closed it; ``escalated_at``: when others were told that nobody answered;
     ``answered_by`` and ``reason``: who answered last, and why.
     """
@@ -376,7 +377,7 @@ def decide(
             or told_already(settled_one, ended_today)
             or any(window.covers(settled_one.condition, now) for window in windows)
         )
-        if unknown and settled_one.gone_at is not None and (untold or not _held_back(settled_one, quiet, now)):
+        if unknown and settled_one.gone_at is not None and (untold or not _held_back(settled_one, now)):
             dropped.append(settled_one)
         elif untold:
             kept.append(with_due(settled_one, None, now))
@@ -384,14 +385,17 @@ def decide(
             due = message_due(
                 settled_one, now, digest_at=digest_at, clear_after=clear_after, escalate_after=escalate_after
             )
-            kept.append(with_due(settled_one, None if _waits(settled_one, due, quiet, now) else due, now))
+            waits = _waits(settled_one, due, quiet, now)
+            decided = with_due(settled_one, None if waits else due, now)
+            since = settled_one.undelivered_since or now
+            kept.append(replace(decided, undelivered_since=since) if waits else decided)
     return Decided(tuple(kept), tuple(dropped))
 
 
-def _held_back(incident: Incident, quiet: QuietHours | None, now: datetime) -> bool:
-    """Whether nobody knows of it because it began in quiet hours, so that it is still to be told."""
+def _held_back(incident: Incident, now: datetime) -> bool:
+    """Whether nobody knows of it because it was due in quiet hours, whenever it began: it is still to be told."""
     warning = incident.condition.severity is Severity.WARN and incident.state(now) is State.OPEN
-    return warning and quiet is not None and quiet.covers(incident.begun_at)
+    return warning and incident.undelivered_since is not None
 
 
 def _waits(incident: Incident, due: Message | None, quiet: QuietHours | None, now: datetime) -> bool:

@@ -126,7 +126,7 @@ def _of_deficit(engine: Engine, settings: Settings, condition: Condition, now: d
 
 def _of_alerts(engine: Engine, now: datetime) -> list[Diagnosis]:
     with connect(engine) as connection:
-        stuck = [e for e in incident_store.incidents(connection) if e.undelivered_since]
+        stuck = [e for e in incident_store.incidents(connection) if e.due and e.undelivered_since]
     return [
         Diagnosis(
             Severity.ERROR, "undelivered", "", f"{len(stuck)} alerts could not be delivered",

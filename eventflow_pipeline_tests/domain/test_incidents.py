@@ -288,6 +288,20 @@ def test_a_warning_that_came_and_went_in_quiet_hours_is_told_afterwards() -> Non
     assert error.due is Message.BEGIN, "an error waits for nothing"
 
 
+def test_a_warning_that_became_due_in_quiet_hours_is_told_afterwards_whenever_it_began() -> None:
+    evening = NOW - timedelta(hours=2)
+    night, seen = QuietHours(time(4), time(6), UTC_ZONE), {"s": [_condition(WARN)]}
+    window = MaintenanceWindow(None, None, evening, NOW)
+    (held,) = decide([], seen, evening, windows=[window], quiet=night).kept
+    (waiting,) = decide([held], seen, NOW, windows=[window], quiet=night).kept
+    (gone,) = decide([waiting], {"s": []}, NOW + CLEAR, quiet=night).kept
+    assert (held.due, waiting.due, gone.due) == (None, None, None)
+    (told,) = decide([gone], {"s": []}, NOW + timedelta(hours=1), quiet=night, clear_after=CLEAR).kept
+    assert told.due is Message.BEGIN
+    over = decide([held], {"s": []}, NOW - CLEAR, windows=[window], quiet=night)
+    assert len(over.dropped) == 1, "what the window alone has seen is not told"
+
+
 def test_an_error_that_nobody_answers_is_escalated_once() -> None:
     def later(incident: Incident, minutes: int, severity: Severity = ERROR) -> Message | None:
         at = NOW + timedelta(minutes=minutes)
