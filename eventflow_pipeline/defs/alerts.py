@@ -18,7 +18,7 @@ from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.oncall import away
 from eventflow_pipeline.oncall.alerts import notify, notify_reachable, notify_unreachable
 from eventflow_pipeline.oncall.check_events import read_check_events
-from eventflow_pipeline.oncall.conditions import SOURCES, check_failed, due, poll, run_failed, tick_failed
+from eventflow_pipeline.oncall.conditions import SOURCES, Source, check_failed, due, poll, run_failed, tick_failed
 from eventflow_pipeline.settings import Settings, load_settings
 
 
@@ -75,15 +75,24 @@ def dagster_failures_sensor(context: dg.SensorEvaluationContext, alert_warehouse
 def poll_dagster(
     instance: dg.DagsterInstance, warehouse: Warehouse, kept: str | None, now: datetime
 ) -> dg.SensorResult:
-    """What the sensor does at ``now`` (UTC), given the cursor that its last tick ``kept``."""
+    """What the sensor does at ``now`` (UTC), given the cursor that its last tick ``kept``.
+
+    One of its sources that fails is told and hides none of the others: nobody else looks at failing ticks.
+    """
     engine, settings = warehouse.unchecked_engine, warehouse.settings
-    cursor = read_check_events(instance, engine, int(kept) if kept else None)
-    seen = {
-        "checks": check_failed.conditions(engine, settings, now),
-        "runs": run_failed.conditions(instance, now),
-        "ticks": tick_failed.conditions(instance, now),
-    }
-    reason = _report(engine, settings, seen, now)
+    cursor = int(kept) if kept else None
+
+    def checks(engine: Engine, settings: Settings, now: datetime) -> list[Condition]:
+        nonlocal cursor
+        cursor = read_check_events(instance, engine, cursor)
+        return check_failed.conditions(engine, settings, now)
+
+    sources = (
+        Source("checks", checks),
+        Source("runs", lambda *_: run_failed.conditions(instance, now)),
+        Source("ticks", lambda *_: tick_failed.conditions(instance, now)),
+    )
+    reason = _report(engine, settings, poll(engine, settings, now, sources), now)
     return dg.SensorResult(skip_reason=reason, cursor=None if cursor is None else str(cursor))
 
 

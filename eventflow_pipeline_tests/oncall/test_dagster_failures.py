@@ -272,3 +272,43 @@ def test_a_failed_run_of_checks_is_told_as_such_until_one_succeeds(instance: dg.
     assert ended(failure, checked, **days) == {**backfill, **verify}
     assert ended(success, checked, **days) == backfill
     assert ended(success, None, **days) == {}
+
+
+def test_a_run_that_was_ended_from_outside_is_told(
+    instance: dg.DagsterInstance, database: Database, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a worker that died, or took too long, Dagster keeps a message and no error."""
+    monkeypatch.setenv("EVENTFLOW_ALERTS_URLS", receiver.url)
+    run = create_run_for_test(
+        instance,
+        job_name="daily_buckets_job",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/max_retries": "0"},
+    )
+    instance.report_run_failed(run, "Run worker died: 2024-03-01")
+    _tick(instance, dagster_failures_sensor)
+    (row,) = database.rows("select name, subject, summary from stats.incident")
+    assert (row["name"], row["subject"]) == ("run_failed", "daily_buckets_job")
+    assert row["summary"] == "1 failed run of daily_buckets_job: Run worker died: 2024-03-01"
+    assert len(receiver.titles) == 1
+
+
+def test_what_cannot_be_read_of_dagster_hides_nothing_else(instance: dg.DagsterInstance, database: Database) -> None:
+    run = create_run_for_test(
+        instance,
+        job_name="daily_buckets_job",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/max_retries": "0"},
+    )
+    instance.report_run_failed(run, "Run worker died")
+    cursor = _tick(instance, dagster_failures_sensor).cursor
+    database.execute("alter table stats.failed_check rename to elsewhere")
+    assert _tick(instance, dagster_failures_sensor, cursor).cursor == cursor
+    told = "select name, subject from stats.incident where gone_at is null order by name"
+    assert database.rows(told) == [
+        {"name": "run_failed", "subject": "daily_buckets_job"},
+        {"name": "source_failed", "subject": "checks"},
+    ]
+    database.execute("alter table stats.elsewhere rename to failed_check")
+    _tick(instance, dagster_failures_sensor, cursor)
+    assert database.rows(told) == [{"name": "run_failed", "subject": "daily_buckets_job"}]

@@ -60,7 +60,10 @@ def _why(instance: dg.DagsterInstance, failures: Mapping[date | None, dg.RunReco
             event = record.event_log_entry.dagster_event
             if event is not None:
                 told = event.step_failure_data if event.is_step_failure else event.job_failure_data
-                return first_cause(told.error) if told.error else redact((event.message or "").split("\n")[0])
+                # Nothing but a message of a run that did not fail itself: its worker died, or it took too long.
+                if told is not None and told.error:
+                    return first_cause(told.error)
+                return redact((event.message or "").split("\n")[0])
     return ""
 
 
