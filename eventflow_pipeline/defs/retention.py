@@ -1,6 +1,7 @@
 """Pruning what automation leaves in Dagster's database: a sensor every half minute must not fill a disk."""
 
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 
 import dagster as dg
 
@@ -24,7 +25,7 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
 
     Only runs of schedules and sensors are touched, and of those only the superseded: the latest materialization of
     every partition keeps its run, so no partition changes its status. Pages and first touches of captured facts are
-    deleted with it, after EVENTFLOW_CAPTURE_SURFACE_DAYS.
+    deleted with it, after EVENTFLOW_CAPTURE_SURFACE_DAYS. So are files that a computation by a cluster left behind.
     """
     before = datetime.now(UTC) - timedelta(days=warehouse.settings.runs.retention_days)
     runs = superseded_runs(context.instance, before, _MOST)
@@ -35,6 +36,11 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     delete_old_passes(warehouse.engine, before)
     delete_running_days(warehouse.engine, before.astimezone(warehouse.settings.zone).date())
     prune_surfaces(warehouse.engine, warehouse.settings)
+    if find_spec("pyarrow"):
+        # Also where Postgres is the engine again; without the package there was never another.
+        from eventflow_pipeline.warehouse.engines.spark import delete_left_files
+
+        delete_left_files(warehouse.settings)
     context.log.info(f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {checks} check executions")
 
 

@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import psycopg
@@ -200,3 +201,15 @@ def test_old_ticks_and_passes_go(runs: Runs, instance: dg.DagsterInstance, datab
         ("FAILURE", 6), ("SKIPPED", 1), ("SUCCESS", 2),
     ]  # fmt: skip
     assert len(database.rows("select 1 from stats.detection_pass")) == 3
+
+
+def test_files_that_a_cluster_left_go(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres is the engine again: no computation by a cluster comes and deletes them."""
+    pytest.importorskip("pyarrow", reason="the extra spark is not installed (make engines)")
+    lake = tmp_path / "lake"
+    monkeypatch.setenv("EVENTFLOW_SPARK_LAKE", lake.as_uri())
+    in_use = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-2024-01-01-b"
+    for name in ("20240102T000000Z-2024-01-01-a", in_use, "another's"):
+        (lake / name / "session_days").mkdir(parents=True)
+    runs.prune(pass_days=0)
+    assert {found.name for found in lake.iterdir()} == {in_use, "another's"}

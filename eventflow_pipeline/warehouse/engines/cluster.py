@@ -1,6 +1,7 @@
 """Sessions on a cluster that speaks Spark Connect: the one that is named, else Sail for this process alone."""
 
 import atexit
+import os
 import subprocess
 import sys
 import threading
@@ -33,13 +34,18 @@ server.start(background=True)
 print(server.listening_address[1], flush=True)
 sys.stdin.read()
 """
+#: What Sail is told of our environment, which holds secrets; it answers whoever connects to its port. Names it needs to
+#: reach files begin with the second, only where files are not on this machine.
+_NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
+_OF_OBJECT_STORES = ("AWS_", "AZURE_", "GOOGLE_")
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class _Sail:
     """A Sail server of this process, started when it is first needed and again when it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, object_store: bool) -> None:
+        self._object_store = object_store
         self._server: subprocess.Popen[str] | None = None
         self._address = ""
         atexit.register(self.stop)
@@ -54,6 +60,7 @@ class _Sail:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                     text=True,
+                    env=self._environment(),
                 )
                 assert self._server.stdout
                 port = self._server.stdout.readline().strip()
@@ -61,6 +68,10 @@ class _Sail:
                     raise EngineError("Sail did not start: try `python -m pysail spark server`, which says why.")
                 self._address = f"sc://127.0.0.1:{port}"
             return self._address
+
+    def _environment(self) -> dict[str, str]:
+        prefixes = _OF_OBJECT_STORES if self._object_store else ()
+        return {name: value for name, value in os.environ.items() if name in _NEEDED or name.startswith(prefixes)}
 
     def stop(self) -> None:
         """End it, if it runs."""
@@ -71,8 +82,8 @@ class _Sail:
 
 
 @cache
-def _sail() -> _Sail:
-    return _Sail()
+def _sail(*, object_store: bool) -> _Sail:
+    return _Sail(object_store=object_store)
 
 
 @contextmanager
@@ -86,7 +97,11 @@ def cluster_session(settings: Settings) -> Iterator["SparkSession"]:
     from pyspark.sql.connect.client.retries import DefaultPolicy
     from pyspark.sql.connect.session import SparkSession
 
-    address = settings.spark.url.get_secret_value() if settings.spark.url else _sail().address()
+    if settings.spark.url:
+        address = settings.spark.url.get_secret_value()
+    else:
+        files = lake(settings)
+        address = _sail(object_store=":/" in files and not files.startswith("file:")).address()
     with engine_errors(settings, "cannot be reached"):
         session = SparkSession.builder.remote(address).create()
         # Left to itself it tries for ten minutes, and again when the process ends.

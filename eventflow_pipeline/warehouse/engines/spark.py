@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from pyarrow.fs import FileSelector, FileSystem, FileType
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 from sqlalchemy import Connection, text
 
 from eventflow_pipeline.logs import logger
@@ -39,7 +40,7 @@ _MEASURES = ("hits", "visits", "sessionless_hits", "conversions")
 _SESSION_DAYS = (*_KEY, "session_id", "hits", "conversions", "excluded", "folded_facts")
 _BUCKETS = ("grain", *_KEY, *_MEASURES)
 _HOURS = ("bucket_hour", "client_id", "entity_type", "entity_id", *_MEASURES)
-#: Files of a computation that did not live to delete its own are deleted after this time.
+#: Files of a computation that did not live to delete its own are deleted after this time, by the next one or at night.
 _KEPT = timedelta(days=1)
 
 
@@ -54,22 +55,45 @@ class SparkEngine:
         """The day as the cluster computes it; its files are gone afterwards. Raises EngineError, UserError."""
         files, root = FileSystem.from_uri(lake(self.settings))
         folder = f"{root}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{work.day}-{uuid4().hex[:12]}"
-        files.create_dir(folder, recursive=True)
+        _create(files, folder, self.settings)
         day = SparkDay(connection, work, self.settings, files, folder)
         try:
             yield day
         finally:
             day.stop()
-            files.delete_dir(folder)
-            _delete_left_files(files, root)
+            with _left_for_later():
+                files.delete_dir(folder)
+            delete_left_files(self.settings)
 
 
-def _delete_left_files(files: FileSystem, root: str) -> None:
+def _create(files: FileSystem, folder: str, settings: Settings) -> None:
+    """Of files on this machine nobody else reads session ids: but a named cluster may share them by their group."""
+    if isinstance(files, LocalFileSystem):
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(mode=0o770 if settings.spark.url else 0o700)
+    else:
+        files.create_dir(folder, recursive=True)
+
+
+def delete_left_files(settings: Settings) -> None:
+    """Delete the files of computations that did not live to delete their own. What cannot be deleted stays, logged."""
     oldest = f"{datetime.now(UTC) - _KEPT:%Y%m%dT%H%M%SZ}"
-    for found in files.get_file_info(FileSelector(root, allow_not_found=True)):
-        name = found.base_name
-        if found.type is FileType.Directory and name[:8].isdigit() and name[8:9] == "T" and name < oldest:
-            files.delete_dir(found.path)
+    with _left_for_later():
+        files, root = FileSystem.from_uri(lake(settings))
+        for found in files.get_file_info(FileSelector(root, allow_not_found=True)):
+            name = found.base_name
+            if found.type is FileType.Directory and name[:8].isdigit() and name[8:9] == "T" and name < oldest:
+                with _left_for_later():
+                    files.delete_dir(found.path)
+
+
+@contextmanager
+def _left_for_later() -> Iterator[None]:
+    """A day that is right is published, and one that is held says so, whatever becomes of its files."""
+    try:
+        yield
+    except OSError as problem:
+        logger().warning("files of a computation were not deleted", error=type(problem).__name__)
 
 
 @dataclass(slots=True)
