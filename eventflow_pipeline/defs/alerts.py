@@ -44,18 +44,16 @@ def poll_conditions(
 ) -> dg.SensorResult:
     """What the sensor does at ``now`` (UTC), given the cursor that its last tick ``kept``."""
     cursor: dict[str, Any] = json.loads(kept or "{}")
-    notified_at = away.notified_at(instance)
+    outage = away.outage(instance)
     try:
         engine, settings = warehouse.unchecked_engine, warehouse.settings
         sources = due(SOURCES, cursor.get("polled", {}), now)
         reason = _report(engine, settings, poll(engine, settings, now, sources), now)
         cursor["polled"] = cursor.get("polled", {}) | {source.name: now.timestamp() for source in sources}
-        if notified_at is not None and notify_reachable(settings, notified_at, now):
-            away.keep(instance, None, now, away=False)
+        if outage:
+            away.keep(instance, None, now, notify_reachable(settings, outage, "sensor", now))
     except UserError as problem:  # no database, no incidents: notify without it
-        told = notify_unreachable(load_settings(), str(problem), notified_at, now)
-        if told and told != notified_at:
-            away.keep(instance, None, told, away=True)
+        away.keep(instance, None, now, notify_unreachable(load_settings(), str(problem), outage, "sensor", now))
         reason = dg.SkipReason(str(problem))
     return dg.SensorResult(skip_reason=reason, cursor=json.dumps(cursor))
 

@@ -1,7 +1,7 @@
 """One pass of notifying people: take what holds, decide what is due, send it, and only then mark it as sent."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ from eventflow_pipeline.domain.incidents import (
 )
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.oncall import messages
+from eventflow_pipeline.oncall.away import Outage
 from eventflow_pipeline.oncall.incident_receivers import refresh_alertmanager
 from eventflow_pipeline.oncall.receivers import (
     Receiver,
@@ -34,6 +35,9 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import incidents as incident_store
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import alert_pass
+
+#: Our own log, where who has a message is remembered.
+_LINE = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +74,39 @@ def notify(
         return _deliver(connection, settings, incidents, receivers, now)
 
 
-def notify_unreachable(
-    settings: Settings, problem: str, notified_at: datetime | None, now: datetime
-) -> datetime | None:
-    """The database of incidents itself cannot be reached: notify without it; returns when, to be kept.
+def notify_unreachable(settings: Settings, problem: str, known: Outage | None, who: str, now: datetime) -> Outage:
+    """The database of incidents itself cannot be reached, as ``who`` sees: notify without it; returns what to keep.
 
-    ``notified_at``: what the last call returned, None when it could be reached then. Repeated every
+    ``known``: what was kept last. Each receiver is told until it takes it, and then again every
     EVENTFLOW_ALERTS_REPEAT_MINUTES, under one key.
     """
-    unreachable = _unreachable(problem, notified_at or now)
+    outage = known or Outage(since=now)
+    unreachable = _unreachable(problem, outage.since)
     lasting = replace(begun(unreachable, "", now), key=unreachable.name)
     _refresh(configured_receivers(settings), [lasting], settings, now)
-    if notified_at is not None and now - notified_at < timedelta(minutes=settings.alerts.repeat_minutes):
-        return notified_at
-    return now if _notify_directly(settings, unreachable, Message.BEGIN, now) else notified_at
+    has_it = {receiver for receiver, at in outage.told.items() if now - at < _repeat(settings)}
+    taken = _notify_directly(settings, unreachable, Message.BEGIN, now, lambda receiver: receiver not in has_it)
+    return replace(outage, seen_by={**outage.seen_by, who: now}, told={**outage.told, **dict.fromkeys(taken, now)})
 
 
-def notify_reachable(settings: Settings, notified_at: datetime, now: datetime) -> bool:
-    """The database answers again after ``notify_unreachable``; False when no receiver took it."""
-    return _notify_directly(settings, _unreachable("The database could not be reached.", notified_at), Message.END, now)
+def notify_reachable(settings: Settings, known: Outage, who: str, now: datetime) -> Outage | None:
+    """The database answers ``who`` again after ``notify_unreachable``; returns what to keep, None when all is told.
+
+    Nothing is told while others lately saw it away: with the way to it broken for one of them, people would hear of a
+    beginning and an end in turns.
+    """
+    seen_by = {other: at for other, at in known.seen_by.items() if other != who}
+    if known.lasts(who, now, _repeat(settings)):
+        return replace(known, seen_by=seen_by)
+    ended = _unreachable("The database could not be reached.", known.since)
+    taken = _notify_directly(settings, ended, Message.END, now, known.told.__contains__)
+    usable = {receiver.digest for receiver in configured_receivers(settings)}
+    left = {receiver: at for receiver, at in known.told.items() if receiver in usable - taken}
+    return Outage(known.since, told=left) if left else None
+
+
+def _repeat(settings: Settings) -> timedelta:
+    return timedelta(minutes=settings.alerts.repeat_minutes)
 
 
 def _unreachable(problem: str, since: datetime) -> Condition:
@@ -104,26 +122,32 @@ def _unreachable(problem: str, since: datetime) -> Condition:
     )
 
 
-def _notify_directly(settings: Settings, condition: Condition, message: Message, now: datetime) -> bool:
-    """Send to every receiver without noting it anywhere; True when one took it, or there is none.
+def _notify_directly(
+    settings: Settings, condition: Condition, message: Message, now: datetime, misses_it: Callable[[str], bool]
+) -> set[str]:
+    """Send to the receivers that miss it, by their digests, without the database; returns which took it.
 
-    Who took it is not remembered: with another one down it would be told again and again.
+    The line that every message leaves is as one of them.
     """
     incident = replace(begun(condition, "sensor", now), key=condition.name, gone_at=now, due=message)
-    _log(message, [incident], receivers=[])
+    taken = {_LINE} if misses_it(_LINE) else set()
+    if taken:
+        _log(message, [incident], receivers=[])
     sender = Sender()
     receivers = configured_receivers(settings)
     wanted = receivers_of(receivers, condition.severity, condition.owner) or default_receiver(receivers)
     title, body = messages.title(message, [incident]), messages.body(message, [incident], settings, now)
     shown = None if message is Message.END else condition.severity
-    sent = [
-        sender.send_incidents(receiver, message, [incident], settings, now)
-        if receiver.is_pager
-        else sender.send(receiver, title, body, shown)
-        for receiver in wanted
-        if not receiver.is_alertmanager
-    ]
-    return any(sent) or not sent
+    for receiver in wanted:
+        if receiver.is_alertmanager or not misses_it(receiver.digest):
+            continue
+        if (
+            sender.send_incidents(receiver, message, [incident], settings, now)
+            if receiver.is_pager
+            else sender.send(receiver, title, body, shown)
+        ):
+            taken.add(receiver.digest)
+    return taken
 
 
 def _decide(

@@ -3,6 +3,7 @@
 Sensors notify people of everything but their own death; that is for the probe, from outside.
 """
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -165,16 +166,17 @@ def probe_conditions(found: Probe, now: datetime) -> list[Condition]:
 def tell(settings: Settings, found: Probe, now: datetime) -> None:
     """Notify people of what the probe found, once when it begins and ends.
 
-    With the database of incidents away they are notified all the same, at an interval; oncall/away.py keeps when.
+    With the database of incidents away they are notified all the same, at an interval; oncall/away.py keeps who saw it
+    and who was told.
     """
     conditions = probe_conditions(found, now)
     with dg.DagsterInstance.get() if found.dagster_database_reachable else nullcontext() as instance:
-        file = settings.home / "probe.json"
-        notified_at = away.notified_at(instance, file)
+        file, who = settings.home / "probe.json", f"{platform.node()}:{settings.home}"
+        outage = away.outage(instance, file)
         if found.migrated:
             with pipeline(settings) as engine:
                 notify(engine, settings, {"probe": conditions}, now)
-            if notified_at and notify_reachable(settings, notified_at, now):
-                away.keep(instance, file, now, away=False)
-        elif conditions and (told := notify_unreachable(settings, conditions[0].summary, notified_at, now)):
-            away.keep(instance, file, told, away=True)
+            if outage:
+                away.keep(instance, file, now, notify_reachable(settings, outage, who, now))
+        elif conditions:
+            away.keep(instance, file, now, notify_unreachable(settings, conditions[0].summary, outage, who, now))

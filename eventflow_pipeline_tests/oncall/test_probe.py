@@ -79,6 +79,41 @@ def test_the_database_of_facts_is_stopped(
     assert about == ["[ok] ended: The database could not be reached."]
 
 
+def test_a_receiver_that_was_down_is_told_of_both_when_it_is_back_and_nobody_twice(
+    run: Run, stopped: str, receiver: HttpReceiver, new_receiver: Callable[[], HttpReceiver]
+) -> None:
+    other = new_receiver()
+    urls = {"EVENTFLOW_ALERTS_URLS": f"{receiver.url} {other.url}"}
+    other.down()
+    run(0, EVENTFLOW_DATABASE_URL=stopped, **urls)
+    other.up()
+    run(5, EVENTFLOW_DATABASE_URL=stopped, **urls)
+    assert [len(receiver.titles), len(other.titles)] == [1, 1]
+    other.down()
+    run(10, **urls)
+    other.up()
+    for minutes in (15, 20):
+        run(minutes, **urls)
+    about = "[ok] ended: The database could not be reached."
+    assert [receiver.titles.count(about), other.titles.count(about)] == [1, 1]
+
+
+def test_whom_alone_the_database_does_not_answer_ends_it_alone(
+    run: Run, stopped: str, receiver: HttpReceiver, instance: dg.DagsterInstance
+) -> None:
+    """And what somebody else has written there is no reason to be silent."""
+    instance.run_storage.set_cursor_values({"eventflow/database_unreachable": "[nothing of ours"})
+    for minutes in (0, 10):
+        run(minutes, "a", EVENTFLOW_DATABASE_URL=stopped)
+        run(minutes + 5, "b")
+    about = [title for title in receiver.titles if AWAY in title]
+    assert [title.startswith("[error]") for title in about] == [True]
+    run(20, "a")
+    run(25, "b")
+    about = [title for title in receiver.titles if AWAY in title]
+    assert about[1:] == ["[ok] ended: The database could not be reached."]
+
+
 def test_dagsters_database_is_stopped(run: Run, stopped: str, receiver: HttpReceiver, database: Database) -> None:
     for minutes in (0, 5):
         found = run(minutes, DAGSTER_POSTGRES_URL=stopped)
