@@ -115,8 +115,9 @@ class _Answers:
         with self._reader.asking(claims, self._serve.statement_seconds) as asking:
             if asked.client is None:
                 found = pages.clients_of(asking, asked)
-                if len(found["clients"]) == 1:
-                    return RedirectResponse(f"/{asked.query(client=found['clients'][0]['client_id'])}", 303)
+                # Of facts without client there is no page to lead to: it would lead here again.
+                if len(found["clients"]) == 1 and (only := found["clients"][0]["client_id"]):
+                    return RedirectResponse(f"/{asked.query(client=only)}", 303)
                 return HTMLResponse(pages.clients_page(found, asked, viewer))
             return HTMLResponse(make(asking, asked, viewer))
 

@@ -21,6 +21,8 @@ _TEMPLATES = Environment(
 )  # fmt: skip
 #: Members of a list on a page; the rest is one row, and the exports have all.
 _TOP = 50
+#: Clients to choose from, as many as the read lists.
+_MOST_CLIENTS = 1000
 #: Days that are shown one by one; longer ranges by the week, then by the month.
 _LONGEST_BY_DAY, _LONGEST_BY_WEEK = 92, 366
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
@@ -49,7 +51,7 @@ def render(name: str, language: str, viewer: Viewer | None = None, **values: Any
 def clients_of(asking: Asking, asked: Asked) -> Mapping[str, Any]:
     """Clients the caller may see, each with its figures (stats_api.get_agency_overview)."""
     found: Mapping[str, Any] = asking.value(
-        "select stats_api.get_agency_overview(%s, %s, null, 1000)", asked.first, asked.last
+        "select stats_api.get_agency_overview(%s, %s, null, %s)", asked.first, asked.last, _MOST_CLIENTS
     )
     return found
 
@@ -59,13 +61,16 @@ def clients_page(found: Mapping[str, Any], asked: Asked, viewer: Viewer) -> str:
     t = words(asked.language)
     rows = []
     for client in found["clients"]:
+        if client["is_unknown"]:
+            # Facts without client count, but there is no client whose pages could be shown.
+            rows.append([Cell(t.none), *tables.figures(client)])
+            continue
         here = asked.query(client=client["client_id"])
-        why = f"{viewer.base}/why{here}"
         name = Cell(client["client_name"] or str(client["client_id"]), href=f"{viewer.base}/{here}")
-        rows.append([name, *tables.figures(client, why)])
+        rows.append([name, *tables.figures(client, f"{viewer.base}/why{here}")])
     listed = Table(
         "clients", t.clients, [(t.client, False), *tables.measure_headings(t)],
-        [row for row, client in zip(rows, found["clients"], strict=True) if client["client_id"]], empty=t.no_client,
+        rows + tables.rest_row(t, found["clients_rest"], 1), empty=t.no_client,
     )  # fmt: skip
     return render(
         "clients", asked.language, viewer, title=t.clients, tables=[listed], asked=asked,

@@ -210,6 +210,26 @@ def test_several_clients_are_listed_to_choose_from(browser: httpx.Client) -> Non
     assert f"client={CLIENT}" in page
 
 
+def test_facts_without_client_are_listed_and_lead_nowhere(
+    world: Database, browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = "2024-02-20"
+    visit = {"session_id": "x", "accessed_at": datetime(2024, 2, 20, 3, tzinfo=UTC), "campaign_id": UUID(int=0xC9)}
+    world.insert("event_access_logs", [visit])
+    world.replace(date(2024, 2, 20))
+    everybody = {**HTML, **bearer({**MEMBER, "app_metadata": {"is_super_admin": True}})}
+    span = {"from": day, "to": day, "lang": "en"}
+    answer = browser.get("/", params=span, headers=everybody)
+    assert answer.status_code == 200
+    rows = answer.text.partition('id="clients"')[2]
+    assert re.search(r'<th scope="row">\(none\)</th>\s*<td class="figure">1</td>', rows)
+    # Two are listed of the client, the one without rows and nobody's.
+    monkeypatch.setattr(pages, "_MOST_CLIENTS", 2)
+    cut = browser.get("/", params={**span, "to": "2024-03-04"}, headers=everybody).text
+    assert "(none)" in cut
+    assert "others (1)" in cut
+
+
 def test_nobody_s_statement_is_refused(browser: httpx.Client) -> None:
     everybody = bearer({**MEMBER, "app_metadata": {"is_super_admin": True}})
     asked = {**ASKED, "client": str(UUID(int=0xFF))}
