@@ -202,7 +202,7 @@ def test_scopes_look_where_they_should(site: Site) -> None:
     ("zone", "changes"),
     [
         ("America/Havana", [date(2025, 3, 9), date(2025, 11, 2)]),  # midnight missing, midnight twice
-        ("Atlantic/Azores", [date(2025, 3, 30), date(2025, 10, 26)]),
+        pytest.param("Atlantic/Azores", [date(2025, 3, 30), date(2025, 10, 26)], marks=pytest.mark.long),
         ("Asia/Kathmandu", [date(2025, 5, 1)]),
     ],
 )

@@ -111,9 +111,9 @@ def test_histograms_are_merged_again(visited: Database) -> None:
     ("command", "where", "everything"),
     [
         ("backfill", "lock table stats.session_days in access exclusive mode", True),
-        ("backfill", "lock table stats.day_check in access exclusive mode", True),
+        pytest.param("backfill", "lock table stats.day_check in access exclusive mode", True, marks=pytest.mark.long),
         ("heal", "lock table stats.day_comparison in access exclusive mode", False),
-        ("heal", "lock table stats.quality_daily in access exclusive mode", True),
+        pytest.param("heal", "lock table stats.quality_daily in access exclusive mode", True, marks=pytest.mark.long),
     ],
 )
 def test_a_command_goes_on_and_leaves_nothing_half_done(

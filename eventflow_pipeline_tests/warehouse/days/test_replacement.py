@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.repetitions import some
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.independent_count import KEYS
 from eventflow_pipeline_tests.worlds.small_world import Mirror
@@ -61,7 +62,7 @@ def _frame(mirror: Mirror) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zone", CHANGES)
+@pytest.mark.parametrize("zone", some(CHANGES, 2))
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
           phases=(Phase.explicit, Phase.reuse, Phase.generate))  # fmt: skip
 @given(data=st.data())

@@ -26,6 +26,7 @@ from eventflow_pipeline.warehouse.closing.closings import close, examine
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns
 from eventflow_pipeline_tests.clients.schemas import as_promised
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
+from eventflow_pipeline_tests.repetitions import some
 from eventflow_pipeline_tests.serve_app.serving import bearer, serving
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 3)
@@ -86,6 +87,11 @@ CALLERS = {
     "owner": Caller("owner", None),
 }  # fmt: skip
 LIMITED = {name: caller for name, caller in CALLERS.items() if caller.sees is not None}
+#: Each way of being limited once.
+_KINDS_OF_LIMITED = (
+    "anonymous", "member of a client", "analyst of a client of each agency", "owner of an agency",
+    "outsider who claims another role",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -341,7 +347,7 @@ def _calls(function: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LIMITED)
+@pytest.mark.parametrize("name", some(dict.fromkeys([*_KINDS_OF_LIMITED, *LIMITED]), len(_KINDS_OF_LIMITED)))
 def test_no_function_answers_with_a_foreign_row(two_agencies: Database, name: str) -> None:
     """A foreign client or campaign raises 42501, never an empty answer; other answers hold no foreign mark."""
     caller = LIMITED[name]
