@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
@@ -22,14 +23,18 @@ LINK = UUID(int=0x11)
 
 @dataclass
 class Site:
-    """The small EventFlow, its first partition 60 days ago."""
+    """The small EventFlow, its first partition 60 days ago.
+
+    Facts of today are of its first hours: where it matters that none lies ahead, a zone that has them behind it.
+    """
 
     database: Database
+    time_zone: str = "Asia/Seoul"
     today: date = field(init=False)
 
     def __post_init__(self) -> None:
-        self.today = today(self.database.settings.zone)
-        self.database.set_build_settings("Asia/Seoul", self.today - timedelta(days=60))
+        self.today = today(ZoneInfo(self.time_zone))
+        self.database.set_build_settings(self.time_zone, self.today - timedelta(days=60))
         facts.clients(
             self.database,
             {ALPHA: (SPRING, AUTUMN, TEST_CLONE), BETA: (BETA_ONLY,)},

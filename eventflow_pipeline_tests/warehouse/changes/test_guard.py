@@ -14,13 +14,14 @@ from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline.warehouse.parity.comparison import compare_days
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.e2e.afternoon import zone_where_it_is_afternoon
 from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
 
 
 @pytest.fixture
 def site(database: Database) -> Site:
     """Days of two clients, all computed."""
-    made = Site(database)
+    made = Site(database, zone_where_it_is_afternoon())
     for back in (0, 1, 20):
         made.visits(made.day(back), 30)
         made.visits(made.day(back), 30, AUTUMN, marketing_campaign_link_id=LINK)
