@@ -32,13 +32,9 @@ def serve(
     (else all callers are one address). /openapi.json describes every call. Metrics are at EVENTFLOW_CAPTURE_METRICS;
     name it in EVENTFLOW_CAPTURE_PROCESSES where the daemon runs, so that somebody is told of what is lost.
     """
-    from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.settings import load_settings
+    from eventflow_pipeline.dev.environment import server_environment
 
-    if load_settings().database.url is not None:
-        _run(load_settings(), host, port, demo_pages)
-        return
-    with environment() as settings:
+    with server_environment() as settings:
         _run(settings, host, port, demo_pages)
 
 
@@ -50,17 +46,14 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
     from eventflow_pipeline.capture_app.metrics import shown_metrics
     from eventflow_pipeline.capture_app.server import server_config
     from eventflow_pipeline.logs import logger
-    from eventflow_pipeline.warehouse.capture.store import examine_login
+    from eventflow_pipeline.warehouse.capture.store import CAPTURE_ROLE
+    from eventflow_pipeline.warehouse.db.server_process import examine_login
 
-    login = examine_login(settings)
+    login = examine_login(settings, CAPTURE_ROLE)
     if settings.owner.url is not None:
         logger(component="capture").warning("owner_login", reason="EVENTFLOW_OWNER_URL is set, and not needed here")
-    if login and login.may_become_owner:
-        reason = f"the login {login.name} could become the owner of what is in stats"
-        logger(component="capture").warning("owner_login", reason=reason)
-    if login and login.unverified:
-        reason = f"sslmode={login.unverified} takes any server that answers over the network for the database"
-        logger(component="capture").warning("unverified_server", reason=reason)
+    for event, reason in login.warnings if login else ():
+        logger(component="capture").warning(event, reason=reason)
     # Its own retries are no news: the queue says when the database goes and comes back.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     app = create_app(settings, pages=demo_pages)

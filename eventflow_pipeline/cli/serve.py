@@ -26,15 +26,11 @@ def serve(
     ?client=ID&from=DATE&to=DATE. /health says that it is up. To the outside put a proxy with TLS before it, name that
     in EVENTFLOW_SERVE_PROXIES and its address in EVENTFLOW_SERVE_SITE_URL.
     """
-    from eventflow_pipeline.dev.environment import environment
+    from eventflow_pipeline.dev.environment import server_environment
     from eventflow_pipeline.extras import require_extras
-    from eventflow_pipeline.settings import load_settings
 
     require_extras("capture", "report", "serve")
-    if load_settings().database.url is not None:
-        _run(load_settings(), host, port)
-        return
-    with environment() as settings:
+    with server_environment() as settings:
         _run(settings, host, port)
 
 
@@ -45,16 +41,12 @@ def _run(settings: "Settings", host: str, port: int) -> None:
     from eventflow_pipeline.capture_app.server import server_config
     from eventflow_pipeline.logs import logger
     from eventflow_pipeline.serve_app.app import create_app
-    from eventflow_pipeline.warehouse.capture.store import examine_login
+    from eventflow_pipeline.warehouse.db.server_process import examine_login
     from eventflow_pipeline.warehouse.serve.reader import READER_ROLE
 
     app = create_app(settings)
     login = examine_login(settings, READER_ROLE)
-    if login and login.may_become_owner:
-        reason = f"the login {login.name} could become the owner of what is in stats"
-        logger(component="serve").warning("owner_login", reason=reason)
-    if login and login.unverified:
-        reason = f"sslmode={login.unverified} takes any server that answers over the network for the database"
-        logger(component="serve").warning("unverified_server", reason=reason)
+    for event, reason in login.warnings if login else ():
+        logger(component="serve").warning(event, reason=reason)
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     uvicorn.Server(server_config(app, settings.serve, host, port)).run()

@@ -69,6 +69,14 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
 
 
 @contextmanager
+def server_environment() -> Iterator[Settings]:
+    """As ``environment()``, for who serves others: a named database is not asked, so it comes up while that is away."""
+    settings = load_settings()
+    with environment() if settings.database.url is None else nullcontext(settings) as found:
+        yield found
+
+
+@contextmanager
 def whatever_answers() -> Iterator[Settings]:
     """As ``environment(dagster=True)``, for who looks what is wrong: also while databases cannot be reached."""
     with ExitStack() as stack:

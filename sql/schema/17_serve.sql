@@ -77,69 +77,67 @@ begin
         left join stats.linkage_inputs(p_from, p_to) i on i.bucket_date = d.day::date
         order by d.day
     ) q;
-    -- A row of another client's campaign (its entries drifted, E2) has no title.
-    if standing.entry_no is null then
-        return query select 'totals', row_to_json(q) from (
-            select hits, visits, sessionless_hits, conversions, cvr
-            from stats.range_summary('client', p_from, p_to, p_client_id)
+    if standing.entry_no is not null then
+        return query select 'closing', row_to_json(q) from (
+            select standing.entry_no, standing.month, standing.last_day, standing.version, standing.recorded_at, standing.author,
+                   standing.reason, standing.exceptions, standing.quality, standing.as_of, standing.complete, standing.hash,
+                   standing.previous_hash
         ) q;
-        return query select 'campaigns', row_to_json(q) from (
-            select s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
-                   s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
-            from stats.range_summary('campaign', p_from, p_to, p_client_id) s
-            left join stats.campaigns c
-                on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
-            left join stats.webinars w
-                on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
-            order by s.visits desc, s.conversions desc, title, s.entity_id
-        ) q;
-        return query select 'links', row_to_json(q) from (
-            select s.link_id, l.name, s.link_status, s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
-                   s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
-            from stats.range_summary('link', p_from, p_to, p_client_id) s
-            left join stats.links l on l.id = s.link_id and l.client_id = s.client_id
-            left join stats.campaigns c
-                on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
-            left join stats.webinars w
-                on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
-            order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id
-        ) q;
-        return;
     end if;
-    return query select 'closing', row_to_json(q) from (
-        select standing.entry_no, standing.month, standing.last_day, standing.version, standing.recorded_at, standing.author,
-               standing.reason, standing.exceptions, standing.quality, standing.as_of, standing.complete, standing.hash,
-               standing.previous_hash
-    ) q;
-    -- As it was closed, named as it is now.
+    -- Figures as they were closed, where they were, and as they are; of both, named as it is now. A row of another client's
+    -- campaign (its entries drifted, E2) has no title.
     return query select 'totals', row_to_json(q) from (
-        select hits, visits, sessionless_hits, conversions, conversions::numeric / nullif(visits, 0) as cvr
+        select hits, visits, sessionless_hits, conversions, cvr
+        from stats.range_summary('client', p_from, p_to, p_client_id)
+        where standing.entry_no is null
+        union all
+        select hits, visits, sessionless_hits, conversions, conversions::numeric / nullif(visits, 0)
         from stats.closing_figure
         where entry_no = standing.entry_no and grain = 'client'
     ) q;
     return query select 'campaigns', row_to_json(q) from (
         select s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
-               s.hits, s.visits, s.sessionless_hits, s.conversions, s.conversions::numeric / nullif(s.visits, 0) as cvr
-        from stats.closing_figure s
+               s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
+        from (
+            select r.client_id, r.entity_type, r.entity_id, r.hits, r.visits, r.sessionless_hits, r.conversions, r.cvr
+            from stats.range_summary('campaign', p_from, p_to, p_client_id) r
+            where standing.entry_no is null
+            union all
+            select f.client_id, f.entity_type, f.entity_id, f.hits, f.visits, f.sessionless_hits, f.conversions,
+                   f.conversions::numeric / nullif(f.visits, 0)
+            from stats.closing_figure f
+            where f.entry_no = standing.entry_no and f.grain = 'campaign'
+        ) s
         left join stats.campaigns c
             on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
         left join stats.webinars w
             on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
-        where s.entry_no = standing.entry_no and s.grain = 'campaign'
         order by s.visits desc, s.conversions desc, title, s.entity_id
     ) q;
     return query select 'links', row_to_json(q) from (
         select s.link_id, l.name, s.link_status, s.entity_type, s.entity_id, coalesce(c.title, w.title) as title,
-               s.hits, s.visits, s.sessionless_hits, s.conversions, s.conversions::numeric / nullif(s.visits, 0) as cvr
-        from stats.closing_figure s
+               s.hits, s.visits, s.sessionless_hits, s.conversions, s.cvr
+        from (
+            select r.client_id, r.link_id, r.link_status, r.entity_type, r.entity_id, r.hits, r.visits, r.sessionless_hits,
+                   r.conversions, r.cvr
+            from stats.range_summary('link', p_from, p_to, p_client_id) r
+            where standing.entry_no is null
+            union all
+            select f.client_id, f.link_id, f.link_status, f.entity_type, f.entity_id, f.hits, f.visits, f.sessionless_hits,
+                   f.conversions, f.conversions::numeric / nullif(f.visits, 0)
+            from stats.closing_figure f
+            where f.entry_no = standing.entry_no and f.grain = 'link'
+        ) s
         left join stats.links l on l.id = s.link_id and l.client_id = s.client_id
         left join stats.campaigns c
             on s.entity_type = 'campaign' and c.id = s.entity_id and c.client_id is not distinct from s.client_id
         left join stats.webinars w
             on s.entity_type = 'webinar' and w.id = s.entity_id and w.client_id is not distinct from s.client_id
-        where s.entry_no = standing.entry_no and s.grain = 'link'
         order by s.visits desc, s.conversions desc, l.name, s.link_id, s.entity_id
     ) q;
+    if standing.entry_no is null then
+        return;
+    end if;
     -- By how much each figure changed since, each time, on which days and why; differences, signed.
     return query select 'adjustments', row_to_json(q) from (
         select e.entry_no, e.recorded_at, s.grain, s.entity_type, s.entity_id, s.link_id, s.link_status,

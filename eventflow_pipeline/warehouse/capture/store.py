@@ -9,8 +9,8 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import APPLICATION, NotMigratedError, not_allowed, parse_url, reason
-from eventflow_pipeline.warehouse.db.login import Login, login
+from eventflow_pipeline.warehouse.db.engine import APPLICATION
+from eventflow_pipeline.warehouse.db.server_process import database_address
 from eventflow_pipeline.warehouse.db.session import require_session
 
 CAPTURE_ROLE = "eventflow_capture"
@@ -31,7 +31,7 @@ class CaptureStore:
     @staticmethod
     def _connections(settings: Settings, most: int) -> "AsyncConnectionPool[psycopg.AsyncConnection[Any]]":
         return AsyncConnectionPool(
-            address_of(settings),
+            database_address(settings),
             kwargs={
                 "autocommit": True,
                 "application_name": f"{APPLICATION}_capture",
@@ -90,33 +90,6 @@ class CaptureStore:
 
         # The server's own limit does not help against one that has vanished without a word.
         return await asyncio.wait_for(ask(), _STATEMENT_SECONDS + _CONNECTION_SECONDS + 1)
-
-
-def examine_login(settings: Settings, role: str = CAPTURE_ROLE) -> Login | None:
-    """The login that will work as ``role``; None while the database is away. Raises UserError where it could not."""
-    try:
-        connection = psycopg.connect(address_of(settings), autocommit=True, connect_timeout=_CONNECTION_SECONDS)
-    except psycopg.OperationalError:
-        return None
-    with connection:
-        require_session(connection, "EVENTFLOW_DATABASE_URL")
-        found = login(connection)
-        try:
-            connection.execute(f"set role {role}".encode())
-        except psycopg.errors.InsufficientPrivilege as problem:
-            raise not_allowed(f"it may not step down to the role {role}", role) from problem
-        except psycopg.Error as problem:
-            raise NotMigratedError(
-                f"The role {role} cannot be used ({reason(problem)}): run `eventflow migrate` as the owner."
-            ) from problem
-    return found
-
-
-def address_of(settings: Settings) -> str:
-    """The database's address as psycopg takes it."""
-    assert settings.database.url
-    url = parse_url(settings.database.url.get_secret_value()).set(drivername="postgresql")
-    return url.render_as_string(hide_password=False)
 
 
 async def _become_capture(connection: psycopg.AsyncConnection[Any]) -> None:

@@ -1,5 +1,6 @@
 """Who is logged in: whether it could do more than it needs, and whether it knows whom it talks to."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -17,6 +18,15 @@ class Login:
     may_become_owner: bool
     #: The sslmode of a connection over a network that does not verify the server; None: verified, or not over one.
     unverified: str | None
+
+    @property
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """What is unsafe: the event to log, and the reason."""
+        if self.may_become_owner:
+            yield "owner_login", f"the login {self.name} could become the owner of what is in stats"
+        if self.unverified:
+            reason = f"sslmode={self.unverified} takes any server that answers over the network for the database"
+            yield "unverified_server", reason
 
 
 def login(connection: psycopg.Connection) -> Login:

@@ -10,8 +10,8 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.capture.store import address_of
 from eventflow_pipeline.warehouse.db.engine import APPLICATION
+from eventflow_pipeline.warehouse.db.server_process import database_address
 
 #: The one role that tokens are served as; the login is a member of no other (sql/application/logins.sql).
 READER_ROLE = "authenticated"
@@ -44,7 +44,7 @@ class Reader:
 
     def __init__(self, settings: Settings) -> None:
         self._pool = ConnectionPool(
-            address_of(settings),
+            database_address(settings),
             kwargs={
                 "autocommit": True,
                 "application_name": f"{APPLICATION}_serve",
