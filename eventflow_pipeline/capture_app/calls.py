@@ -82,7 +82,7 @@ class Calls:
         if parsed is None:
             return self._refuse(request, 400, "body is no JSON object")
         target = uuid_text(parsed.get("campaign_id")) or uuid_text(parsed.get("webinar_id"))
-        if not self.rates.may_call(request, capture_request(request.scope, self.rules), target):
+        if not self.rates.may_call(request, self._asked(request), target):
             return self._refuse(request, 429, "too many calls", retry=60)
         return parsed
 
@@ -114,9 +114,16 @@ class Calls:
         result["ignored"] = sorted({*outcome.ignored, *result.get("ignored", ())}) or None
         return answer(self.rules, status, result, outcome.cookies, retry=1 if full else None)
 
+    def _asked(self, request: Request) -> CaptureRequest:
+        """The request as the rules see it, read once: its headers and query are as long as its sender likes."""
+        asked: CaptureRequest | None = request.scope.setdefault("state", {}).get("capture_request")
+        if asked is None:
+            asked = request.scope["state"]["capture_request"] = capture_request(request.scope, self.rules)
+        return asked
+
     def take(self, fact: Fact, request: Request, payload: Mapping[str, Any]) -> "Taken":
         """Apply the rules to a payload and hand the event over. For pages rendered here, too."""
-        asked = capture_request(request.scope, self.rules)
+        asked = self._asked(request)
         outcome = _RULES[fact](self.rules, asked, {k: v for k, v in payload.items() if k not in _NOT_FROM_OUTSIDE})
         if outcome.log.get("cookie_problems") or outcome.log.get("rejected"):
             self._log.write("info", "capture", **outcome.log)

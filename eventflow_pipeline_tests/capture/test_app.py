@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from limits import RateLimitItemPerMinute
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
@@ -27,7 +29,7 @@ from eventflow_pipeline.capture import CaptureRequest, CaptureRules, arrive
 from eventflow_pipeline.capture_app.app import create_app
 from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
-from eventflow_pipeline.capture_app.guards import Rates
+from eventflow_pipeline.capture_app.guards import Rates, Windows
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.warehouse.capture.dead_letters import link_entries, work_waiting
 from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
@@ -302,6 +304,29 @@ def test_a_thousand_visitors_of_one_address_come_in_within_a_minute(database: Da
         for _ in range(2):
             assert rates.may_send(request)
             assert rates.may_call(request, replace(asked, cookies=cookies), C)
+
+
+def test_a_call_does_not_pay_for_all_others_that_are_counted(database: Database) -> None:
+    """Nothing looks through the addresses of a window: no thread does, and of those before nothing is kept."""
+    threads = threading.active_count()
+    settings = database.settings.changed(capture={"keys": SecretStr(KEYS)})
+    rates = Rates(settings.capture, settings.capture_rules)
+    for number in range(1_000):
+        host = f"192.0.{number // 250}.{number % 250}"
+        assert rates.may_send(Request({"type": "http", "client": (host, 1), "headers": [], "path": "/visit"}))
+    assert threading.active_count() == threads
+
+
+def test_a_window_ends_for_all_keys_at_once() -> None:
+    now = 100.0
+    windows, twice = Windows(clock=lambda: now), RateLimitItemPerMinute(2)
+    assert [windows.hit(twice, "a") for _ in range(3)] == [True, True, False]
+    now = 159.9
+    assert not windows.hit(twice, "a")
+    assert windows.hit(twice, "b")
+    now = 160.0
+    assert windows.hit(twice, "a")
+    assert [len(counts) for _began, counts in windows._windows.values()] == [1]
 
 
 def test_who_calls_is_who_the_named_proxy_says(database: Database) -> None:
