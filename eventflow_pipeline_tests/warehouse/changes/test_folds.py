@@ -24,6 +24,7 @@ from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_windows
 from eventflow_pipeline.warehouse.quality.indicators import measure
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.repetitions import some
 from eventflow_pipeline_tests.worlds.site import ALPHA, BETA, BETA_ONLY, LINK, SPRING, Site
 
 #: What a day is stored as, whole.
@@ -114,10 +115,12 @@ def _rule(site: Site, client: UUID | None, field: str, kind: str, given: Any) ->
     return fold_of_lines(engine, client, field, kind, given)
 
 
-def test_a_rule_changes_exactly_its_days_and_removal_restores_every_byte(site: Site) -> None:
+@pytest.mark.parametrize("kinds", some([("values", "unresolved links"), tuple(RULES)], 1))
+def test_a_rule_changes_exactly_its_days_and_removal_restores_every_byte(site: Site, kinds: tuple[str, ...]) -> None:
     before = _stored(site)
     days = [site.day(40), site.day(3), site.day(2)]
-    for (client, field, kind, given), visits in RULES.values():
+    for name in kinds:
+        (client, field, kind, given), visits = RULES[name]
         rule = _rule(site, client, field, kind, given)
         assert days_of_fold(site.database.pipeline, rule) == (days, 0)
         number, marked = _fold(site, rule)
@@ -135,7 +138,7 @@ def test_a_rule_changes_exactly_its_days_and_removal_restores_every_byte(site: S
         assert _heal(site) == dict.fromkeys(days, "folds_changed")
         assert _stored(site) == before
     assert folds(site.database.pipeline) == []
-    assert len(folds(site.database.pipeline, also_removed=True)) == len(RULES)
+    assert len(folds(site.database.pipeline, also_removed=True)) == len(kinds)
 
 
 def _nested(plan: dict[str, Any]) -> list[str]:
