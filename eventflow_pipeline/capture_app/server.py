@@ -16,9 +16,11 @@ from eventflow_pipeline.settings import CaptureSettings, ServeSettings
 
 #: Bytes of a request's line and headers.
 _HEADER_BYTES = 32 * 1024
-#: Lines of a request's headers, and pieces its body comes in: each costs as much as many bytes.
+#: Lines of a request's headers, pieces its sender cut the body into, and those the network did: each costs as much as
+#: many bytes. Whoever streams a body does so by the kilobyte.
 _HEADER_LINES = 128
-_BODY_PIECES = 256
+_BODY_PIECES = 32
+_BODY_READS = 256
 #: Bytes of an address: of each of its fields, text is made several times.
 _LONGEST_URL = 8 * 1024
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
@@ -63,7 +65,7 @@ class _Connection(h11.Connection):
     """Stops reading a request of too many parts, before they are made, and one whose end is none or can be two."""
 
     exceeded = False
-    _pieces = 0
+    _pieces = _reads = 0
 
     def next_event(self) -> Any:
         """As h11; nothing more comes once too much has."""
@@ -84,15 +86,16 @@ class _Connection(h11.Connection):
                 return h11.NEED_DATA
             raise
         if isinstance(event, h11.Request):
-            self._pieces = 0
+            self._pieces = self._reads = 0
             if isinstance(self._reader, ChunkedReader):
                 self._reader = _Pieces()
             # Of two lengths a proxy may believe the other: what is a body to it would be somebody else's request to us.
             lengths = {name for name, _ in event.headers} >= {b"content-length", b"transfer-encoding"}
             self.exceeded = lengths or len(event.target) > _LONGEST_URL
         elif isinstance(event, h11.Data):
-            self._pieces += 1
-            self.exceeded = self._pieces > _BODY_PIECES
+            self._pieces += event.chunk_start
+            self._reads += 1
+            self.exceeded = self._pieces > _BODY_PIECES or self._reads > _BODY_READS
         return h11.NEED_DATA if self.exceeded else event
 
 

@@ -186,7 +186,7 @@ def _first_line(victim: Victim, sent: bytes) -> bytes:
     [
         (127, lambda many: b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * many + b"\r\n"),
         (
-            256,
+            32,
             lambda many: (
                 b"POST /visit HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                 + b"1\r\n \r\n" * many
