@@ -28,7 +28,17 @@ PREFIX = "EVENTFLOW_"
 
 def project_root() -> Path:
     """The checkout this package runs from, or the working folder when it was installed from a wheel."""
-    return PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else Path.cwd()
+    return PACKAGE.parent if _is_checkout() else Path.cwd()
+
+
+def packaged(name: str) -> Path:
+    """``sql``, ``dagster.yaml`` or ``workspace.yaml``: the checkout's, else the copy an installed wheel carries."""
+    return (PACKAGE.parent if _is_checkout() else PACKAGE) / name
+
+
+def _is_checkout() -> bool:
+    # What lies beside an installed package may be anybody's, a package called sql for one.
+    return (PACKAGE.parent / "pyproject.toml").exists()
 
 
 class Section(BaseModel, frozen=True, extra="forbid"):

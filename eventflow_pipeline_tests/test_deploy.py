@@ -1,6 +1,7 @@
 """What deploy/ ships names commands, settings and metrics that there are, and is what its own tools accept."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -28,7 +29,7 @@ def _compose() -> dict[str, Any]:
 
 def _commands() -> list[list[str]]:
     """Every command line that a container or a unit starts, of ours and of Dagster's."""
-    containers = [service["command"] for service in _compose()["services"].values() if "command" in service]
+    containers = [service["command"] for service in _compose()["services"].values() if "eventflow" in service["image"]]
     lines = [line for unit in UNITS for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
     return [*containers, *(shlex.split(line.removeprefix("ExecStart=/opt/eventflow/bin/")) for line in lines)]
 
@@ -60,7 +61,7 @@ def test_every_variable_of_ours_is_a_setting() -> None:
 def test_containers_write_nowhere_may_nothing_and_are_bounded() -> None:
     services = _compose()["services"]
     ours = {name: service for name, service in services.items() if "eventflow" in service["image"]}
-    assert set(ours) == {"code-server", "daemon", "webserver", "viewer", "metrics", "capture"}
+    assert set(ours) == {"code-server", "daemon", "webserver", "viewer", "metrics", "capture", "serve"}
     for name, service in ours.items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
@@ -68,6 +69,34 @@ def test_containers_write_nowhere_may_nothing_and_are_bounded() -> None:
         assert "mem_limit" in service, name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
     assert "--read-only" in services["viewer"]["command"]
+
+
+def test_each_service_says_whether_it_is_well() -> None:
+    assert [name for name, service in _compose()["services"].items() if not _is_watched(name, service)] == []
+
+
+def _is_watched(name: str, service: dict[str, Any]) -> bool:
+    """The proxy and the cluster are not ours; of these compose looks whether they run."""
+    return "healthcheck" in service or name == "proxy" or name.startswith("spark-")
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+@pytest.mark.parametrize("missing", [None, "OPERATOR_HASH", "SERVE_DATABASE_URL"])
+def test_compose_takes_the_file_and_asks_for_what_is_missing(tmp_path: Path, missing: str | None) -> None:
+    """Debian's compose is older than the key `name`, and knows all the others."""
+    text = (DEPLOY / "compose.yaml").read_text()
+    (tmp_path / "compose.yaml").write_text(re.sub(r"^name: .*$", "", text, flags=re.MULTILINE))
+    asked = sorted(set(re.findall(r"\$\{([A-Z_]+):\?", text)) - {missing})
+    (tmp_path / "values").write_text("".join(f"{name}=x\n" for name in asked))
+    taken = subprocess.run(
+        ["docker-compose", "--env-file", "values", "-f", "compose.yaml", "--profile", "spark", "config"],
+        cwd=tmp_path, capture_output=True, text=True, env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert (taken.returncode == 0) is (missing is None), taken.stderr
+    assert missing is None or missing in taken.stderr
+    if missing is None:
+        given = set(re.findall(r"^    ([A-Z_]+)=", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE))
+        assert set(asked) <= given, "docs/deploy.md says what deploy/.env needs"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -82,15 +111,33 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     assert ours == []
 
 
+def drawn() -> list[str]:
+    """What the dashboard's panels ask Prometheus."""
+    dashboard = json.loads((DEPLOY / "grafana" / "eventflow.json").read_text())
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
 def shown_metrics() -> set[str]:
     """Names of metrics that rules and dashboard read."""
     rules = [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
-    dashboard = json.loads((DEPLOY / "grafana" / "eventflow.json").read_text())
-    drawn = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    return {name for expression in rules + drawn for name in re.findall(r"\beventflow_[a-z_]+", expression)}
+    return {name for expression in rules + drawn() for name in re.findall(r"\beventflow_[a-z_]+", expression)}
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
-def test_prometheus_takes_the_rules() -> None:
-    checked = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
+@pytest.mark.parametrize("command", ["check config prometheus.yml", "test rules eventflow.rules_test.yml"])
+def test_prometheus_takes_what_it_is_told(command: str) -> None:
+    """The configuration with its rules; and each rule fires when it should, and not before."""
+    checked = subprocess.run(["promtool", *command.split()], cwd=RULES.parent, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_rule_is_tried() -> None:
+    rules = {rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]}
+    tests = yaml.safe_load(RULES.with_name("eventflow.rules_test.yml").read_text())["tests"]
+    fired = {tried["alertname"] for test in tests for tried in test["alert_rule_test"] if "exp_alerts" in tried}
+    assert fired == rules
+
+
+def test_no_panel_draws_one_of_two_alone() -> None:
+    """`a or b` is a, where both have the same labels."""
+    assert [expression for expression in drawn() if " or " in expression] == []

@@ -17,6 +17,7 @@ def metrics(
             metavar="PORT", min=1, max=65535, help="Serve them at http://127.0.0.1:PORT/metrics until stopped."
         ),
     ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on, with --port.")] = "127.0.0.1",
 ) -> None:
     """Metrics in Prometheus' format: age of change detection, ticks and heartbeats, stale and held days, findings.
 
@@ -34,12 +35,12 @@ def metrics(
             typer.echo(generate_latest(registry), nl=False)
             return
         try:
-            server, thread = start_http_server(port, "127.0.0.1", registry)
+            server, thread = start_http_server(port, host, registry)
         except OSError as problem:
             raise UserError(
-                f"Port {port} on 127.0.0.1 cannot be used ({problem.strerror}): choose another with --port."
+                f"Port {port} on {host} cannot be used ({problem.strerror}): choose others with --port and --host."
             ) from problem
-        typer.echo(f"http://127.0.0.1:{port}/metrics (Ctrl-C ends it)", err=True)
+        typer.echo(f"http://{host}:{port}/metrics (Ctrl-C ends it)", err=True)
         try:
             threading.Event().wait()
         finally:

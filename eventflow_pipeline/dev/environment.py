@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.logs import leaving_stdout_alone
-from eventflow_pipeline.settings import PACKAGE, Settings, dagster_database_url, load_settings
+from eventflow_pipeline.settings import Settings, dagster_database_url, load_settings, packaged
 from eventflow_pipeline.warehouse.db.engine import (
     NotMigratedError,
     admin,
@@ -27,12 +27,6 @@ from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
 
 FACTS_DATABASE = "eventflow"
 DAGSTER_DATABASE = "dagster"
-
-
-def packaged(name: str) -> Path:
-    """``dagster.yaml`` or ``workspace.yaml``: the checkout's, else the copy an installed wheel carries."""
-    checkout = PACKAGE.parent / name
-    return checkout if checkout.exists() and (PACKAGE.parent / "pyproject.toml").exists() else PACKAGE / name
 
 
 @contextmanager

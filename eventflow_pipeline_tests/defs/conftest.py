@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eventflow_pipeline.dev.environment import packaged
+from eventflow_pipeline.settings import packaged
 from eventflow_pipeline_tests.databases import Database
 
 

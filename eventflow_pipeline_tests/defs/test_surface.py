@@ -11,8 +11,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from eventflow_pipeline.definitions import defs
-from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
+from eventflow_pipeline.settings import packaged
 from eventflow_pipeline_tests.databases import Database
 
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
-from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.days import DayRange, today
+from eventflow_pipeline.settings import packaged
 from eventflow_pipeline_tests.conftest import settings_for
 from eventflow_pipeline_tests.databases import Database, Databases
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
-from eventflow_pipeline.dev.environment import packaged
+from eventflow_pipeline.settings import packaged
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.databases import Database

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import TextClause, text
 
-from eventflow_pipeline.settings import PACKAGE
+from eventflow_pipeline.settings import packaged
 
 #: Folders of ``sql/`` whose files are statements; the others are scripts (the schema, EventFlow's own tables).
 SHELVES = ("numbers", "parity", "storage", "answers", "dev")
@@ -21,8 +21,7 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 def sql_root() -> Path:
     """Folder ``sql/``: of the checkout, else the copy an installed wheel carries."""
-    checkout = PACKAGE.parent / "sql"
-    return checkout if checkout.is_dir() else PACKAGE / "sql"
+    return packaged("sql")
 
 
 @cache
