@@ -2,7 +2,8 @@
 
 The fields are documented in docs/logs.md. Never an e-mail, a phone number, a name, a session id or a form value (S7):
 fields that would hold one are redacted, and so is what looks like one in any text. Writing never raises (F2).
-Our own lines (structlog) and those of Python's logging meet in one formatter.
+Our own lines (structlog) and those of Python's logging meet in one formatter. structlog is imported with the first
+line: most commands write none, and it takes longer to import than all modules of the command line together.
 """
 
 import json
@@ -11,12 +12,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, TextIO
-
-import structlog
+from functools import cache
+from typing import TYPE_CHECKING, Any, TextIO
 
 from eventflow_pipeline.domain.partition_tags import PARTITION, RANGE_END, RANGE_START
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, REDACTED, redact
+
+if TYPE_CHECKING:
+    import structlog
 
 _answers_on_stdout = False
 
@@ -52,7 +55,7 @@ def clean(value: Any) -> Any:
     return redact(str(value))
 
 
-def _described(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _described(_logger: Any, _method: str, event: "structlog.typing.EventDict") -> "structlog.typing.EventDict":
     """A record of Python's logging, Dagster's included, in the fields of our own lines."""
     record: logging.LogRecord = event["_record"]
     meta: Mapping[str, Any] = getattr(record, "dagster_meta", None) or {}
@@ -86,7 +89,7 @@ def _reason(problem: BaseException | None, happened: Any = None) -> str | None:
     return lines[0] if lines else None
 
 
-def _explained(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _explained(_logger: Any, _method: str, event: "structlog.typing.EventDict") -> "structlog.typing.EventDict":
     """An error handed over as ``exc_info`` becomes the reason: a traceback quotes what nobody may read."""
     given = event.pop("exc_info", None)
     if given:
@@ -95,7 +98,7 @@ def _explained(_logger: Any, _method: str, event: structlog.typing.EventDict) ->
     return event
 
 
-def _finished(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _finished(_logger: Any, _method: str, event: "structlog.typing.EventDict") -> "structlog.typing.EventDict":
     """When it was said, how loudly, and nothing personal."""
     record: logging.LogRecord = event.pop("_record")
     del event["_from_structlog"]
@@ -103,19 +106,23 @@ def _finished(_logger: Any, _method: str, event: structlog.typing.EventDict) -> 
     return {"timestamp": said, **clean(event), "level": record.levelname.lower()}
 
 
-#: Every line of this project, whoever said it, comes out of here: one schema, one redaction.
-FORMATTER = structlog.stdlib.ProcessorFormatter(
-    foreign_pre_chain=[_described],
-    processors=[_finished, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)],
-)
+@cache
+def formatter() -> logging.Formatter:
+    """Every line of this project, whoever said it, comes out of here: one schema, one redaction."""
+    import structlog
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[_described],
+        processors=[_finished, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)],
+    )
 
 
 class JsonHandler(logging.Handler):
     """Writes records as JSON lines where this process logs; named in dagster.yaml for runs and ticks."""
 
-    def __init__(self, level: int | str = logging.NOTSET) -> None:
-        super().__init__(level)
-        self.setFormatter(FORMATTER)
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one JSON object."""
+        return formatter().format(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line; in a command only warnings and errors."""
@@ -136,11 +143,13 @@ _LINES = logging.Logger("eventflow")
 _LINES.addHandler(JsonHandler())
 
 
-def logger(lines: logging.Logger = _LINES, /, **bound: Any) -> structlog.typing.FilteringBoundLogger:
+def logger(lines: logging.Logger = _LINES, /, **bound: Any) -> "structlog.typing.FilteringBoundLogger":
     """A logger whose every line carries ``bound``; ``logger().info("event_name", reason=..., client_id=...)``.
 
     ``lines`` takes them to a ``JsonHandler`` by another way than at once.
     """
+    import structlog
+
     log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         lines,
         processors=[

@@ -30,7 +30,7 @@ from eventflow_pipeline.warehouse.changes.due_days import underived_days
 from eventflow_pipeline.warehouse.changes.erasure import Person, Traces, erase_traces, erased_days, explained_days
 from eventflow_pipeline.warehouse.days.computed import computed_days
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, pipeline, server_time
-from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
 #: More commands than these are not told to somebody who stopped one.
 _MOST_COMMANDS = 3

@@ -39,7 +39,7 @@ from eventflow_pipeline.cli import (
     views,
     webinar,
 )
-from eventflow_pipeline.cli.app import app, errors
+from eventflow_pipeline.cli.app import app, complain
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import StoppedError, UserError
 from eventflow_pipeline.extras import absent_extra
@@ -99,12 +99,12 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except StoppedError as stopped:
-        errors.print(f"eventflow: {stopped}", markup=False, emoji=False)
+        complain(str(stopped))
         sys.exit(130)
     except Exception as problem:
         if (refusal := as_refusal(problem)) is None:
             raise
-        errors.print(f"eventflow: {plain(str(refusal))}", markup=False, emoji=False)
+        complain(plain(str(refusal)))
         sys.exit(2)
 
 

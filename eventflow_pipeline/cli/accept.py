@@ -99,7 +99,7 @@ def accept_pruned(
     with environment() as settings:
         from eventflow_pipeline.warehouse.changes.kept_days import days_to_decide, keep_days
         from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-        from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+        from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
         days = _range(settings, first, last)
         with pipeline(settings) as engine:
@@ -141,7 +141,7 @@ def accept_check(
         from eventflow_pipeline.warehouse.answers.explain import find_client
         from eventflow_pipeline.warehouse.db.engine import connect, pipeline
         from eventflow_pipeline.warehouse.quality import accepted_checks
-        from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+        from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
         days = asked_range(settings, first, last or first)
         if days.last >= today(settings.zone):

@@ -30,7 +30,7 @@ def adjustments(
     from eventflow_pipeline.warehouse.closing.adjustments import record_adjustments
     from eventflow_pipeline.warehouse.closing.chain import check_chain
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     asked = parse_month(month) if month else None
     with environment() as settings, pipeline(settings) as engine:

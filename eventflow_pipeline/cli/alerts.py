@@ -186,7 +186,7 @@ def send_test_message(as_json: Json = False) -> None:
 def _database() -> Iterator["tuple[Settings, Engine]"]:
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     with environment() as settings, pipeline(settings) as engine:
         with connect(engine) as connection:

@@ -5,12 +5,10 @@ import json
 import sys
 from collections.abc import Collection
 from datetime import date
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
-from rich.console import Console
 
 from eventflow_pipeline.domain.days import LONGEST_RANGE, DayRange, today
 from eventflow_pipeline.domain.foreign_text import plain
@@ -42,6 +40,8 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(version("eventflow-pipeline"))
         raise typer.Exit
 
@@ -55,7 +55,6 @@ def options(
     """Options of the program itself."""
 
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 First = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, a local date.")]
 Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive. Default: today.")]
@@ -63,6 +62,11 @@ Author = Annotated[
     str | None, typer.Option(metavar="NAME", help="Who does it, for the record. Default: the login name.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+
+
+def complain(sentence: str) -> None:
+    """Say on stderr what a command could not do."""
+    typer.echo(f"eventflow: {sentence}", err=True)
 
 
 def agreed(yes: bool, what: str) -> None:

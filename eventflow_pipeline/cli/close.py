@@ -39,7 +39,7 @@ def close(
     from eventflow_pipeline.warehouse.closing.closings import ToClose, examine
     from eventflow_pipeline.warehouse.closing.closings import close as close_month
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     asked = parse_month(month)
     require_text("--author", author)

@@ -52,7 +52,7 @@ def change(
     from eventflow_pipeline.warehouse.changes.definitions import changed_days, definition_change, set_definition
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
     from eventflow_pipeline.warehouse.quality.indicators import measure_linkage
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     if not reason.strip():
         raise UserError("--reason is empty: say why, it is kept in the history.")

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
-from sqlalchemy import Engine
 
 from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from eventflow_pipeline.settings import Settings
 
 exclude = typer.Typer(
     help="Campaigns whose facts count as excluded instead of in buckets (E3), such as test clones. The days a change "
@@ -57,7 +60,7 @@ def list_rules(as_json: Json = False) -> None:
 
 
 def _change(
-    change: Callable[[Engine, Settings, UUID, str, str], list[date]],
+    change: "Callable[[Engine, Settings, UUID, str, str], list[date]]",
     campaign: str,
     reason: str,
     author: str | None,
@@ -66,7 +69,7 @@ def _change(
 ) -> None:
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     try:
         campaign_id = UUID(campaign)

@@ -52,7 +52,7 @@ def add(
     from eventflow_pipeline.warehouse.answers.explain import find_client
     from eventflow_pipeline.warehouse.changes.folds import add_fold, days_of_fold, fold_of_lines, fold_of_prefix
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     _require_reason(reason)
     if sum(given is not None for given in (values, prefix, all_except)) != 1:
@@ -94,7 +94,7 @@ def remove(
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.changes.folds import days_of_rule, remove_fold
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     _require_reason(reason)
     with environment() as settings, pipeline(settings) as engine:

@@ -1,14 +1,16 @@
 """``eventflow letters``: captured events whose row the fact table refused, and what becomes of them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
-from sqlalchemy import Engine
 
 from eventflow_pipeline.cli.app import Author, Json, Yes, agreed, answer, app, login_name
 from eventflow_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 letters = typer.Typer(
     help="Dead letters: captured events that wait because their table refused the row, such as one of a campaign that "
@@ -135,7 +137,7 @@ def discard(
     answer(as_json, {"discarded": gone}, f"{gone} dead letters are discarded.")
 
 
-def _waiting(engine: Engine, client: str | None, most: int) -> list[Mapping[str, Any]]:
+def _waiting(engine: "Engine", client: str | None, most: int) -> list[Mapping[str, Any]]:
     from eventflow_pipeline.warehouse.answers.explain import find_client
     from eventflow_pipeline.warehouse.capture.dead_letters import letters as waiting
     from eventflow_pipeline.warehouse.db.engine import connect

@@ -25,7 +25,7 @@ def reopen(
     from eventflow_pipeline.dev.environment import environment
     from eventflow_pipeline.warehouse.closing.closings import reopen as reopen_month
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     asked = parse_month(month)
     require_text("--author", author)

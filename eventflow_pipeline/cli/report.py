@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from eventflow_pipeline.cli.app import First, Json, answer, app, asked_range, errors
+from eventflow_pipeline.cli.app import First, Json, answer, app, asked_range, complain
 
 
 @app.command()
@@ -29,7 +29,7 @@ def report(
     from eventflow_pipeline.warehouse.answers.settlement import settle_client
     from eventflow_pipeline.warehouse.closing.adjustments import record_adjustments
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     with environment() as settings:
         days = asked_range(settings, first, last)
@@ -42,7 +42,7 @@ def report(
         try:
             write_report(settlement, out, settings.zone)
         except UnreadableReport as problem:
-            errors.print(f"eventflow: {problem}", markup=False)
+            complain(str(problem))
             raise typer.Exit(1) from problem
     closing = settlement.closing
     numbers = {name: settlement.totals[name] for name in ("visits", "conversions", "hits")}

@@ -4,18 +4,15 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import SecretStr
-from pydantic_core import to_json
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from eventflow_pipeline.cli.app import Json, app
 from eventflow_pipeline.domain.foreign_text import plain
-from eventflow_pipeline.settings import Settings, Variable, load_settings, sections, variables
+
+if TYPE_CHECKING:
+    from eventflow_pipeline.settings import Settings, Variable
 
 _PAGE_HEAD = """# Settings
 
@@ -37,6 +34,9 @@ _DAGSTER_VARIABLES: Mapping[str, str] = {
 
 def _shown(value: object) -> str:
     """A value as the environment would have it; a secret only as being there."""
+    from pydantic import SecretStr
+    from pydantic_core import to_json
+
     if value is None or value in ((), "", {}):
         return "unset"
     if isinstance(value, SecretStr):
@@ -48,12 +48,14 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _default(variable: Variable) -> str:
+def _default(variable: "Variable") -> str:
     """The default, independent of the machine."""
     return ".eventflow" if variable.field == "home" else _shown(variable.info.get_default(call_default_factory=True))
 
 
-def _rows(settings: Settings) -> list[dict[str, str]]:
+def _rows(settings: "Settings") -> list[dict[str, str]]:
+    from eventflow_pipeline.settings import sections, variables
+
     titles = sections()
     return [
         {
@@ -71,12 +73,16 @@ def _rows(settings: Settings) -> list[dict[str, str]]:
 
 
 def _of_dagster(name: str) -> str:
+    from pydantic import SecretStr
+
     value = os.environ.get(name)
     return _shown(SecretStr(value) if value and name.endswith("_URL") else value)
 
 
 def settings_document() -> str:
     """docs/settings.md: every setting with its default and meaning."""
+    from eventflow_pipeline.settings import sections, variables
+
     lines = [_PAGE_HEAD]
     titles = sections()
     for section, title in titles.items():
@@ -106,6 +112,7 @@ def show_settings(
         typer.echo(settings_document(), nl=False)
         return
     from eventflow_pipeline.oncall.receivers import require_addresses
+    from eventflow_pipeline.settings import load_settings
 
     settings = load_settings()
     require_addresses(settings)
@@ -113,6 +120,10 @@ def show_settings(
     if as_json:
         typer.echo(json.dumps({"settings": rows}))
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(show_lines=False)
     for heading in ("setting", "now", "meaning"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "setting")

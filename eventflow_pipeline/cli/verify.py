@@ -38,7 +38,7 @@ def verify(
     from eventflow_pipeline.warehouse.parity.comparison import compare_everything
     from eventflow_pipeline.warehouse.parity.rebuild import Repair
     from eventflow_pipeline.warehouse.parity.rebuild import repair as rebuild
-    from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+    from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
     with environment() as settings, pipeline(settings) as engine:
         days = asked_range(settings, first, last)

@@ -13,7 +13,7 @@ from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.days.range_replacement import stop_replacing
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.locks import run_alive
-from eventflow_pipeline.warehouse.schema.migrations import require_build_settings
+from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]

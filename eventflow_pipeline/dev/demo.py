@@ -36,7 +36,8 @@ from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.capture.dead_letters import demo_campaign
 from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, computed_days
 from eventflow_pipeline.warehouse.db.engine import admin, connect, pipeline, server_time
-from eventflow_pipeline.warehouse.schema.migrations import migrate, stored_build_settings
+from eventflow_pipeline.warehouse.schema.build_settings import stored_build_settings
+from eventflow_pipeline.warehouse.schema.migrations import migrate
 
 DEMO_DAYS = 45
 #: Of everything a demo starts besides the server, in its environment: whose demo it is.

@@ -23,7 +23,7 @@ from eventflow_pipeline.warehouse.db.engine import (
     pipeline,
     require_dagster_database,
 )
-from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
+from eventflow_pipeline.warehouse.schema.build_settings import stored_build_settings
 
 FACTS_DATABASE = "eventflow"
 DAGSTER_DATABASE = "dagster"

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-
-from dagster_shared.error import SerializableErrorInfo
+from typing import TYPE_CHECKING
 
 from eventflow_pipeline.domain.days import DayRange, contiguous
 from eventflow_pipeline.domain.foreign_text import in_message
 from eventflow_pipeline.domain.incidents import Incident, Message, State
 from eventflow_pipeline.domain.personal_data import redact
 from eventflow_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster_shared.error import SerializableErrorInfo
 
 _LISTED = 10
 _HEAD = {
@@ -80,7 +82,7 @@ def link_of(incident: Incident, settings: Settings) -> str:
     return f"{settings.docs.dagster_url.rstrip('/')}/{page}" if settings.docs.dagster_url and page else ""
 
 
-def first_cause(error: SerializableErrorInfo | None) -> str:
+def first_cause(error: "SerializableErrorInfo | None") -> str:
     """What went wrong in Dagster in one line, without SQL or a traceback."""
     while error and error.cause:
         error = error.cause

@@ -21,7 +21,7 @@ from eventflow_pipeline.oncall.receivers import address_problems
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import newest_detection
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason, require_dagster_database
-from eventflow_pipeline.warehouse.schema.migrations import stored_build_settings
+from eventflow_pipeline.warehouse.schema.build_settings import stored_build_settings
 
 RUNBOOK = "job-failed"
 #: Sensors that notify people. Each reports the other's failing ticks; one that is switched off has none.

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-import apprise
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from eventflow_pipeline.domain.conditions import Severity
@@ -91,7 +90,7 @@ def _receiver(entry: str, position: int) -> Receiver | str:
     match = _ENTRY.fullmatch(entry)
     kind = match["url"].partition("://")[0] if match else ""
     ours = kind in (*PAGERS, *ALERTMANAGERS)
-    if not match or not (usable(match["url"]) if ours else apprise.Apprise().add(match["url"])):
+    if not match or not (usable(match["url"]) if ours else _apprise_takes(match["url"])):
         return (
             f"EVENTFLOW_ALERTS_URLS cannot be used: entry {position} is no Apprise address; write scheme://…, with a "
             "route before it if need be (error=, warn=, team:name=), separated by blanks."
@@ -112,6 +111,13 @@ def _receiver(entry: str, position: int) -> Receiver | str:
                 "escalation=, an owner such as team:growth=, or several joined by +."
             )
     return Receiver(match["url"], severity, owner, default, escalation)
+
+
+def _apprise_takes(url: str) -> bool:
+    # Imported where an address is used: every process of Dagster loads this module, and few have one.
+    import apprise
+
+    return bool(apprise.Apprise().add(url))
 
 
 def receivers_of(receivers: Sequence[Receiver], severity: Severity, owner: str) -> tuple[Receiver, ...]:
@@ -140,13 +146,6 @@ def escalation_receivers(receivers: Sequence[Receiver], owner: str) -> tuple[Rec
     return own or tuple(r for r in escalating if r.owner is None) or escalating
 
 
-_KIND = {
-    Severity.ERROR: apprise.NotifyType.FAILURE,
-    Severity.WARN: apprise.NotifyType.WARNING,
-    None: apprise.NotifyType.SUCCESS,
-}
-
-
 class Sender:
     """Sends messages during one pass; a receiver that is down is tried thrice, then left alone until the next pass."""
 
@@ -169,6 +168,9 @@ class Sender:
         """True when the receiver took the message. ``severity`` None: something ended."""
         if receiver.digest in self._down:
             return False
+        import apprise
+
+        kinds = {Severity.ERROR: apprise.NotifyType.FAILURE, Severity.WARN: apprise.NotifyType.WARNING}
         channel = apprise.Apprise()
         channel.add(receiver.url)
         attempts = Retrying(
@@ -182,7 +184,7 @@ class Sender:
                 channel.notify,
                 body=body,
                 title=title,
-                notify_type=_KIND[severity],
+                notify_type=kinds[severity] if severity else apprise.NotifyType.SUCCESS,
                 body_format=apprise.NotifyFormat.TEXT,
             )
         except RetryError:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from eventflow_pipeline.defs.dagster_internals.check_results import DayResult
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.domain.personal_data import FORBIDDEN_FIELDS, looks_personal, redact
-from eventflow_pipeline.logs import FORMATTER, JsonHandler, logger
+from eventflow_pipeline.logs import JsonHandler, formatter, logger
 from eventflow_pipeline.oncall.alerts import notify
 from eventflow_pipeline.oncall.conditions import poll
 from eventflow_pipeline.oncall.doctor import examine
@@ -52,7 +52,7 @@ def test_tracebacks_and_python_logging() -> None:
         raise ValueError(f"cannot register {EMAIL}\nDETAIL: {NAME}")
     except ValueError as problem:
         record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed for %s", (PHONE,), (ValueError, problem, None))
-    line = json.loads(FORMATTER.format(record))
+    line = json.loads(formatter().format(record))
     assert line["reason"] == "ValueError: cannot register [redacted]"
     _clean(json.dumps(line))
 

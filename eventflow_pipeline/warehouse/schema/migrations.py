@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from eventflow_pipeline.domain.source_contract import SOURCE_TABLES, first_problem
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import connect, not_allowed, reason, repeatable_read
+from eventflow_pipeline.warehouse.db.engine import connect, reason, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import migration_lock
 from eventflow_pipeline.warehouse.db.sql import sql_root, sql_text, statement
+from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings, stored_build_settings
 from eventflow_pipeline.warehouse.schema.definitions import (
     apply_definitions,
     drop_definitions,
@@ -258,50 +259,6 @@ def refresh_source_views(engine: Engine, root: Path | None = None, wait_seconds:
         unread = [] if missing_views(engine) else unread_columns(engine)
         apply_definitions(connection, root, wait_seconds)
         return unread
-
-
-#: Why the build settings cannot be read: asked step by step, because each question fails without the one before.
-_HINDRANCE = text("""
-    select case
-        when to_regnamespace('stats') is null then 'absent'
-        when not has_schema_privilege('stats', 'usage') then 'no USAGE on schema stats'
-        when to_regclass('stats.build_settings') is null then 'absent'
-        when not has_table_privilege('stats.build_settings', 'select') then 'no SELECT on stats.build_settings'
-    end""")
-
-
-def stored_build_settings(connection: Connection) -> tuple[str, date] | None:
-    """Time zone and first partition the buckets were built with, or None before the first migration.
-
-    Raises UserError when the login may not read them.
-    """
-    hindrance = connection.execute(_HINDRANCE).scalar_one()
-    if hindrance == "absent":
-        return None
-    if hindrance:
-        raise not_allowed(hindrance)
-    row = connection.execute(text("select time_zone, first_partition from stats.build_settings")).one_or_none()
-    return (row.time_zone, row.first_partition) if row else None
-
-
-def require_build_settings(connection: Connection, settings: Settings) -> tuple[str, date]:
-    """The stored build settings, which must equal the settings: other days would be other numbers (T1).
-
-    Raises UserError naming the setting that differs, or that nothing was migrated.
-    """
-    stored = stored_build_settings(connection)
-    if stored is None:
-        raise UserError("The database has no schema stats yet: run `eventflow migrate`.")
-    for variable, wanted, found in (
-        ("EVENTFLOW_TIMEZONE", settings.timezone, stored[0]),
-        ("EVENTFLOW_START_DATE", settings.start_date, stored[1]),
-    ):
-        if wanted != found:
-            raise UserError(
-                f"{variable} is {wanted} but the buckets were built with {found}: set it to {found}, or discard all "
-                "buckets with `eventflow rebuild --yes` and backfill."
-            )
-    return stored
 
 
 def rebuild(engine: Engine, settings: Settings, *, discard_history: bool = False) -> None:

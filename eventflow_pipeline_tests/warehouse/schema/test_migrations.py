@@ -11,13 +11,8 @@ from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.warehouse.db import engine as engine_module
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import sql_root
-from eventflow_pipeline.warehouse.schema.migrations import (
-    create_source,
-    migrate,
-    migrate_back,
-    rebuild,
-    stored_build_settings,
-)
+from eventflow_pipeline.warehouse.schema.build_settings import stored_build_settings
+from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back, rebuild
 from eventflow_pipeline.warehouse.schema.preconditions import PUBLIC_FUNCTIONS
 from eventflow_pipeline_tests.databases import Database
 
