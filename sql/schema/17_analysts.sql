@@ -3,7 +3,9 @@ set local search_path = pg_catalog, pg_temp;
 
 create or replace view stats.named_client_daily with (security_invoker = true) as
 select b.bucket_date, b.client_id, c.name as client_name, b.hits, b.visits, b.sessionless_hits, b.conversions,
-       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, s.stale_since is not null as is_stale
+       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, (
+           s.stale_since is not null and (s.stale_clients is null or array_position(s.stale_clients, b.client_id) is not null)
+       ) as is_stale
 from stats.bucket_daily b
 left join stats.clients c on c.id = b.client_id
 left join stats.partition_state s on s.bucket_date = b.bucket_date
@@ -14,7 +16,9 @@ comment on view stats.named_client_daily is
 create or replace view stats.named_campaign_daily with (security_invoker = true) as
 select b.bucket_date, b.client_id, c.name as client_name, b.entity_type::text as entity_type, b.entity_id,
        coalesce(k.title, w.title) as entity_title, b.hits, b.visits, b.sessionless_hits, b.conversions,
-       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, s.stale_since is not null as is_stale
+       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, (
+           s.stale_since is not null and (s.stale_clients is null or array_position(s.stale_clients, b.client_id) is not null)
+       ) as is_stale
 from stats.bucket_daily b
 left join stats.clients c on c.id = b.client_id
 left join stats.campaigns k on b.entity_type = 'campaign' and k.id = b.entity_id and k.client_id is not distinct from b.client_id
@@ -28,7 +32,9 @@ create or replace view stats.named_link_daily with (security_invoker = true) as
 select b.bucket_date, b.client_id, c.name as client_name, b.link_id, l.name as link_name, b.link_status::text as link_status,
        b.entity_type::text as entity_type, b.entity_id, coalesce(k.title, w.title) as entity_title,
        b.hits, b.visits, b.sessionless_hits, b.conversions,
-       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, s.stale_since is not null as is_stale
+       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, (
+           s.stale_since is not null and (s.stale_clients is null or array_position(s.stale_clients, b.client_id) is not null)
+       ) as is_stale
 from stats.bucket_daily b
 left join stats.clients c on c.id = b.client_id
 left join stats.links l on l.id = b.link_id and l.client_id = b.client_id
@@ -42,7 +48,9 @@ comment on view stats.named_link_daily is
 create or replace view stats.named_utm_daily with (security_invoker = true) as
 select b.bucket_date, b.client_id, c.name as client_name, b.utm_source, b.utm_medium, b.utm_campaign,
        b.hits, b.visits, b.sessionless_hits, b.conversions,
-       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, s.stale_since is not null as is_stale
+       round(b.conversions::numeric / nullif(b.visits, 0), 6) as cvr, (
+           s.stale_since is not null and (s.stale_clients is null or array_position(s.stale_clients, b.client_id) is not null)
+       ) as is_stale
 from stats.bucket_daily b
 left join stats.clients c on c.id = b.client_id
 left join stats.partition_state s on s.bucket_date = b.bucket_date
@@ -76,7 +84,7 @@ begin
             ('sessionless_hits', 'Hits without a session (M1), which are no visits. Adds up.'),
             ('conversions', 'Entries (M3). Adds up.'),
             ('cvr', 'conversions / visits of the day (M4); NULL without visits. Neither add it up nor average it.'),
-            ('is_stale', 'Facts of the day changed since it was computed; it will be computed again.')
+            ('is_stale', 'The client''s facts of the day changed since the row was computed: it will be computed again, or is held until somebody decides.')
         ) as d (name, description) on d.name = a.attname
         where c.relnamespace = 'stats'::regnamespace and c.relkind = 'v' and c.relname like 'named\_%\_daily'
     loop

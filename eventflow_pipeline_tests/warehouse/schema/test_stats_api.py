@@ -375,3 +375,23 @@ def test_analysts_read_days_with_names_and_ranges_by_parameter(readers: Database
             "and col_description(c.oid, a.attnum) is null"
         )
         assert undescribed.fetchall() == []
+
+
+def test_analysts_see_whose_days_are_not_what_the_facts_say(readers: Database) -> None:
+    """A day may be stale for one client alone, the unknown one (NULL) included."""
+    other = UUID(int=0xDEAD)
+    with _connected(readers) as connection:
+        for view in ("client", "campaign", "link", "utm"):
+            for clients, is_stale in ((None, True), ([None, CLIENT], True), ([None, other], False)):
+                connection.execute(
+                    "update stats.partition_state set stale_since = now(), stale_cause = 'facts_added', "
+                    "stale_clients = %s::uuid[]",
+                    (clients,),
+                )
+                connection.execute("set role eventflow_bi")
+                shown = connection.execute(
+                    f"select array_agg(distinct is_stale) from stats.named_{view}_daily where client_id = %s".encode(),
+                    (CLIENT,),
+                ).fetchone()
+                assert shown == ([is_stale],), (view, clients)
+                connection.execute("reset role")
