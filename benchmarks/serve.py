@@ -135,7 +135,8 @@ def _serving(database: Measured) -> Iterator[tuple[httpx.Client, subprocess.Pope
 
 def _page(browser: httpx.Client, asked: dict[str, str]) -> None:
     """The page to its last byte: it is sent whole, as soon as there is one."""
-    browser.get("/", params=asked).raise_for_status()
+    answer = browser.get("/", params=asked)
+    assert answer.is_success, answer.text
 
 
 def _at_once(browser: httpx.Client, asked: dict[str, str]) -> Times:
