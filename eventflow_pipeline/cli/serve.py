@@ -29,7 +29,7 @@ def serve(
     from eventflow_pipeline.dev.environment import server_environment
     from eventflow_pipeline.extras import require_extras
 
-    require_extras("capture", "report", "serve")
+    require_extras("capture", "report")
     with server_environment() as settings:
         _run(settings, host, port)
 

@@ -6,10 +6,10 @@ the way of each form: in CSV by an apostrophe, in Excel by the cell's type, in H
 
 import base64
 import csv
-import io
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import partial
 from html.parser import HTMLParser
@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import openpyxl
-import pandas as pd
 from jinja2 import Environment
-from openpyxl.styles import Font
 
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.reports import charts
 from eventflow_pipeline.reports.cells import excel_text, spelled, unformulated
 from eventflow_pipeline.warehouse.answers.settlement import Settlement
 
@@ -45,7 +43,7 @@ thead { display: table-header-group } tr { break-inside: avoid } h2 { break-afte
 the numbers may change.</p>{% endif %}
 {% if closing %}<p>Closed by {{ closing.author }}: the figures stand. What changed since is in the adjustments; closed
 and all adjustments of a figure are what is published now. Days and data quality are as they are now.</p>{% endif %}
-<img alt="Visits and conversions by day; the table Days has the figures" src="data:image/png;base64,{{ plot }}">
+<img alt="Visits and conversions by day; the table Days has the figures" src="data:image/svg+xml;base64,{{ plot }}">
 {% for name, columns, rows in tables %}<h2>{{ name }}</h2><div class="wide" tabindex="0"><table><thead><tr>
 {% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>{% for row in rows %}<tr>
 {% for value, number in row %}<td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}
@@ -68,6 +66,24 @@ _RATES = frozenset({
     "unknown_link", "unknown_link_hits", "sessionless_hits",
 })  # fmt: skip
 _HEAD_ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the report: its columns, none where there is no row, and a cell of each in every row."""
+
+    columns: Sequence[str]
+    rows: Cells
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]]) -> "Table":
+        """Rows by column; what only some have is None in the others."""
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        return cls(columns, [[row.get(name) for name in columns] for row in rows])
+
+    def by_column(self) -> Iterable[dict[str, Any]]:
+        """Its rows by column."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
 
 
 class UnreadableReport(Exception):
@@ -113,11 +129,15 @@ def _check(file: Path, meant: Cells, read: Callable[[], Cells]) -> None:
         )
 
 
-def frames(
+def tables_of(
     settlement: Settlement, zone: ZoneInfo, cell: Callable[[Any, ZoneInfo], Any] | None = None
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, Table]:
     """The report's tables by title, each value as ``cell`` makes it (``_plain`` unless given)."""
-    _frame = partial(_made, zone=zone, cell=cell or _plain)
+    shown = cell or _plain
+
+    def made(rows: Sequence[Mapping[str, Any]]) -> Table:
+        return Table.of([{name: shown(value, zone) for name, value in row.items()} for row in rows])
+
     days = settlement.days_range
     summary = {
         "client": settlement.client_name,
@@ -130,13 +150,13 @@ def frames(
         **_closing(settlement),
         **settlement.totals,
     }
-    adjusted = {"Adjustments": _frame(settlement.adjustments)} if settlement.closing else {}
+    adjusted = {"Adjustments": made(settlement.adjustments)} if settlement.closing else {}
     return {
-        "Summary": _frame([{"name": name, "value": value} for name, value in summary.items()]),
-        "Data quality": _frame([{"name": name, "value": value} for name, value in settlement.quality.items()]),
-        "Days": _frame(settlement.days),
-        "Campaigns": _frame(settlement.campaigns),
-        "Links": _frame(settlement.links),
+        "Summary": made([{"name": name, "value": value} for name, value in summary.items()]),
+        "Data quality": made([{"name": name, "value": value} for name, value in settlement.quality.items()]),
+        "Days": made(settlement.days),
+        "Campaigns": made(settlement.campaigns),
+        "Links": made(settlement.links),
         **adjusted,
     }
 
@@ -160,10 +180,6 @@ def _closing(settlement: Settlement) -> Mapping[str, Any]:
     }
 
 
-def _made(rows: Sequence[Mapping[str, Any]], *, zone: ZoneInfo, cell: Callable[[Any, ZoneInfo], Any]) -> pd.DataFrame:
-    return pd.DataFrame([{name: cell(value, zone) for name, value in row.items()} for row in rows], dtype=object)
-
-
 def _plain(value: Any, zone: ZoneInfo) -> Any:
     """A cell: times with their zone's offset, rates to four digits, ids as text, text that every form can spell."""
     if value is None or isinstance(value, int):
@@ -180,39 +196,30 @@ def _plain(value: Any, zone: ZoneInfo) -> Any:
 
 def _write_csv(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
     """One table: a column says which part a row belongs to; as_of and complete stand beside every row."""
-    tables = frames(settlement, zone)
+    tables = tables_of(settlement, zone)
     state = {"as_of": _plain(settlement.as_of, zone), "complete": "yes" if settlement.complete else "NO"}
-    parts = [
-        pd.DataFrame(
-            [
-                {
-                    "part": "total",
-                    "from": settlement.days_range.first.isoformat(),
-                    "to": settlement.days_range.last.isoformat(),
-                    "client": _plain(settlement.client_name, zone),
-                    "client_id": str(settlement.client_id),
-                    **{name: _plain(value, zone) for name, value in _closing(settlement).items()},
-                    **{name: _plain(value, zone) for name, value in settlement.totals.items()},
-                    **{f"quality_{name}": _plain(value, zone) for name, value in settlement.quality.items()},
-                }
-            ],
-            dtype=object,
-        ),
-        *(
-            tables[name].assign(part=part)
-            for name, part in (
-                ("Campaigns", "campaign"),
-                ("Links", "link"),
-                ("Days", "day"),
-                ("Adjustments", "adjustment"),
-            )
-            if name in tables
-        ),
+    total = {
+        "part": "total",
+        "from": settlement.days_range.first.isoformat(),
+        "to": settlement.days_range.last.isoformat(),
+        "client": _plain(settlement.client_name, zone),
+        "client_id": str(settlement.client_id),
+        **{name: _plain(value, zone) for name, value in _closing(settlement).items()},
+        **{name: _plain(value, zone) for name, value in settlement.totals.items()},
+        **{f"quality_{name}": _plain(value, zone) for name, value in settlement.quality.items()},
+    }
+    parts = {"Campaigns": "campaign", "Links": "link", "Days": "day", "Adjustments": "adjustment"}
+    others = [
+        {**row, "part": part} for name, part in parts.items() if name in tables for row in tables[name].by_column()
     ]
-    table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(**state)
-    table = _each(table, unformulated)
-    table.to_csv(file, index=False, encoding="utf-8-sig")
-    return [list(table.columns), *(["" if pd.isna(cell) else str(cell) for cell in row] for row in _rows(table))]
+    whole = Table.of([total, *others])
+    written = [
+        [*whole.columns, *state],
+        *(["" if cell is None else str(unformulated(cell)) for cell in (*row, *state.values())] for row in whole.rows),
+    ]
+    with file.open("w", encoding="utf-8-sig", newline="") as lines:
+        csv.writer(lines, lineterminator="\n").writerows(written)
+    return written
 
 
 def _read_csv(file: Path) -> Cells:
@@ -220,35 +227,33 @@ def _read_csv(file: Path) -> Cells:
         return list(csv.reader(lines))
 
 
-def _each(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    """The table with every cell changed, and nothing else: DataFrame.map makes whole numbers floats."""
-    return pd.DataFrame([[change(cell) for cell in row] for row in _rows(table)], columns=table.columns, dtype=object)
-
-
-def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
-    return table.itertuples(index=False, name=None)
-
-
 def _write_excel(settlement: Settlement, file: Path, zone: ZoneInfo) -> Cells:
     """A sheet a question, which is its first row; then its head, which stays in sight."""
-    meant: list[list[Any]] = []
-    with pd.ExcelWriter(file, engine="openpyxl") as workbook:
-        for name, typed in frames(settlement, zone, _typed).items():
-            table = _each(typed, _excel_cell)
-            table.to_excel(workbook, sheet_name=name, index=False, startrow=_HEAD_ROWS - 1)
-            sheet = workbook.sheets[name]
-            sheet["A1"] = _QUESTIONS[name]
-            _format(sheet["A1"], name)
-            sheet["A1"].font = Font(bold=True, size=13)
-            title = [_QUESTIONS[name], *[None] * (len(table.columns) - 1)]
-            meant += [[name], title, *([list(table.columns), *map(list, _rows(table))] if len(table) else [])]
-            sheet.freeze_panes = f"A{_HEAD_ROWS + 1}"
-            for row in sheet.iter_rows():
-                for cell, column in zip(row, table.columns, strict=False):
-                    _format(cell, str(row[0].value) if column == "value" else str(column))
-            for column in sheet.columns:
-                width = max(len(str(cell.value)) if cell.value is not None else 0 for cell in column[1:] or column)
-                sheet.column_dimensions[column[0].column_letter].width = min(max(10, width + 2), 48)
+    import openpyxl
+    from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
+
+    meant: Cells = []
+    workbook = openpyxl.Workbook()
+    del workbook["Sheet"]
+    for name, table in tables_of(settlement, zone, _typed).items():
+        rows = [[_excel_cell(value) for value in row] for row in table.rows]
+        title = [_QUESTIONS[name], *[None] * (len(table.columns) - 1)]
+        below = [[*table.columns], *rows] if rows else []
+        meant += [[name], title, *below]
+        sheet = workbook.create_sheet(name)
+        for row in (title, *below):
+            sheet.append(row)
+        sheet.freeze_panes = f"A{_HEAD_ROWS + 1}"
+        for n, row_of_cells in enumerate(sheet.iter_rows(), start=1):
+            for cell, column in zip(row_of_cells, table.columns or [""], strict=False):
+                _format(cell, str(row_of_cells[0].value) if column == "value" else column)
+                if n <= _HEAD_ROWS:
+                    cell.font = Font(bold=True, size=13 if n == 1 else 11)
+        for n, values in enumerate(zip(*below, strict=True), start=1):
+            width = max(len(str(value)) for value in values if value is not None)
+            sheet.column_dimensions[get_column_letter(n)].width = min(max(10, width + 2), 48)
+    workbook.save(file)
     return meant
 
 
@@ -273,12 +278,12 @@ def _typed(value: Any, zone: ZoneInfo) -> Any:
 
 
 def _excel_cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return excel_text(value) or None
-    return None if pd.isna(value) else value
+    return (excel_text(value) or None) if isinstance(value, str) else value
 
 
 def _read_excel(file: Path) -> Cells:
+    import openpyxl
+
     found: list[list[Any]] = []
     for sheet in openpyxl.load_workbook(file):
         rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
@@ -292,13 +297,13 @@ def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo, nonce: str |
     tables = [
         (
             name,
-            [str(column).replace("_", " ") for column in table.columns],
+            [column.replace("_", " ") for column in table.columns],
             [
-                [_shown(v, str(row[0]) if c == "value" else str(c)) for c, v in zip(table.columns, row, strict=True)]
-                for row in _rows(table)
+                [_shown(v, str(row[0]) if c == "value" else c) for c, v in zip(table.columns, row, strict=True)]
+                for row in table.rows
             ],
         )
-        for name, table in frames(settlement, zone).items()
+        for name, table in tables_of(settlement, zone).items()
     ]
     page = Environment(autoescape=True).from_string(_PAGE)
     title = spelled(f"Settlement {settlement.client_name or settlement.client_id}, {settlement.days_range}")
@@ -351,7 +356,7 @@ def _read_html(file: Path) -> Cells:
 
 def _shown(value: Any, name: str) -> tuple[str, bool]:
     """Text of a cell of this name, and whether it is a number."""
-    if value is None or (isinstance(value, float) and pd.isna(value)):
+    if value is None:
         return "", False
     if isinstance(value, int):
         return f"{value:,}", True
@@ -361,18 +366,7 @@ def _shown(value: Any, name: str) -> tuple[str, bool]:
 
 
 def _plot(settlement: Settlement) -> str:
-    """Visits and conversions by day as a PNG in base64. No names, so no fonts beyond the default."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.5), layout="constrained")
-    axes = figure.add_subplot()
-    dates = [row["date"] for row in settlement.days]
-    for measure, colour in (("visits", "#2b6cb0"), ("conversions", "#c05621")):
-        axes.plot(dates, [row[measure] for row in settlement.days], marker="o", ms=3, label=measure, color=colour)
-    axes.set_ylim(bottom=0)
-    axes.legend()
-    axes.grid(visible=True, alpha=0.3)
-    figure.autofmt_xdate()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=110)
-    return base64.b64encode(image.getvalue()).decode("ascii")
+    """Visits and conversions by day as SVG in base64."""
+    named = {measure: [row[measure] for row in settlement.days] for measure in ("visits", "conversions")}
+    drawn = charts.lines("Visits and conversions by day", [str(row["date"]) for row in settlement.days], named)
+    return base64.b64encode(drawn.encode()).decode("ascii")

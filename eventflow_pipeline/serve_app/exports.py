@@ -8,11 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-
 from eventflow_pipeline.reports.cells import FORMULA_SQL, excel_text
 from eventflow_pipeline.serve_app.asked import Asked
 from eventflow_pipeline.serve_app.refusals import Refusal
@@ -119,6 +114,9 @@ def _batches(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Ite
 
 def _excel(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Iterator[bytes]:
     """One sheet: typed cells, its head frozen; rows go to a file of the system's as they come."""
+    import openpyxl
+    from openpyxl.utils import get_column_letter
+
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Rows")
     sheet.freeze_panes = "A2"
@@ -159,6 +157,9 @@ def _discard(sheet: Any) -> None:
 
 def _cell(sheet: Any, text: str, *, bold: bool = False) -> Any:
     """Text, whatever it looks like, and still when somebody edits the cell."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Font
+
     cell = WriteOnlyCell(sheet, excel_text(text))
     cell.data_type, cell.number_format = "s", "@"
     if bold:

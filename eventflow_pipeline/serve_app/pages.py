@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from eventflow_pipeline.serve_app import charts, tables
+from eventflow_pipeline.reports import charts
+from eventflow_pipeline.serve_app import tables
 from eventflow_pipeline.serve_app.asked import LANGUAGES, Asked
 from eventflow_pipeline.serve_app.tables import Cell, Table
 from eventflow_pipeline.serve_app.words import count, instant, share, words

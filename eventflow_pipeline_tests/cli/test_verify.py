@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
+from xml.etree import ElementTree
 
 import openpyxl
 import pandas as pd
@@ -117,9 +118,11 @@ def test_report_in_each_form(eventflow: Eventflow, computed: Database, tmp_path:
     page = report("settlement.html").read_text()
     assert "&lt;b&gt;@link&lt;/b&gt;" in page
     assert "<b>@link" not in page
-    image = re.search(r"data:image/png;base64,([^\"]+)", page)
+    image = re.search(r"data:image/svg\+xml;base64,([^\"]+)", page)
     assert image
-    assert base64.b64decode(image[1]).startswith(b"\x89PNG")
+    drawn = ElementTree.fromstring(base64.b64decode(image[1]))
+    assert not [element for element in drawn.iter() if str(element.tag).endswith("script")]
+    assert {"visits", "conversions", "2024-03-01"} <= {element.text for element in drawn.iter()}
     assert "Not complete" not in page
     assert page.index("<img") < page.index("<table")
     assert '<td class="number">50.0%</td>' in page

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -36,7 +39,16 @@ from eventflow_pipeline.warehouse.serve import reader
 from eventflow_pipeline.warehouse.serve.shares import ShareTokens, add_share, revoke_share
 from eventflow_pipeline_tests.browser import chromium, needs_chromium
 from eventflow_pipeline_tests.databases import Database, Databases, settings_for
-from eventflow_pipeline_tests.serve_app.serving import HTML, KEYS, bearer, running, serve_settings, serving, token
+from eventflow_pipeline_tests.serve_app.serving import (
+    HTML,
+    KEYS,
+    SECRET,
+    bearer,
+    running,
+    serve_settings,
+    serving,
+    token,
+)
 
 AGENCY, CLIENT, EMPTY, CAMPAIGN, WEBINAR, LINK = (UUID(int=n) for n in (0xA0, 0xA1, 0xA2, 0xC1, 0xD1, 0x11))
 MEMBER = {"sub": str(UUID(int=0x5E)), "role": "authenticated"}
@@ -490,6 +502,29 @@ def test_without_chunks_there_is_no_export(browser: httpx.Client) -> None:
         with socket.create_connection(address, 30) as raw:
             raw.sendall(f"GET {asked} HTTP/{version}\r\n{head}".encode())
             assert raw.makefile("rb").readline().split()[1] == status
+
+
+def test_the_process_is_small(world: Database) -> None:
+    """Under 200 MB with an export of a million rows: what takes tens of them comes with what needs it, if at all."""
+    code = """
+import sys, uvicorn
+uvicorn.Server.run = lambda self: None
+sys.argv = ["eventflow", "serve"]
+from eventflow_pipeline.cli import main
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules})
+"""
+    settings = serve_settings(world)
+    url = settings.database.url
+    assert url
+    own = {"EVENTFLOW_DATABASE_URL": url.get_secret_value(), "EVENTFLOW_SERVE_JWT_SECRET": SECRET}
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **own}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    imported = set(done.stdout.split())
+    assert {"psycopg", "uvicorn", "pygal"} <= imported
+    assert not imported & {"dagster", "apprise", "matplotlib", "pandas", "numpy", "openpyxl", "pyarrow", "pyspark"}
 
 
 def test_without_a_secret_nothing_is_served(world: Database) -> None:
