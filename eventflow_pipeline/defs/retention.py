@@ -7,6 +7,7 @@ import dagster as dg
 
 from eventflow_pipeline.defs.dagster_internals.private import (
     delete_orphaned_check_executions,
+    delete_superseded_observations,
     purge_ticks,
     superseded_runs,
 )
@@ -19,7 +20,10 @@ from eventflow_pipeline.warehouse.changes.due_days import delete_old_passes, del
 _MOST = 20_000
 
 
-@dg.op(description="Delete superseded automatic runs with their events, orphaned check executions and old ticks.")
+@dg.op(
+    description="Delete superseded automatic runs with their events, superseded observations, orphaned check "
+    "executions and old ticks."
+)
 def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
     """Delete what is older than EVENTFLOW_RUNS_RETENTION_DAYS and on which nothing rests.
 
@@ -32,6 +36,7 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
     for run_id in runs:
         context.instance.delete_run(run_id)
     checks = delete_orphaned_check_executions(context.instance)
+    observations = delete_superseded_observations(context.instance, before)
     purge_ticks(context.instance, before)
     delete_old_passes(warehouse.engine, before)
     delete_running_days(warehouse.engine, before.astimezone(warehouse.settings.zone).date())
@@ -41,12 +46,15 @@ def prune_automation(context: dg.OpExecutionContext, warehouse: Warehouse) -> No
         from eventflow_pipeline.warehouse.engines.spark import delete_left_files
 
         delete_left_files(warehouse.settings)
-    context.log.info(f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {checks} check executions")
+    context.log.info(
+        f"{len(runs)} superseded runs from before {before:%Y-%m-%d %H:%M} UTC, {observations} observations, "
+        f"{checks} check executions"
+    )
 
 
 @dg.job(
-    description="Delete superseded automatic runs, their events, old ticks and passes of change detection; "
-    "no partition changes its status.",
+    description="Delete superseded automatic runs, their events, superseded observations, old ticks, passes of change "
+    "detection; no partition changes its status.",
 )
 def prune_history_job() -> None:
     """See ``prune_automation``."""

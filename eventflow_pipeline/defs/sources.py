@@ -12,7 +12,7 @@ from eventflow_pipeline.warehouse.changes.due_days import NewestFact
 
 OWNERS = ["team:eventflow"]
 GROUP = "sources"
-#: Each observation is an event that stays in Dagster's database for good.
+#: Each observation is an event, which stays in Dagster's database until it is pruned (defs/retention.py).
 _OBSERVED_EVERY = timedelta(hours=1)
 
 _DESCRIPTIONS = {

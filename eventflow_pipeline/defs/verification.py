@@ -1,18 +1,20 @@
 """Verifying days without computing them: an asset that has every check evaluated, its job, and when it runs."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
 
 from eventflow_pipeline.defs.buckets import ASSET_KEYS
 from eventflow_pipeline.defs.catalog import QUALITY
-from eventflow_pipeline.defs.dagster_internals.check_results import Results, record, run_days
+from eventflow_pipeline.defs.dagster_internals.check_results import Results, record
 from eventflow_pipeline.defs.dagster_internals.private import planned_in
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.indicators import GROUP, quality_daily
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import PARITY_KEYS, QUALITY_KEYS, parity, quality
+from eventflow_pipeline.defs.recording import FinishedDay, Recorded, record_days
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.runs import HISTORY, range_tags
 from eventflow_pipeline.defs.sources import OWNERS
@@ -20,11 +22,13 @@ from eventflow_pipeline.domain.days import DayRange, local_date
 from eventflow_pipeline.domain.verification import nightly_ranges
 from eventflow_pipeline.settings import load_settings
 
+VERIFIED = dg.AssetKey("verified_days")
+
 
 # An asset and not steps of checks: a job of these is one that Dagster's dialog launches without a single check, as it
 # launches the job's assets and their own checks; and a job of ops is one run for each day.
 @dg.asset(
-    key="verified_days",
+    key=VERIFIED,
     deps=[*ASSET_KEYS, QUALITY],
     partitions_def=DAILY,
     backfill_policy=DAYS_PER_RUN,
@@ -35,10 +39,14 @@ from eventflow_pipeline.settings import load_settings
     "check of parity and quality is evaluated and shown at its own asset, and what differs is rebuilt once. "
     "Materialize days to verify them.",
 )
-def verified_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[None]:
+def verified_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Recorded]:
     """Evaluate every check of the run's days, but those that steps of the same run evaluate."""
+    yield from record_days(context, (VERIFIED,), _verified(context, warehouse), "verdicts")
+
+
+def _verified(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[FinishedDay]:
     settings = warehouse.settings
-    days = run_days(context, settings)
+    days = sorted(date.fromisoformat(key) for key in context.partition_keys)
     _, elsewhere = planned_in(context)
     failing: dict[date, list[str]] = defaultdict(list)
     for results in parity(context, warehouse, days, PARITY_KEYS - elsewhere):
@@ -48,12 +56,9 @@ def verified_days(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg
         record(context, results, settings)
         _note(failing, results)
     for day in days:
-        context.add_asset_metadata(
-            {"failing_checks": len(failing[day]), "fails": ", ".join(failing[day]) or "nothing"},
-            asset_key=context.asset_key,
-            partition_key=day.isoformat(),
-        )
-    return dg.MaterializeResult()
+        fails = ", ".join(failing[day]) or "nothing"
+        shown = {"failing_checks": len(failing[day]), "fails": fails}
+        yield FinishedDay(day, f"verified, fails: {fails}", {VERIFIED: shown})
 
 
 def _note(failing: dict[date, list[str]], results: Results) -> None:

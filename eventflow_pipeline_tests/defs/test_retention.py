@@ -203,6 +203,23 @@ def test_old_ticks_and_passes_go(runs: Runs, instance: dg.DagsterInstance, datab
     assert len(database.rows("select 1 from stats.detection_pass")) == 3
 
 
+def test_old_observations_go_but_the_newest_of_each_table(runs: Runs, instance: dg.DagsterInstance) -> None:
+    visits, entries = dg.AssetKey(["public", "event_access_logs"]), dg.AssetKey(["public", "event_survey_entries"])
+    for table in (visits, visits, entries, visits):
+        instance.report_runless_asset_event(dg.AssetObservation(table))
+    assert len(instance.fetch_observations(visits, limit=10).records) == 3, "a read has what waits written"
+    observed = "select asset_key from event_logs where dagster_event_type = 'ASSET_OBSERVATION' order by id"
+    with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
+        at = "update event_logs set timestamp = timestamp - interval '4 days' where asset_key = %s"
+        connection.execute(at, [entries.to_string()])
+        connection.execute(f"{at} and id = (select min(id) from event_logs)", [visits.to_string()])
+        connection.commit()
+        runs.prune(pass_days=0)
+        assert connection.execute(observed).fetchall() == [
+            (visits.to_string(),), (entries.to_string(),), (visits.to_string(),),
+        ]  # fmt: skip
+
+
 def test_files_that_a_cluster_left_go(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Postgres is the engine again: no computation by a cluster comes and deletes them."""
     pytest.importorskip("pyarrow", reason="the extra spark is not installed (make engines)")

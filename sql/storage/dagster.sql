@@ -90,3 +90,14 @@ limit :most;
 -- Grain: one check execution. Runs in Dagster's own database. Those that never had a run ('') stay.
 delete from asset_check_executions c
 where c.run_id <> '' and not exists (select from runs r where r.run_id = c.run_id);
+
+-- name: delete_superseded_observations
+-- HOW: removes observations that no run made and after which the same table was observed again: the catalog shows the
+-- newest. Grain: one event. Runs in Dagster's own database. Inputs: event_logs; :before (UTC).
+delete from event_logs o
+where o.dagster_event_type = 'ASSET_OBSERVATION' and o.run_id = '' and o.timestamp < :before
+  and exists (
+      select from event_logs n
+      where n.asset_key = o.asset_key and n.dagster_event_type = 'ASSET_OBSERVATION'
+        and n.partition is not distinct from o.partition and n.id > o.id
+  );

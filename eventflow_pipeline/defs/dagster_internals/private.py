@@ -67,6 +67,18 @@ def delete_orphaned_check_executions(instance: dg.DagsterInstance) -> int:
         return int(connection.execute(statement("storage/dagster/delete_orphaned_check_executions")).rowcount)
 
 
+def delete_superseded_observations(instance: dg.DagsterInstance, before: datetime) -> int:
+    """Remove observations from before ``before`` (aware) that no run made and that a later one follows; returns how
+    many. Dagster has a retention of none of its events.
+    """
+    with _storage(instance) as connection:
+        deleted = connection.execute(
+            statement("storage/dagster/delete_superseded_observations"),
+            {"before": before.astimezone(UTC).replace(tzinfo=None)},
+        )
+        return int(deleted.rowcount)
+
+
 def purge_ticks(instance: dg.DagsterInstance, before: datetime) -> None:
     """Remove ticks from before ``before`` that did their work or had none; failed ones are Dagster's to keep."""
     for state in instance.all_instigator_state():
