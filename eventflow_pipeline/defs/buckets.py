@@ -181,5 +181,6 @@ daily_buckets_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(daily_buckets, QUALITY)
     - dg.AssetSelection.checks(*(dg.AssetCheckKey(bucket_key(grain), RANGE_PARITY) for grain in GRAINS)),
     description="Replace session-days and the daily buckets of every grain for one day or a range of days, measure the "
-    "indicators, and check both.",
+    "indicators, and check both. What its process prints is on the output of the code server that started it "
+    "(docs/logs.md), not under stdout and stderr here.",
 )

@@ -55,12 +55,21 @@ class Table:
         return {
             "dagster/table_name": ".".join(self.key.path),
             "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(name, type=kind, description=texts[name]) for name, kind, _ in self.columns]
+                columns=[
+                    dg.TableColumn(name, type=kind, description=texts[name] + _origin(sources))
+                    for name, kind, sources in self.columns
+                ]
             ),
             "dagster/column_lineage": dg.TableColumnLineage(lineage),
             "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference]),
             "definition": dg.MetadataValue.md(f"`sql/{self.sql}.sql`\n\n```sql\n{full_text(self.sql)}\n```"),
         }
+
+
+def _origin(sources: Sequence[_Source]) -> str:
+    """Where a column comes from, in words: the lineage of columns is drawn by Dagster+ alone."""
+    named = ", ".join(f"{asset.path[-1]}.{column}" for asset, column in sources)
+    return f" From {named}." if named else ""
 
 
 def daily_spec(

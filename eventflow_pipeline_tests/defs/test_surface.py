@@ -122,8 +122,14 @@ def test_the_catalog_shows_the_types_and_texts_of_the_database(database: Databas
         if not table.startswith("stats."):
             continue
         for column in spec.metadata["dagster/column_schema"].columns:
-            shown = types.get(column.type, column.type), column.description
-            assert columns[table, column.name] == shown, (table, column.name)
+            kind, content = columns[table, column.name]
+            assert kind == types.get(column.type, column.type), (table, column.name)
+            # Behind it where the column comes from: Dagster shows its lineage nowhere.
+            sources = spec.metadata.get("dagster/column_lineage", dg.TableColumnLineage({})).deps_by_column
+            named = {f"{s.asset_key.path[-1]}.{s.column_name}" for s in sources.get(column.name, ())}
+            said, _, origin = column.description.partition(" From ")
+            assert said == content, (table, column.name)
+            assert {*filter(None, origin.removesuffix(".").split(", "))} == named, (table, column.name)
 
 
 def test_every_column_that_readers_may_see_says_what_it_holds(database: Database) -> None:
