@@ -1,7 +1,8 @@
 """``eventflow alerts``: the incidents people are told of, and answering them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from eventflow_pipeline.errors import UserError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from eventflow_pipeline.domain.incidents import Incident
+    from eventflow_pipeline.domain.incidents import Incident, MaintenanceWindow
     from eventflow_pipeline.settings import Settings
 
 alerts = typer.Typer(
@@ -45,6 +46,7 @@ def list_incidents(
     from eventflow_pipeline.oncall.messages import one_line
     from eventflow_pipeline.oncall.receivers import configured_receivers
     from eventflow_pipeline.warehouse.alerts import incidents as incident_store
+    from eventflow_pipeline.warehouse.answers.client_names import client_names
     from eventflow_pipeline.warehouse.answers.explain import find_client
     from eventflow_pipeline.warehouse.db.engine import connect
 
@@ -53,11 +55,12 @@ def list_incidents(
         since = now - timedelta(days=ended) if ended else None
         found = incident_store.incidents(connection, since)
         windows = incident_store.maintenance_windows(connection, now)
-        wanted = find_client(connection, client)["id"] if client else None
+        names = client_names(engine) if windows else {}
+        wanted = find_client(connection, client) if client else None
     if check:
         found = [i for i in found if i.condition.subject.partition("/")[0] == check]
     if wanted:
-        found = [i for i in found if i.condition.client_id == wanted]
+        found = [i for i in found if i.condition.client_id == wanted["id"]]
     causes = {i.key: cause.key for i in found if (cause := cause_of(i, found))}
     lines = []
     for incident in [i for i in found if i.key not in causes]:
@@ -65,13 +68,12 @@ def list_incidents(
         lines += [
             f"  follows from it: {one_line(i, settings, now)}" for i in found if causes.get(i.key) == incident.key
         ]
-    lines += [
-        f"maintenance of {w.condition or 'everything'}{f' of client {w.client_id}' if w.client_id else ''} until "
-        f"{w.until.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"
-        for w in windows
-    ]
+    lines += [_of_window(window, names, settings, now) for window in windows]
     lines += [silence for r in configured_receivers(settings) if r.is_alertmanager for silence in silences_of(r.url)]
-    data = {"incidents": [_data(i, now) | {"follows_from": causes.get(i.key)} for i in found]}
+    data = {
+        "incidents": [_data(i, now) | {"follows_from": causes.get(i.key)} for i in found],
+        "maintenance_windows": [asdict(window) for window in windows],
+    }
     answer(as_json, data, "\n".join(lines) or "Nothing is open.")
 
 
@@ -111,6 +113,14 @@ def mute(
     key: Annotated[
         str | None, typer.Argument(metavar="[KEY]", help="Key of the incident. Without: a maintenance window.")
     ] = None,
+    begins: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Of a window: when it begins, written as --until, which then counts from it. Default: now.",
+        ),
+    ] = None,
     condition: Annotated[
         str | None,
         typer.Option("--condition", metavar="NAME", help="Of a window: only this condition, such as silence."),
@@ -123,29 +133,26 @@ def mute(
 ) -> None:
     """Say nothing of an incident until then, but its end; or keep a maintenance window, in which none begins.
 
-    What is still wrong when the time is over is told then.
+    What is still wrong when the time is over is told then. A window may be announced: `alerts mute --client NAME
+    --from "2026-11-28 02:00" --until 4h` is over at 06:00.
     """
-    from eventflow_pipeline.domain.incidents import MaintenanceWindow
     from eventflow_pipeline.oncall import answers
-    from eventflow_pipeline.warehouse.answers.explain import find_client
-    from eventflow_pipeline.warehouse.db.engine import connect
 
-    now, by, why = datetime.now(UTC), login_name(author), _why(reason)
+    by, why = login_name(author), _why(reason)
     if (key is None) == (condition is None and client is None):
         raise UserError("Give either the KEY of an incident, or --condition or --client for a maintenance window.")
+    if key is not None and begins is not None:
+        raise UserError("--from is for a maintenance window: an incident is muted from now on, leave it out.")
     with _database() as (settings, engine):
-        moment = answers.moment_of(until, settings.zone, now)
         if key is not None:
+            moment = answers.moment_of(until, settings.zone, datetime.now(UTC))
             _print(answers.mute(engine, key, moment, by, why), settings, as_json)
             return
-        if condition:
-            _require_condition(condition)
-        with connect(engine) as connection:
-            client_id = find_client(connection, client)["id"] if client else None
-        answers.announce(engine, MaintenanceWindow(condition, client_id, now, moment), by, why)
-    data = {"condition": condition, "client_id": client_id, "until": moment}
-    text = f"Nothing of it begins before {moment.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}."
-    answer(as_json, data, text)
+        window = answers.announce(
+            engine, settings.zone, condition=condition, client=client, begins=begins, until=until, by=by, reason=why
+        )
+    begin, end = (f"{at.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}" for at in (window.from_at, window.until))
+    answer(as_json, asdict(window), f"Nothing of it begins from {begin} until {end}.")
 
 
 @alerts.command()
@@ -212,11 +219,11 @@ def _why(reason: str) -> str:
     return reason.strip()
 
 
-def _require_condition(name: str) -> None:
-    from eventflow_pipeline.oncall.conditions import NAMES
-
-    if name not in NAMES:
-        raise UserError(f"There is no condition {name}: use one of {', '.join(sorted(NAMES))}.")
+def _of_window(window: "MaintenanceWindow", names: Mapping[str, str], settings: "Settings", now: datetime) -> str:
+    begin, end = (f"{at.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}" for at in (window.from_at, window.until))
+    whose = f" of client {names.get(str(window.client_id), window.client_id)}" if window.client_id else ""
+    ahead = f"from {begin} " if window.from_at > now else ""
+    return f"maintenance of {window.condition or 'everything'}{whose} {ahead}until {end}"
 
 
 def _data(incident: "Incident", now: datetime) -> dict[str, Any]:

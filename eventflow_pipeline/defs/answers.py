@@ -18,22 +18,28 @@ from eventflow_pipeline.warehouse.quality.accepted_checks import accept_check
 class AnswerConfig(dg.Config):
     """What to make of an incident, or of a check that fails."""
 
-    answer: Literal["acknowledge", "mute", "close", "accept_check"] = Field(
+    answer: Literal["acknowledge", "mute", "close", "maintenance", "accept_check"] = Field(
         description="acknowledge: somebody is at it, silent until it gets worse or ends. mute: silent until `until`. "
-        "close: over for people. accept_check: `check` passes with the note accepted."
+        "close: over for people. maintenance: nothing of `condition`, of `client_id` or of both begins until `until`. "
+        "accept_check: `check` passes with the note accepted."
     )
     reason: str = Field(description="Why; kept with the incident, or in the ledger.", min_length=1)
     author: str = Field(description="Who, for the record.", min_length=1)
-    key: str = Field("", description="Key of the incident, from its message; not for accept_check.")
-    until: str = Field("", description="Of mute: 90m, 4h, 2d, or a local time such as 2026-11-27 18:00.")
+    key: str = Field("", description="Of acknowledge, mute and close: key of the incident, from its message.")
+    from_at: str = Field("", description="Of maintenance: when it begins, written as `until`. Empty: now.")
+    until: str = Field(
+        "",
+        description="Of mute and maintenance: 90m, 4h, 2d (after `from_at`), or a local time such as 2026-11-27 18:00.",
+    )
+    condition: str = Field("", description="Of maintenance: only this condition, such as silence. Empty: any.")
     false_alarm: bool = Field(False, description="Of close: nothing was wrong.")
     check: str = Field("", description="Of accept_check: name of the check of quality, such as linkage.")
     first: str = Field("", description="Of accept_check: first day, YYYY-MM-DD; days that are over.")
     last: str = Field("", description="Of accept_check: last day, YYYY-MM-DD. Empty: the first.")
-    client_id: str = Field("", description="Of accept_check: only for this client. Empty: for all it fails for.")
+    client_id: str = Field("", description="Of maintenance and accept_check: only this client. Empty: all of them.")
 
 
-@dg.op(description="Acknowledge, mute or close an incident, or accept that a check fails.")
+@dg.op(description="Acknowledge, mute or close an incident, announce maintenance, or accept that a check fails.")
 def answer(context: dg.OpExecutionContext, config: AnswerConfig, warehouse: Warehouse) -> None:
     """One answer; the sensors tell receivers of it within a minute.
 
@@ -55,6 +61,12 @@ def _answer(config: AnswerConfig, warehouse: Warehouse) -> str:
         client = UUID(config.client_id) if config.client_id else None
         accepted = accept_check(engine, settings, config.check, days, client, config.reason, config.author)
         return f"{config.check} is accepted on {len(accepted)} days."
+    if config.answer == "maintenance":
+        window = answers.announce(
+            engine, settings.zone, condition=config.condition or None, client=config.client_id or None,
+            begins=config.from_at or None, until=config.until, by=config.author, reason=config.reason,
+        )  # fmt: skip
+        return f"Nothing of it begins from {window.from_at:%Y-%m-%d %H:%M} until {window.until:%Y-%m-%d %H:%M} UTC."
     if config.answer == "acknowledge":
         incident = answers.acknowledge(engine, config.key, config.author, config.reason)
     elif config.answer == "mute":
@@ -66,7 +78,7 @@ def _answer(config: AnswerConfig, warehouse: Warehouse) -> str:
 
 
 @dg.job(
-    description="Answer an incident, or accept that a check fails: what `eventflow alerts` and "
+    description="Answer an incident, announce maintenance, or accept that a check fails: what `eventflow alerts` and "
     "`eventflow accept check` do, with reason and author. The key is in the message.",
 )
 def answer_incident_job() -> None:

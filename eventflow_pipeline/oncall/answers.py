@@ -22,10 +22,12 @@ from eventflow_pipeline.domain.incidents import (
     muted,
 )
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.oncall.conditions import NAMES
 from eventflow_pipeline.oncall.incident_receivers import refresh_alertmanager
 from eventflow_pipeline.oncall.receivers import Receiver, Sender, configured_receivers
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import incidents as incident_store
+from eventflow_pipeline.warehouse.answers.explain import find_client
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.locks import alert_pass
 
@@ -59,10 +61,35 @@ def close(engine: Engine, key: str, by: str, reason: str, *, false_alarm: bool) 
     return _answer(engine, key, lambda incident, now: closed(incident, by, reason, now, false_alarm=false_alarm))
 
 
-def announce(engine: Engine, window: MaintenanceWindow, by: str, reason: str) -> None:
-    """Keep a maintenance window, in which nothing of what it covers begins for people."""
+def announce(
+    engine: Engine,
+    zone: ZoneInfo,
+    *,
+    condition: str | None,
+    client: str | None,
+    begins: str | None,
+    until: str,
+    by: str,
+    reason: str,
+) -> MaintenanceWindow:
+    """Keep a maintenance window, in which nothing of what it covers begins for people.
+
+    ``client``: an id or a name. ``begins``, None for now, and ``until`` are as in ``moment_of``; a span counts from the
+    beginning. Raises UserError for what is not there, and for a window that would cover everything.
+    """
+    if condition is None and client is None:
+        raise UserError("A maintenance window needs a condition or a client: it would cover everything.")
+    if condition is not None and condition not in NAMES:
+        raise UserError(f"There is no condition {condition}: use one of {', '.join(sorted(NAMES))}.")
+    now = datetime.now(UTC)
+    begin = moment_of(begins, zone, now, "--from") if begins else now
     with _between_passes(engine) as connection:
+        client_id = find_client(connection, client)["id"] if client else None
+        if client and client_id is None:
+            raise UserError("A maintenance window is of a known client: mute what is open of others by its key.")
+        window = MaintenanceWindow(condition, client_id, begin, moment_of(until, zone, begin))
         incident_store.add_maintenance_window(connection, window, reason, by)
+    return window
 
 
 def send_test(settings: Settings, now: datetime) -> dict[str, bool]:
@@ -89,22 +116,22 @@ def _send_test(receiver: Receiver, body: str, settings: Settings, now: datetime)
     return Sender().send(receiver, f"[test] {summary}", body, Severity.WARN)
 
 
-def moment_of(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """``90m``, ``4h``, ``2d`` from now, or a local time such as ``2026-11-27 18:00``; it must lie ahead.
+def moment_of(text: str, zone: ZoneInfo, start: datetime, option: str = "--until") -> datetime:
+    """``90m``, ``4h``, ``2d`` after ``start``, or a local time such as ``2026-11-27 18:00``, which must be later.
 
-    Raises UserError.
+    Raises UserError, naming the ``option``.
     """
-    if span := _SPAN.fullmatch(text):
-        return now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+    if (span := _SPAN.fullmatch(text)) and int(span[1]):
+        return start + timedelta(**{_UNITS[span[2]]: int(span[1])})
     try:
         at = datetime.fromisoformat(text)
     except ValueError as problem:
         raise UserError(
-            f"--until {text!r} is no time: write 90m, 4h, 2d, or a local time such as 2026-11-27 18:00."
+            f"{option} {text!r} is no time: write 90m, 4h, 2d, or a local time such as 2026-11-27 18:00."
         ) from problem
     at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
-    if at <= now:
-        raise UserError(f"--until {text} is over: give a time that lies ahead.")
+    if at <= start:
+        raise UserError(f"{option} {text} is not after {start.astimezone(zone):%Y-%m-%d %H:%M %Z}: give a later time.")
     return at
 
 

@@ -85,7 +85,33 @@ def test_a_maintenance_window(eventflow: Eventflow, database: Database, receiver
     assert _titles(database, receiver, _SEEN, 1) == ["[error] client Other: 1 day is held"]
     assert _titles(database, receiver, _SEEN, 121) == ["[error] client Acme Events: 1 day is held"]
     refused(eventflow("alerts", "mute", "--until", "2h", "--reason", "x"), "either the KEY", "--condition")
+    nobody = ("--client", "unknown", "--until", "2h", "--reason", "x")
+    refused(eventflow("alerts", "mute", *nobody), "a known client")
     refused(eventflow("alerts", "mute", "--condition", "healheld", "--until", "2h", "--reason", "x"), "heal_held")
+
+
+def test_an_announced_maintenance_window(eventflow: Eventflow, database: Database, receiver: HttpReceiver) -> None:
+    """It holds nothing back before it begins; how long it is counts from then."""
+    clients(database)
+    acme = ("--client", "Acme Events", "--from", "60m", "--until", "1h", "--reason", "moving house")
+    window = json.loads(eventflow("alerts", "mute", *acme, "--json").stdout)
+    begin, until = (datetime.fromisoformat(window[at]) for at in ("from_at", "until"))
+    assert (window["client_id"], until - begin) == (str(CLIENT), timedelta(hours=1))
+    assert timedelta(minutes=58) < begin - datetime.now(UTC) <= timedelta(minutes=60)
+    assert eventflow("alerts", "mute", "--condition", "heal_held", *acme[2:]).returncode == 0
+    listed = eventflow("alerts", "list").stdout
+    local = f"{begin.astimezone(database.settings.zone):%Y-%m-%d %H:%M %Z}"
+    assert f"maintenance of everything of client Acme Events from {local} until" in listed
+    assert len(json.loads(eventflow("alerts", "list", "--json").stdout)["maintenance_windows"]) == 2
+    acmes, others = _SEEN
+    assert _titles(database, receiver, [others], 50) == ["[error] client Other: 1 day is held"], "not yet"
+    assert _titles(database, receiver, [acmes, others], 61) == []
+    assert _titles(database, receiver, [acmes, others], 121) == ["[error] client Acme Events: 1 day is held"]
+    why = ("--reason", "x")
+    refused(eventflow("alerts", "mute", "abc", "--from", "1h", "--until", "2h", *why), "leave it out")
+    backwards = ("--from", "2h", "--until", "2020-01-01 00:00")
+    refused(eventflow("alerts", "mute", "--client", "Other", *backwards, *why), "--until", "is not after", "later")
+    refused(eventflow("alerts", "mute", "--client", "Other", "--from", "soon", "--until", "2h", *why), "--from 'soon'")
 
 
 def test_one_message_to_each_receiver(eventflow: Eventflow, new_receiver: Callable[[], HttpReceiver]) -> None:
@@ -109,6 +135,7 @@ def test_one_message_to_each_receiver(eventflow: Eventflow, new_receiver: Callab
         ("2026-11-24T18:00+00:00", datetime(2026, 11, 24, 18, 0, tzinfo=UTC)),
         ("2026-11-24 13:59", None),
         ("soon", None),
+        ("0h", None),
     ],
 )
 def test_until(text: str, moment: datetime | None) -> None:
@@ -191,6 +218,11 @@ def test_the_job_answers_from_the_launchpad(
     assert run(answer="mute", key=key, until="4h").success
     (row,) = database.rows("select answered_by, muted_until from stats.incident where key = :key", key=key)
     assert (row["answered_by"], row["muted_until"] > now) == ("kim", True)
+    announced = run(answer="maintenance", condition="silence", client_id=str(CLIENT), from_at="1h", until="2h")
+    assert announced.success
+    (window,) = database.rows("select condition, client_id, from_at > now() as ahead from stats.maintenance_window")
+    assert window == {"condition": "silence", "client_id": CLIENT, "ahead": True}
+    assert not run(answer="maintenance", until="2h").success, "of everything"
     failed = run(answer="acknowledge", key="nobody")
     assert not failed.success
     assert "There is no incident nobody" in str(failed.get_step_failure_events()[0].event_specific_data)
