@@ -1,8 +1,10 @@
 """``eventflow explain``: why a number is what it is."""
 
 import sys
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -50,18 +52,20 @@ def explain(
     if as_json:
         answer(True, found.as_json() | {"failing_checks": failing}, "")
     else:
-        _print_explanation(found, failing)
+        _print_explanation(found, failing, settings.zone)
     if not found.agrees:
         raise typer.Exit(1)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, zone: ZoneInfo) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M %Z}"
     return "–" if value is None else plain(str(value))
 
 
-def _print_explanation(found: Any, failing: list[dict[str, Any]]) -> None:
+def _print_explanation(found: Any, failing: list[dict[str, Any]], zone: ZoneInfo) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -77,9 +81,10 @@ def _print_explanation(found: Any, failing: list[dict[str, Any]]) -> None:
             title=title + (f" (first {most} of {len(rows)})" if len(rows) > most else ""), title_justify="left"
         )
         for heading in rows[0]:
-            table.add_column(heading.replace("_", " "), justify="right" if heading in (*MEASURES, "facts") else "left")
+            side: Literal["right", "left"] = "right" if heading in (*MEASURES, "facts") else "left"
+            table.add_column(heading.replace("_", " "), justify=side, overflow="fold")
         for row in rows[:most]:
-            table.add_row(*(Text(_cell(value)) for value in row.values()))
+            table.add_row(*(Text(_cell(value, zone)) for value in row.values()))
         console.print(table)
 
     about = f", campaign or webinar {found.campaign}" if found.campaign else ""
@@ -96,12 +101,12 @@ def _print_explanation(found: Any, failing: list[dict[str, Any]]) -> None:
     else:
         stale = found.state["stale_since"]
         console.print(
-            f"Computed {found.state['computed_at']}, run {found.state['run_id'] or '–'}"
-            + (f"; stale since {stale} ({found.state['stale_cause']})" if stale else "; not stale")
+            f"Computed {_cell(found.state['computed_at'], zone)}, run {found.state['run_id'] or '–'}"
+            + (f"; stale since {_cell(stale, zone)} ({found.state['stale_cause']})" if stale else "; not stale")
             + (f"; held: {found.state['held_reason']}" if found.state["held_since"] else "")
             + plain(
                 f"; kept as it is, though its facts differ, by {found.state['kept_by']} since "
-                f"{found.state['kept_since']}: {found.state['kept_reason']}"
+                f"{_cell(found.state['kept_since'], zone)}: {found.state['kept_reason']}"
                 if found.state["kept_since"]
                 else ""
             )

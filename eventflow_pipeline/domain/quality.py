@@ -18,6 +18,9 @@ Indicators = Mapping[str, Any]
 class Threshold:
     """Where an indicator becomes a warning and where an error; None: never."""
 
+    # A bound that is misspelled must not be none.
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
     warn: float | None = None
     error: float | None = None
 

@@ -73,6 +73,19 @@ def test_another_clients_visits_do_not_help(database: Database) -> None:
     assert _found(database)["deficit"] == (Severity.ERROR, 0, 50)
 
 
+def test_the_alert_goes_by_a_clients_own_share(database: Database) -> None:
+    clients(database)
+    visits(database, 5, NOW, 50)
+    entries(database, 20, NOW, 50)
+    assert _found(database)["deficit"] == (Severity.WARN, 5, 20)
+    database.execute(
+        "insert into stats.threshold_override (client_id, name, warn, error, reason, author) "
+        "values (:c, 'deficit', 0.05, 0.01, 'a form that is linked from elsewhere', 'me')",
+        c=CLIENT,
+    )
+    assert _found(database) == {}
+
+
 def _cause(database: Database) -> str:
     evidence = deficit_evidence(database.pipeline, CLIENT, NOW - timedelta(hours=1), NOW)
     return cause_of_deficit(evidence).name

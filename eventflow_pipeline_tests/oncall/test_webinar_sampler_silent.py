@@ -17,7 +17,9 @@ POLL = 30 * SECOND
 
 
 def _webinar(database: Database) -> None:
-    database.insert("webinars", [{"id": WEBINAR, "client_id": uuid4(), "title": "w", "webinar_start_time": START}])
+    owner = UUID(int=0xB)
+    database.insert("clients", [{"id": owner, "name": "Acme Events"}])
+    database.insert("webinars", [{"id": WEBINAR, "client_id": owner, "title": "Talk", "webinar_start_time": START}])
 
 
 def _seen(database: Database, joined: datetime, last: datetime) -> None:
@@ -57,6 +59,7 @@ def test_a_sampler_that_died_is_told_within_two_minutes(database: Database, died
     condition = webinar_sampler_silent.conditions(database.pipeline, database.settings, told)[0]
     assert (condition.name, condition.severity, condition.since) == ("webinar_sampler_silent", Severity.ERROR, last)
     assert condition.numbers == {"live": 1, "silent": 1}
+    assert condition.summary.startswith("client Acme Events: webinar Talk: no concurrency sample since ")
     sample_webinars(database.pipeline, database.settings.observation, told)
     assert not _told(database, told), "it ends with the next sample"
 
@@ -71,7 +74,8 @@ def test_a_sampler_never_started_is_told_when_the_window_has_been_open(database:
 def test_viewers_outside_any_window_count(database: Database) -> None:
     _seen(database, START, START + 100 * SECOND)
     assert not _told(database, START + 60 * SECOND)
-    assert _told(database, START + 120 * SECOND)
+    (condition,) = webinar_sampler_silent.conditions(database.pipeline, database.settings, START + 120 * SECOND)
+    assert condition.summary.startswith(f"webinar {WEBINAR}: "), "it has no row, and so no name"
 
 
 def test_a_viewer_who_comes_back_long_after_is_no_silence_yet(database: Database) -> None:

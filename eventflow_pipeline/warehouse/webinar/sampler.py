@@ -38,11 +38,12 @@ def sample_webinars(engine: Engine, rules: ObservationRules, at: datetime | None
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Webinars observed now, how many of them nobody samples, and since when (UTC)."""
+    """Webinars observed now, how many of them nobody samples, since when (UTC), and what these are called."""
 
     live: int
     silent: int
     since: datetime | None
+    names: tuple[str, ...] = ()
 
 
 def liveness(engine: Engine, settings: Settings, at: datetime | None = None) -> Liveness:
@@ -54,7 +55,11 @@ def liveness(engine: Engine, settings: Settings, at: datetime | None = None) -> 
     }
     with connect(engine) as connection:
         row = connection.execute(statement("numbers/webinar_silence"), parameters).mappings().one()
-        return Liveness(row["live"], row["silent"], row["since"])
+    names = tuple(
+        (f"client {silent['client']}: " if silent["client"] else "") + f"webinar {silent['title'] or silent['id']}"
+        for silent in row["webinars"] or ()
+    )
+    return Liveness(row["live"], row["silent"], row["since"], names)
 
 
 def sample_and_log(engine: Engine, rules: ObservationRules) -> list[Sample]:
