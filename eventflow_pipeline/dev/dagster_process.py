@@ -19,7 +19,8 @@ from eventflow_pipeline.errors import UserError
 HOST = "127.0.0.1"
 LOCATION = "eventflow_pipeline"
 CODE_SERVER, WEBSERVER, DAEMON = "dagster-code-server", "dagster-webserver", "dagster-daemon"
-_ENVIRONMENT = {
+#: What their processes need besides addresses.
+ENVIRONMENT = {
     # The hourly sweep compares months of facts while its schedule is evaluated.
     "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "300",
     # Starting a run waits until its process has loaded the code: on a busy machine longer than the usual minute.
@@ -76,7 +77,7 @@ class DagsterStack:
             DAEMON: ("dagster-daemon", "run", "-w", workspace),
         }
         self._children = {
-            name: ChildProcess((*command, "--log-format", "json"), logs / f"{name}.log", _ENVIRONMENT)
+            name: ChildProcess((*command, "--log-format", "json"), logs / f"{name}.log", ENVIRONMENT)
             for name, command in commands.items()
         }
         self._running = ExitStack()

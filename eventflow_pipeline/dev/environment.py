@@ -41,6 +41,8 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
     server: EmbeddedServer | None = None
     needs_dagster = dagster and dagster_database_url() is None
     needs_facts = settings.database.url is None and not (owner and settings.owner.url)
+    if dagster and not needs_dagster:
+        require_dagster_database()
     if needs_facts or needs_dagster:
         server = start_embedded(settings.home)
     try:
@@ -51,7 +53,6 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
         if dagster:
             # Events of a range are handed to the storage 200 at a time.
             os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "200")
-            require_dagster_database()
             _ensure_dagster_home(settings.home)
         _follow_stored_build_settings(settings, owner=owner)
         # Of a run in this process only warnings are shown, beside the command's answer.
@@ -78,7 +79,10 @@ def whatever_answers() -> Iterator[Settings]:
             settings = stack.enter_context(environment(dagster=True))
         except UserError:
             stack.enter_context(leaving_stdout_alone())
-            settings = load_settings()
+            try:  # Dagster's alone may be away
+                settings = stack.enter_context(environment())
+            except UserError:
+                settings = load_settings()
         yield settings
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _EXPLAIN = "eventflow explain --client {client} --date {day}"
 _VERIFY = "eventflow verify --from {first} --to {last}"
-_WEBINARS = "dagster job backfill -w workspace.yaml -j webinar_stats_job --from {first} --to {last} --noprompt"
+_WEBINARS = "eventflow dagster job backfill -j webinar_stats_job --from {first} --to {last} --noprompt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from eventflow_pipeline.oncall.probe import FIX, RUNBOOK, Probe, probe
 from eventflow_pipeline.oncall.receivers import address_problems, configured_receivers
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.alerts import incidents as incident_store
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason, require_dagster_database
+from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason
 from eventflow_pipeline.warehouse.quality.deficit import deficit_evidence
 
 
@@ -48,16 +48,21 @@ def examine(
     """
     now = now or datetime.now(UTC)
     probed = probed or probe(settings, now)
-    found = [_of_probe(problem, *probed.remedies.get(problem, ())) for problem in probed.problems]
+    found = [_of_probe(problem, *remedy) for problem, remedy in probed.remedies.items()]
+    # One dead daemon has many symptoms, and one remedy.
+    if symptoms := [problem for problem in probed.problems if problem not in probed.remedies]:
+        found.append(_of_probe(" ".join(symptoms)))
     with pipeline(settings) as engine:
-        parts: tuple[Callable[[], Iterable[Diagnosis]], ...] = (
-            lambda: _of_receivers(settings),
-            lambda: _of_dagster(now),
-            lambda: [_of_condition(condition) for condition in check_failed.conditions(engine, settings, now)],
-            lambda: _of_database(engine, settings, now),
-            lambda: _of_alerts(engine, now),
-        )
-        for part in parts if probed.database_reachable else parts[:2]:
+        parts: list[Callable[[], Iterable[Diagnosis]]] = [lambda: _of_receivers(settings)]
+        if probed.dagster_database_reachable:
+            parts.append(lambda: _of_dagster(now))
+        if probed.database_reachable:
+            parts += [
+                lambda: [_of_condition(condition) for condition in check_failed.conditions(engine, settings, now)],
+                lambda: _of_database(engine, settings, now),
+                lambda: _of_alerts(engine, now),
+            ]
+        for part in parts:
             try:
                 found.extend(part())
             except UserError as problem:
@@ -95,7 +100,6 @@ def _of_receivers(settings: Settings) -> list[Diagnosis]:
 
 
 def _of_dagster(now: datetime) -> list[Diagnosis]:
-    require_dagster_database()
     with dg.DagsterInstance.get() as instance:
         conditions = [*run_failed.conditions(instance, now), *tick_failed.conditions(instance, now)]
     return [_of_condition(condition) for condition in conditions]

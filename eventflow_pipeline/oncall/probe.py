@@ -20,13 +20,20 @@ from eventflow_pipeline.oncall.conditions import capture_losses
 from eventflow_pipeline.oncall.receivers import address_problems
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import newest_detection
-from eventflow_pipeline.warehouse.db.engine import connect, pipeline, reason, require_dagster_database
+from eventflow_pipeline.warehouse.db.engine import (
+    UnreachableError,
+    connect,
+    pipeline,
+    reason,
+    require_dagster_database,
+)
 from eventflow_pipeline.warehouse.schema.build_settings import stored_build_settings
 
 RUNBOOK = "job-failed"
 #: Sensors that notify people. Each reports the other's failing ticks; one that is switched off has none.
 _OURS = frozenset({"conditions_sensor", "dagster_failures_sensor"})
-FIX = "Start the daemon and see that both databases can be reached."
+FIX = "Start code server and daemon where they run (the runbook has how), and see that both databases can be reached."
+_UNREACHABLE = "Bring the server up, or put the address right; nothing is lost, and what is due is found afterwards."
 
 
 @dataclass
@@ -68,6 +75,8 @@ def _finding(probe: Probe, what: str) -> Iterator[None]:
     """A part that cannot be asked is a problem of its own, and the other parts are still asked."""
     try:
         yield
+    except UnreachableError as problem:
+        probe.add(str(problem), _UNREACHABLE, "eventflow probe")
     except UserError as problem:
         probe.problems.append(str(problem))
     except (SQLAlchemyError, dg.DagsterError, OSError) as problem:
@@ -126,7 +135,7 @@ def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
             found.add(
                 f"{stopped} is switched off in Dagster: nobody is notified of what it looks for.",
                 "Switch it on, and ask who switched it off.",
-                f"dagster sensor start -w workspace.yaml {stopped}",
+                f"eventflow dagster sensor start {stopped}",
             )
         newest = [
             tick.timestamp

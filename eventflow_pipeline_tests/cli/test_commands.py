@@ -267,6 +267,7 @@ def test_settings_shows_what_is_in_force_and_no_secret(eventflow: Eventflow) -> 
         ("EVENTFLOW_CAPTURE", '{"rate": "off"}', "is no setting"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", "{warn", "is no JSON"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"warn": "much"}}', "should be a valid number"),
+        ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"wrn": 0.6}}', "unexpected keyword"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkag": {}}', "names the unknown threshold 'linkag'"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", '{"linkage": {"error": 0.9}}', "linkage warn at 0.7, beyond its error at 0.9"),
         ("EVENTFLOW_QUALITY_THRESHOLDS", '{"silence": {"warn": 5}}', "silence warn at 5.0, beyond its error at 3.0"),

@@ -69,6 +69,24 @@ def test_probe_without_a_daemon_is_one_json_line_and_status_1(
     assert len(receiver.messages) == 1, "told once"
 
 
+def test_an_address_that_cannot_be_used_is_named_by_probe_and_doctor(
+    eventflow: Eventflow, receiver: HttpReceiver
+) -> None:
+    """By its position, without what it says; who has a good one is told of it."""
+    urls = {"EVENTFLOW_ALERTS_URLS": f"{receiver.url} slack:/topsecret"}
+    probed, doctor, text = (
+        eventflow(*command, **urls) for command in (("probe", "--alert"), ("doctor", "--json"), ("doctor",))
+    )
+    assert [probed.returncode, doctor.returncode, text.returncode] == [1, 1, 1]
+    (problem,) = json.loads(probed.stdout)["receiver_problems"]
+    assert problem.startswith("EVENTFLOW_ALERTS_URLS cannot be used: entry 2")
+    assert problem in receiver.messages[0]["message"]
+    (finding,) = [f for f in json.loads(doctor.stdout)["findings"] if f["name"] == "bad_receiver"]
+    assert (finding["severity"], finding["summary"], finding["command"]) == ("error", problem, "eventflow alerts test")
+    assert f"ERROR  {problem}\n" in text.stdout
+    assert "topsecret" not in "".join(done.stdout + done.stderr for done in (probed, doctor, text))
+
+
 def test_probe_of_a_database_that_is_down(eventflow: Eventflow) -> None:
     done = eventflow("probe", EVENTFLOW_DATABASE_URL="postgresql://postgres:topsecret@127.0.0.1:9/x")
     assert done.returncode == 1
@@ -156,6 +174,8 @@ def test_explain_on_the_command_line(eventflow: Eventflow, example: Database) ->
         "add up to more than the total (M2): link 1, utm 1",
     ):
         assert shown in done.stdout
+    assert re.search(r"Computed \d{4}-\d\d-\d\d \d\d:\d\d KST, ", done.stdout), "times are local"
+    assert not re.search(r"\+00|\d:\d\d\.\d", done.stdout), "all of them"
     data = json.loads(eventflow("explain", "--client", "client", "--date", str(SECOND), "--json").stdout)
     assert data["agrees"] is True
     assert data["members"]["entity"][0]["entity_id"] == str(C)

@@ -274,6 +274,35 @@ def test_a_failed_run_of_checks_is_told_as_such_until_one_succeeds(instance: dg.
     assert ended(success, None, **days) == {}
 
 
+def test_the_command_of_a_failed_run_runs_again_what_failed(instance: dg.DagsterInstance) -> None:
+    """Whoever launched it; and a later run that computes the same ends it."""
+    failure, success = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
+    by_hand = "__ASSET_JOB"
+
+    def ended(job: str, status: dg.DagsterRunStatus, *tables: str, first: str = "2024-03-01") -> dict[str, str]:
+        create_run_for_test(
+            instance, job_name=job, status=status, tags={RANGE_START: first, RANGE_END: first},
+            asset_selection=frozenset(dg.AssetKey(["stats", table]) for table in tables) or None,
+        )  # fmt: skip
+        return {condition.subject: condition.command for condition in run_failed.conditions(instance, _now())}
+
+    again = "eventflow dagster job backfill -j {} --from 2024-03-01 --to 2024-03-01 --noprompt"
+    for job, table, command in (
+        ("daily_buckets_job", "client_daily", "eventflow backfill --from 2024-03-01 --to 2024-03-01"),
+        ("webinar_stats_job", "webinar_stats_daily", again.format("webinar_stats_job")),
+    ):
+        assert ended(by_hand, failure, table, "others") == {job: command}
+        assert ended(job, success, first="2024-03-02") == {job: command}
+        assert ended(job, success) == {}
+        assert ended(job, failure) == {job: command}
+        assert ended(by_hand, success, table) == {}
+    assert ended(by_hand, failure, "client_daily", "webinar_stats_daily").keys() == {by_hand}
+    assert ended(by_hand, success, "client_daily", "webinar_stats_daily") == {}
+    assert ended("closed_months_job", failure) == {"closed_months_job": again.format("closed_months_job")}
+    assert ended("closed_months_job", success) == {}
+    assert ended("answer_incident_job", failure) == {}, "whoever launched it has its answer"
+
+
 def test_a_run_that_was_ended_from_outside_is_told(
     instance: dg.DagsterInstance, database: Database, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,8 @@ def _sections() -> dict[str, str]:
 def _require_command(line: str) -> None:
     """Parse the line as its program would; nothing is run."""
     words = shlex.split(line)
+    if words[:2] == ["eventflow", "dagster"]:
+        words = words[1:]
     if words[0] in OTHERS:
         return
     command, path, rest = PROGRAMS[words[0]], words[0], words[1:]

@@ -1,4 +1,4 @@
-"""The probe while a server is stopped: it answers, notifies what it can, and remembers in whatever is left."""
+"""While a server is stopped: commands answer, the probe notifies what it can, and remembers in whatever is left."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import dagster as dg
 import pytest
@@ -15,10 +16,11 @@ from eventflow_pipeline.defs.resources import WAREHOUSES
 from eventflow_pipeline.dev.embedded import start_embedded
 from eventflow_pipeline.oncall.probe import Probe, probe, tell
 from eventflow_pipeline.settings import load_settings
-from eventflow_pipeline_tests.command_line import Eventflow
+from eventflow_pipeline_tests.command_line import Eventflow, refused
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.oncall.incident_services import Service
 from eventflow_pipeline_tests.oncall.receiver import HttpReceiver
+from eventflow_pipeline_tests.servers import server_folder
 
 NOW = datetime.now(UTC)
 AWAY = "The database "
@@ -148,3 +150,49 @@ def test_both_are_stopped(run: Run, stopped: str, eventflow: Eventflow) -> None:
     assert (found["healthy"], found["database_reachable"], found["dagster_database_reachable"]) == (False, False, False)
     assert len(found["problems"]) == 2
     assert "Traceback" not in done.stderr
+
+
+FACTS, DAGSTER = "EVENTFLOW_DATABASE_URL", "DAGSTER_POSTGRES_URL"
+
+
+@pytest.mark.parametrize("down", [(FACTS,), (DAGSTER,), (FACTS, DAGSTER)])
+def test_commands_of_last_resort_answer(eventflow: Eventflow, stopped: str, down: tuple[str, ...]) -> None:
+    """Each server that is away is one sentence with the remedy, once, and what can be asked is asked."""
+    away = dict.fromkeys(down, stopped)
+    of_a_client = ("--client", str(UUID(int=0xA1))) if FACTS in down else ()
+    commands = ("probe",), ("doctor", "--json", *of_a_client), ("doctor",), ("alerts", "list")
+    probe_says, doctor_says, text, listed = (eventflow(*command, **away) for command in commands)
+    problems = [p for p in json.loads(probe_says.stdout)["problems"] if "cannot be reached" in p]
+    for problem, variable in zip(problems, down, strict=True):
+        assert problem.startswith("The database ")
+        assert problem.endswith(f"check {variable} and that the server is up.")
+    findings = json.loads(doctor_says.stdout)["findings"]
+    unreachable = [f for f in findings if "cannot be reached" in f["summary"]]
+    assert [f["summary"] for f in unreachable] == problems
+    for finding in unreachable:
+        assert (finding["severity"], finding["name"], finding["command"]) == ("error", "dead", "eventflow probe")
+        assert f"ERROR  {finding['summary']}\n" in text.stdout
+        assert f"\n  fix      {finding['fix']}\n" in text.stdout
+        assert "Bring the server up" in finding["fix"]
+    for said, variable in {"No heartbeat": DAGSTER, "never computed": FACTS}.items():
+        assert any(said in f["summary"] for f in findings) == (variable not in down), said
+    if FACTS in down:
+        refused(listed, "cannot be reached", FACTS)
+        assert listed.stdout == ""
+    else:
+        assert (listed.returncode, listed.stdout) == (0, "Nothing is open.\n")
+    assert [probe_says.returncode, doctor_says.returncode, text.returncode] == [1, 1, 1]
+    assert "Traceback" not in "".join(done.stderr for done in (probe_says, doctor_says, text, listed))
+
+
+@pytest.mark.long  # it makes a server
+def test_the_projects_own_server_answers_while_dagsters_database_is_stopped(
+    eventflow: Eventflow, stopped: str, environment: dict[str, str]
+) -> None:
+    """Facts in the embedded server, Dagster's elsewhere: only that is called away."""
+    del environment[FACTS]
+    home = server_folder("home")
+    done = eventflow("doctor", "--json", EVENTFLOW_HOME=str(home), DAGSTER_POSTGRES_URL=stopped)
+    shutil.rmtree(home, ignore_errors=True)
+    said = [f["summary"] for f in json.loads(done.stdout)["findings"] if f["name"] == "dead"]
+    assert [DAGSTER in said[0], "no schema stats yet" in said[1], len(said)] == [True, True, 2], said

@@ -18,6 +18,11 @@ _MOST_RUNS = 500
 _CHECKS = "checks"
 #: What evaluates again what a failed run was to evaluate; of the others days are computed again.
 _VERIFYING = frozenset({_CHECKS, "verify_days_job"})
+_BUCKETS = "daily_buckets_job"
+#: Of each job that computes days, the table by which its runs are known that were launched by hand or by a backfill.
+_COMPUTING = {_BUCKETS: "client_daily", "webinar_stats_job": "webinar_stats_daily"}
+#: Launched by a person, whom it has answered: what it could not do is nobody else's incident.
+_ANSWERING = "answer_incident_job"
 
 
 def only_checks(run: dg.DagsterRun) -> bool:
@@ -36,7 +41,8 @@ def conditions(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
     failed_days: dict[str, dict[date | None, dg.RunRecord]] = defaultdict(dict)
     for record in reversed(records):  # oldest first: the last word on each day counts
         run = record.dagster_run
-        job = _CHECKS if only_checks(run) else run.job_name
+        if (job := _job_of(run)) == _ANSWERING:
+            continue
         days: Iterable[date | None] = tagged_days(run.tags) or [None]
         if run.status is dg.DagsterRunStatus.SUCCESS:
             # None: of a run that failed before it knew its days.
@@ -46,6 +52,18 @@ def conditions(instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
             for day in days:
                 failed_days[job].setdefault(day, record)
     return [_failed_run(job, failures, _why(instance, failures)) for job, failures in failed_days.items() if failures]
+
+
+def _job_of(run: dg.DagsterRun) -> str:
+    """Whose failure, or success, the run is: of assets that one job computes, that job's, whoever launched it."""
+    if only_checks(run):
+        return _CHECKS
+    if run.job_name.startswith("__"):
+        chosen = {key.path[-1] for key in run.asset_selection or ()}
+        computing = [job for job, table in _COMPUTING.items() if table in chosen]
+        if len(computing) == 1:
+            return computing[0]
+    return run.job_name
 
 
 def _newest(failures: Mapping[date | None, dg.RunRecord]) -> dg.RunRecord:
@@ -76,11 +94,15 @@ def _failed_run(job: str, failures: Mapping[date | None, dg.RunRecord], why: str
     title = "assets materialized by hand or by a backfill" if job.startswith("__") else job
     if ranges:
         span = f"--from {ranges[0].first} --to {ranges[-1].last}"
-        command = f"eventflow verify {span}" if job in _VERIFYING else f"eventflow backfill {span}"
+        command = f"eventflow dagster job backfill -j {job} {span} --noprompt"
+        if job in _VERIFYING:
+            command = f"eventflow verify {span}"
+        elif job == _BUCKETS or job.startswith("__"):
+            command = f"eventflow backfill {span}"
     elif job == _CHECKS or job.startswith("__"):  # no job that has a name; the page of the run has all of it
         command = "eventflow doctor"
     else:
-        command = f"dagster job launch -w workspace.yaml -j {job}"
+        command = f"eventflow dagster job launch -j {job}"
     return Condition(
         name="run_failed",
         subject=job,
