@@ -129,7 +129,8 @@ def _check_dagster(found: Probe, settings: Settings, now: datetime) -> None:
             found.daemon_heartbeat_ages[kind] = age
         silent = [kind for kind, age in found.daemon_heartbeat_ages.items() if age is None or age > limit]
         if silent:
-            found.problems.append(f"No heartbeat for {limit} s of the daemon's {', '.join(silent)}: is it running?")
+            parts = "" if len(silent) == len(found.daemon_heartbeat_ages) else f"'s {', '.join(silent)}"
+            found.problems.append(f"No heartbeat for {limit} s of the daemon{parts}: is it running?")
         states = instance.all_instigator_state()
         for stopped in sorted(s.instigator_name for s in states if s.instigator_name in _OURS and not s.is_running):
             found.add(

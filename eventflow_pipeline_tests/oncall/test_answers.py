@@ -206,6 +206,7 @@ def test_a_clients_own_threshold(eventflow: Eventflow, database: Database, lossy
 def test_the_job_answers_from_the_launchpad(
     instance: dg.DagsterInstance, defs: dg.Definitions, database: Database
 ) -> None:
+    clients(database)
     now = datetime.now(UTC)
     assert notify(database.pipeline, database.settings, {"s": _SEEN}, now)
     key = database.rows("select key from stats.incident where client_id = :c", c=CLIENT)[0]["key"]

@@ -80,7 +80,7 @@ def test_an_address_that_cannot_be_used_is_named_by_probe_and_doctor(
     assert [probed.returncode, doctor.returncode, text.returncode] == [1, 1, 1]
     (problem,) = json.loads(probed.stdout)["receiver_problems"]
     assert problem.startswith("EVENTFLOW_ALERTS_URLS cannot be used: entry 2")
-    assert problem in receiver.messages[0]["message"]
+    assert "entry 2 is no Apprise address" in receiver.messages[0]["message"]
     (finding,) = [f for f in json.loads(doctor.stdout)["findings"] if f["name"] == "bad_receiver"]
     assert (finding["severity"], finding["summary"], finding["command"]) == ("error", problem, "eventflow alerts test")
     assert f"ERROR  {problem}\n" in text.stdout
