@@ -77,5 +77,6 @@ def _failing_check(failures: Sequence[FailedCheck], names: Mapping[str, str], ne
 def _command(check: Check, client: str, shown: FailedCheck, days: DayRange | None) -> str:
     who = client or ("unknown" if check.name in _OF_THE_UNKNOWN else "")
     if days is None or ("{client}" in check.command and not who):
-        return f"eventflow alerts list --check {check.name}"
+        # What is told once is over when it was told.
+        return f"eventflow alerts list --check {check.name} --ended 7"
     return check.command.format(client=who, day=shown.partition or days.last, first=days.first, last=days.last)
