@@ -9,7 +9,7 @@ SQL_CHECKED := $(VENV)/.sql_checked
 # The schema's functions are strings to a linter; sql/spark/ is written from the others, in another dialect.
 SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*' -not -path 'sql/spark/*')
 
-.PHONY: demo test test-long bench install engines check docs diagrams reference format lock clean
+.PHONY: demo test test-long bench install engines check docs diagrams pictures reference format lock clean
 
 demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
@@ -83,6 +83,10 @@ $(DOCS)/.installed: requirements-docs.lock
 # After a diagram of a page was changed; needs npm and Chromium.
 diagrams: install
 	@$(BIN)/python docs/diagrams.py
+
+# README's picture, from what `make demo` left. Needs Chromium.
+pictures: install
+	@$(BIN)/python docs/pictures.py
 
 # After a command's help or a setting was changed: the pages that are made of them.
 reference: install

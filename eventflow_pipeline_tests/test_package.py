@@ -1,5 +1,6 @@
 """What is installed elsewhere: the wheel has every file that the checkout works with, and works without it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from eventflow_pipeline.settings import project_root
+from eventflow_pipeline.warehouse.schema.migrations import create_source
+from eventflow_pipeline_tests.command_line import run_eventflow
+from eventflow_pipeline_tests.databases import Database
 
 ROOT = project_root()
 _BESIDE = ("dagster.yaml", "workspace.yaml")
@@ -28,6 +32,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def unpacked(built: Path) -> Path:
+    """The wheel as it lies where packages are installed, beside a package of somebody else's called ``sql``."""
+    (wheel,) = built.glob("*.whl")
+    place = built / "site-packages"
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(place)
+    (place / "sql").mkdir()
+    (place / "sql" / "__init__.py").touch()
+    return place
 
 
 def _files(folder: Path) -> set[str]:
@@ -56,6 +72,25 @@ def test_the_sdist_has_what_the_wheel_is_made_of(built: Path) -> None:
     needed = _files(ROOT / "eventflow_pipeline") | _files(ROOT / "sql") | {*_BESIDE, "README.md", "pyproject.toml"}
     assert needed - names == set()
     assert not {name.partition("/")[0] for name in names} & {".venv", ".eventflow", "build", "dist"}
+
+
+def test_it_works_in_another_folder(unpacked: Path, empty_database: Database, tmp_path: Path) -> None:
+    """By its own copies: a folder ``sql`` beside an installed package belongs to somebody else."""
+    create_source(empty_database.owner)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(unpacked),
+        "EVENTFLOW_DATABASE_URL": empty_database.url,
+        "EVENTFLOW_HOME": str(tmp_path),
+    }
+    done = run_eventflow(environment, "migrate", "--json")
+    assert done.returncode == 0, done.stderr
+    assert empty_database.rows("select time_zone from stats.build_settings") == [{"time_zone": "Asia/Seoul"}]
+    asked = "from eventflow_pipeline.settings import packaged; print(packaged('dagster.yaml'))"
+    found = subprocess.run(
+        [sys.executable, "-c", asked], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == str(unpacked / "eventflow_pipeline" / "dagster.yaml")
 
 
 def test_the_version_is_the_newest_of_the_changelog() -> None:

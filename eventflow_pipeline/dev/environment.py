@@ -39,17 +39,15 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
     """
     settings = load_settings()
     server: EmbeddedServer | None = None
-    needs_dagster = dagster and dagster_database_url() is None
-    needs_facts = settings.database.url is None and not (owner and settings.owner.url)
-    if dagster and not needs_dagster:
+    missing = _missing_databases(settings, dagster=dagster, owner=owner)
+    if dagster and "DAGSTER_POSTGRES_URL" not in missing:
         require_dagster_database()
-    if needs_facts or needs_dagster:
+    if missing:
         server = start_embedded(settings.home)
     try:
-        if server and needs_facts:
-            os.environ["EVENTFLOW_DATABASE_URL"] = _ensure_database(server, FACTS_DATABASE)
-        if server and needs_dagster:
-            os.environ["DAGSTER_POSTGRES_URL"] = _ensure_database(server, DAGSTER_DATABASE)
+        for variable, name in missing.items():
+            assert server
+            os.environ[variable] = _ensure_database(server, name)
         if dagster:
             # Events of a range are handed to the storage 200 at a time.
             os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "200")
@@ -61,6 +59,21 @@ def environment(*, dagster: bool = False, owner: bool = False) -> Iterator[Setti
     finally:
         if server:
             server.stop()
+
+
+def needs_embedded(settings: Settings, *, dagster: bool = False) -> bool:
+    """Whether ``environment`` starts the embedded server."""
+    return bool(_missing_databases(settings, dagster=dagster, owner=False))
+
+
+def _missing_databases(settings: Settings, *, dagster: bool, owner: bool) -> dict[str, str]:
+    """Variables that name no database yet, with the embedded server's that they will name."""
+    missing = {}
+    if settings.database.url is None and not (owner and settings.owner.url):
+        missing["EVENTFLOW_DATABASE_URL"] = FACTS_DATABASE
+    if dagster and dagster_database_url() is None:
+        missing["DAGSTER_POSTGRES_URL"] = DAGSTER_DATABASE
+    return missing
 
 
 @contextmanager

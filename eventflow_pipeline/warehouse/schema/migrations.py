@@ -131,11 +131,18 @@ def migrate(
         before = versions.current(connection)
         try:
             missing = versions.between(before, versions.head())
+            edited = versions.edited(connection)
         except RevisionError as unknown:
             raise UserError(
                 f"Nothing was migrated because the database is at version {before}, which these files do not have: go "
                 f"back with those that do, `eventflow migrate --to {versions.head()}`, then repeat."
             ) from unknown
+        if edited:
+            raise UserError(
+                f"Nothing was migrated because an earlier version migrated the database, whose {edited} was not what "
+                "it is here: `eventflow migrate --to base` sets decisions and history aside and removes the rest; then "
+                "repeat, and compute every day by `eventflow backfill`."
+            )
         connection.execute(text("create schema if not exists stats"))
         if missing:
             rehearse(connection, root, wait_seconds, versions.texts(missing))

@@ -3,14 +3,16 @@
 A file is a version, its number the version's name, its order the order of names; the way back lies under ``down/``.
 """
 
+import re
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -48,6 +50,16 @@ class Versions:
         """The newest version applied, or None."""
         return MigrationContext.configure(connection, opts=_TABLE).get_current_revision()
 
+    def edited(self, connection: Connection) -> str | None:
+        """The first version applied whose file says something else than was applied, or nobody noted what; else None.
+
+        Whatever comes after it would be built on tables that are not there. Comments and spaces may differ.
+        """
+        noted = _noted(connection)
+        files = {file.stem.partition("_")[0]: file for file in self._folder.glob("*.sql")}
+        applied = self.between(None, self.current(connection))
+        return next((version for version in applied if noted.get(version) != _digest(files[version])), None)
+
     def head(self) -> str | None:
         """The newest version there is."""
         return self._directory.get_current_head()
@@ -76,6 +88,15 @@ class Versions:
         with self._context.begin_transaction():
             self._context.run_migrations()
 
+    def _note(self, connection: Connection, file: Path) -> None:
+        """Note what a version says where it is applied, in the transaction that applies it."""
+        version, noted = file.stem.partition("_")[0], _noted(connection)
+        noted.pop(version, None)
+        if file.parent == self._folder:
+            noted[version] = _digest(file)
+        said = ", ".join(f"{version}={digest}" for version, digest in sorted(noted.items()))
+        run_script(connection, f"comment on table stats.schema_migration is 'What each version said: {said}'")
+
     def texts(self, versions: tuple[str, ...], *, down: bool = False) -> list[str]:
         """What applying ``versions`` would run, or undoing them, in that order, but for what builds indexes."""
         folder = self._folder / "down" if down else self._folder
@@ -92,6 +113,7 @@ class Versions:
         assert self._context is not None
         assert self._context.connection is not None
         connection = self._context.connection
+        self._note(connection, file)
         body = file.read_text(encoding="utf-8")
         if not _stands_alone(body):
             run_script(connection, body)
@@ -103,6 +125,17 @@ class Versions:
                 run_script(connection, f"drop index concurrently public.{index}")
             run_script(connection, body)
             run_script(connection, f"set lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+def _digest(file: Path) -> str:
+    said = re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8"))
+    return sha256(" ".join(said.split()).encode()).hexdigest()[:12]
+
+
+def _noted(connection: Connection) -> dict[str, str]:
+    """What each version applied said then, as a digest."""
+    comment = connection.execute(text("select obj_description(to_regclass('stats.schema_migration'), 'pg_class')"))
+    return dict(re.findall(r"(\w+)=(\w+)", comment.scalar() or ""))
 
 
 def run_script(connection: Connection, script: str) -> None:

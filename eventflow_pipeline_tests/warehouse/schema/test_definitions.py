@@ -55,7 +55,7 @@ def test_plain_sql_makes_what_migrate_makes(empty_database: Database, database: 
                     connection.execute(file.read_bytes())
     # Which versions are applied is noted by `migrate` alone.
     assert objects(empty_database) == {row for row in objects(database) if "schema_migration" not in str(row[1])}
-    assert _comments(empty_database) == _comments(database)
+    assert _comments(empty_database) == {row for row in _comments(database) if row[0] != "stats.schema_migration"}
     assert len(migrate(empty_database.owner, empty_database.settings).applied) == 16
     assert objects(empty_database) == objects(database)
 

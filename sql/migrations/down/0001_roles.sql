@@ -7,6 +7,7 @@ declare
     ours text;
 begin
     foreach ours in array array['eventflow_bi', 'eventflow_capture', 'eventflow_capture_owner', 'eventflow_pipeline'] loop
+        continue when to_regrole(ours) is null;
         execute format('revoke all on schema stats, public from %I', ours);
         begin
             execute format('drop role if exists %I', ours);

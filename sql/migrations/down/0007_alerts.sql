@@ -1,2 +1,3 @@
 set local search_path = pg_catalog, pg_temp;
-drop table if exists stats.failed_check, stats.maintenance_window, stats.incident;
+-- `alert` is what 0.8.0 had for incidents.
+drop table if exists stats.failed_check, stats.maintenance_window, stats.incident, stats.alert;
