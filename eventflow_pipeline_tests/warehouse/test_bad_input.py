@@ -101,6 +101,39 @@ def test_a_range_longer_than_pruned_session_days_allows(three_days: Database) ->
         connection.rollback()
 
 
+def test_a_daily_series_of_more_rows_than_anybody_reads(three_days: Database) -> None:
+    """Every member has a row a day: 5,001 of them over a thousand days were five million rows, sorted."""
+    last = DAY + timedelta(days=999)
+    ask = "select * from stats.daily_series('utm_source', %s, %s, %s)"
+    with psycopg.connect(three_days.url) as connection:
+        connection.execute(
+            "insert into stats.partition_state "
+            "(bucket_date, window_start, window_end, definition_version, grains, computed_at, histogram_pending) "
+            "select d::date, window_start, window_end, definition_version, grains, computed_at, false "
+            "from stats.partition_state s "
+            "cross join generate_series(%s::date, %s, interval '1 day') d "
+            "where s.bucket_date = %s",
+            (DAY + timedelta(days=2), last, DAY),
+        )
+        connection.execute(
+            "insert into stats.bucket_daily (grain, bucket_date, client_id, utm_source, hits, visits, "
+            "sessionless_hits, conversions) "
+            "select 'utm_source', %s, %s, 's' || n, 1, 1, 0, 0 from generate_series(1, 5001) n",
+            (DAY, CLIENT),
+        )
+        assert len(connection.execute(ask, (DAY, DAY, CLIENT)).fetchall()) == 5001
+        with (
+            pytest.raises(psycopg.Error, match="5001 members on each of 1000 days") as refusal,
+            connection.transaction(),
+        ):
+            connection.execute(ask, (DAY, last, CLIENT))
+        assert refusal.value.sqlstate == "ST011"
+        assert "fewer days" in (refusal.value.diag.message_hint or "")
+        most = connection.execute("select stats.require_series(5000, %s, %s)", (DAY, last)).fetchone()
+        assert most == (last,)
+        connection.rollback()
+
+
 @pytest.mark.parametrize(
     "address",
     [

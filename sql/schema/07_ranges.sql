@@ -241,6 +241,22 @@ $$;
 comment on function stats.range_summary(text, date, date, uuid) is
     'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST005, ST008, ST009 (see require_range), ST006 (a client of a grain that has none). [readers]';
 
+create or replace function stats.require_series(p_members bigint, p_from date, p_to date) returns date
+language plpgsql immutable set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- Every member has a row a day: what is asked costs work and temporary files by their product.
+    if p_members * (p_to - p_from + 1) > 5000000 then
+        raise exception using errcode = 'ST011',
+            message = format('%s members on each of %s days are more than 5,000,000 rows', p_members, p_to - p_from + 1),
+            hint = 'Ask for fewer days at once, for one client, or for the grain''s range_summary.';
+    end if;
+    return p_to;
+end
+$$;
+comment on function stats.require_series(bigint, date, date) is
+    'Raises ST011 when members with a row on each day of the range are more than 5,000,000 rows; otherwise returns p_to.';
+
 create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
     bucket_date date, client_id uuid, entity_type text, entity_id uuid, link_id uuid, link_status text,
@@ -281,14 +297,15 @@ begin
             select days.day::date, m.client_id, m.entity_type, m.entity_id, m.link_id, m.link_status,
                    m.utm_source, m.utm_medium, m.utm_campaign, 0, 0, 0, 0
             from member m
-            cross join generate_series(p_from, p_to, interval '1 day') as days (day)
+            cross join generate_series(
+                p_from, stats.require_series((select count(*) from member), p_from, p_to), interval '1 day') as days (day)
         ) s
         group by 1, 2, 3, 4, 5, 6, 7, 8, 9
         order by 2, 3, 4, 5, 6, 7, 8, 9, 1;
 end
 $$;
 comment on function stats.daily_series(text, date, date, uuid) is
-    'Measures of each business day for every member of the grain seen in the range, days without anything filled with zeros, for plots. visits are of the single day: do not add them up. Arguments and errors as range_summary. [readers]';
+    'Measures of each business day for every member of the grain seen in the range, days without anything filled with zeros, for plots. visits are of the single day: do not add them up. Arguments and errors as range_summary, and ST011 (more than 5,000,000 rows). [readers]';
 
 create or replace function stats.require_hours(p_client_id uuid) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -427,7 +444,7 @@ begin
         'range_rows(text, date, date, uuid, uuid[])', 'require_bounds(date, date)', 'require_dates(date, date)',
         'require_range(text, date, date)',
         'require_grain_reader(text, uuid, uuid[])', 'range_summary(text, date, date, uuid)',
-        'daily_series(text, date, date, uuid)', 'require_hours(uuid)', 'campaign_hours(date, date, uuid)',
+        'require_series(bigint, date, date)', 'daily_series(text, date, date, uuid)', 'require_hours(uuid)', 'campaign_hours(date, date, uuid)',
         'range_state(date, date, uuid)', 'range_closed(date, date, uuid)'
     ] loop
         execute format('revoke execute on function stats.%s from public', checked);
