@@ -108,15 +108,15 @@ class _Answers:
         asked = read_asked(request, now, (shared["first_day"], shared["last_day"]))
         until = f"{shared['expires_at'].astimezone(self._settings.zone):%Y-%m-%d %H:%M}"
         shown = pages.Viewer(f"/share/{token}", self._settings.zone, now, nonce, until)
-        return claims, replace(asked, client=shared["client_id"]), shown
+        return claims, replace(asked, client=shared["client_id"], is_platform=False), shown
 
     def _page(self, request: Request, make: Callable[[Asking, Asked, pages.Viewer], str]) -> Response:
         claims, asked, viewer = self._who(request)
         with self._reader.asking(claims, self._serve.statement_seconds) as asking:
-            if asked.client is None:
-                found = pages.clients_of(asking, asked)
+            if asked.client is None and not asked.is_platform:
+                found = pages.clients_of(asking, asked, pages.MOST_CLIENTS)
                 # Of facts without client there is no page to lead to: it would lead here again.
-                if len(found["clients"]) == 1 and (only := found["clients"][0]["client_id"]):
+                if len(found["clients"]) == 1 and not found["sees_all"] and (only := found["clients"][0]["client_id"]):
                     return RedirectResponse(f"/{asked.query(client=only)}", 303)
                 return HTMLResponse(pages.clients_page(found, asked, viewer))
             return HTMLResponse(make(asking, asked, viewer))

@@ -11,13 +11,18 @@ from starlette.requests import Request
 from eventflow_pipeline.serve_app.refusals import Refusal
 
 LANGUAGES = ("en", "ko")
+#: What stands for the client in addresses of the platform's page.
+PLATFORM = "platform"
 _USUAL_DAYS = 30
 _ENTITY_TYPES = ("campaign", "webinar")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Client (None: what the caller may see), inclusive local days (T3), entity, its type (None: any) and language."""
+    """Client, inclusive local days (T3), entity, its type (None: any) and language.
+
+    Without a client: the platform's own page, or, unless ``is_platform``, the clients the caller may see.
+    """
 
     client: UUID | None
     first: date
@@ -25,12 +30,13 @@ class Asked:
     entity: UUID | None
     entity_type: str | None
     language: str
+    is_platform: bool = False
 
     def query(self, **changes: object) -> str:
         """The query of an address that asks the same but for ``changes``; None leaves out."""
         asked: dict[str, object] = {
-            "client": self.client, "from": self.first, "to": self.last, "entity": self.entity,
-            "entity_type": self.entity_type, "lang": self.language, **changes,
+            "client": PLATFORM if self.is_platform else self.client, "from": self.first, "to": self.last,
+            "entity": self.entity, "entity_type": self.entity_type, "lang": self.language, **changes,
         }  # fmt: skip
         return "?" + urlencode({name: str(value) for name, value in asked.items() if value is not None})
 
@@ -51,8 +57,9 @@ def read_asked(request: Request, today: date, usual: tuple[date, date] | None = 
     entity_type = query.get("entity_type")
     if entity_type and entity_type not in _ENTITY_TYPES:
         raise Refusal(400, f"There is no such entity_type: give {' or '.join(_ENTITY_TYPES)}.")
-    client, entity = _uuid(query, "client"), _uuid(query, "entity")
-    return Asked(client, first, last, entity, entity_type or None, language_of(request))
+    is_platform = query.get("client") == PLATFORM
+    client, entity = None if is_platform else _uuid(query, "client"), _uuid(query, "entity")
+    return Asked(client, first, last, entity, entity_type or None, language_of(request), is_platform)
 
 
 def _date(query: Mapping[str, str], name: str) -> date | None:

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from eventflow_pipeline.reports import charts
 from eventflow_pipeline.serve_app import tables
-from eventflow_pipeline.serve_app.asked import LANGUAGES, Asked
+from eventflow_pipeline.serve_app.asked import LANGUAGES, PLATFORM, Asked
 from eventflow_pipeline.serve_app.tables import Cell, Table
 from eventflow_pipeline.serve_app.words import count, instant, share, words
 from eventflow_pipeline.warehouse.serve.reader import Asking
@@ -23,7 +23,7 @@ _TEMPLATES = Environment(
 #: Members of a list on a page; the rest is one row, and the exports have all.
 _TOP = 50
 #: Clients to choose from, as many as the read lists.
-_MOST_CLIENTS = 1000
+MOST_CLIENTS = 1000
 #: Days that are shown one by one; longer ranges by the week, then by the month.
 _LONGEST_BY_DAY, _LONGEST_BY_WEEK = 92, 366
 _UTM = ("utm_source", "utm_medium", "utm_campaign")
@@ -49,17 +49,23 @@ def render(name: str, language: str, viewer: Viewer | None = None, **values: Any
     return template.render(t=words(language), language=language, other=other, viewer=viewer, **values)
 
 
-def clients_of(asking: Asking, asked: Asked) -> Mapping[str, Any]:
-    """Clients the caller may see, each with its figures (stats_api.get_agency_overview)."""
-    found: Mapping[str, Any] = asking.value(
-        "select stats_api.get_agency_overview(%s, %s, null, %s)", asked.first, asked.last, _MOST_CLIENTS
-    )
-    return found
+def clients_of(asking: Asking, asked: Asked, most: int) -> Mapping[str, Any]:
+    """Clients the caller may see, at most so many, each with its figures; ``sees_all``: and the platform's."""
+    found = asking.value("select stats_api.get_agency_overview(%s, %s, null, %s)", asked.first, asked.last, most)
+    return {**found, "sees_all": bool(asking.value("select stats.caller_sees_all()"))}
 
 
 def clients_page(found: Mapping[str, Any], asked: Asked, viewer: Viewer) -> str:
-    """Clients to choose from."""
+    """Clients to choose from, and the platform, for those who may see it."""
     t = words(asked.language)
+    return render(
+        "clients", asked.language, viewer, title=t.clients, tables=[_clients_table(found, asked, viewer, t)],
+        asked=asked, periods=_periods(t, asked, viewer),
+        platform=f"{viewer.base}/{asked.query(client=PLATFORM)}" if found["sees_all"] else None,
+    )  # fmt: skip
+
+
+def _clients_table(found: Mapping[str, Any], asked: Asked, viewer: Viewer, t: Any) -> Table:
     rows = []
     for client in found["clients"]:
         if client["is_unknown"]:
@@ -69,18 +75,13 @@ def clients_page(found: Mapping[str, Any], asked: Asked, viewer: Viewer) -> str:
         here = asked.query(client=client["client_id"])
         name = Cell(client["client_name"] or str(client["client_id"]), href=f"{viewer.base}/{here}")
         rows.append([name, *tables.figures(client, f"{viewer.base}/why{here}")])
-    listed = Table(
-        "clients", t.clients, [(t.client, False), *tables.measure_headings(t)],
-        rows + tables.rest_row(t, found["clients_rest"], 1), empty=t.no_client,
-    )  # fmt: skip
-    return render(
-        "clients", asked.language, viewer, title=t.clients, tables=[listed], asked=asked,
-        periods=_periods(t, asked, viewer),
-    )  # fmt: skip
+    rest = tables.rest_row(t, found["clients_rest"], 1)
+    return Table("clients", t.clients, [(t.client, False), *tables.measure_headings(t)], rows + rest, empty=t.no_client)
 
 
 def overview_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
-    """One client's numbers: totals against the period before, days, campaigns, links, UTM, webinars, quality."""
+    """A client's numbers, or the platform's: totals against the period before, days, campaigns, links, UTM, webinars,
+    quality; of the platform its clients as well."""
     t = words(asked.language)
     given = (asked.client, asked.first, asked.last)
     overview = _overview(asking, given, viewer)
@@ -93,14 +94,16 @@ def overview_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
     shown = [
         _days(asking, asked, overview, why_of, viewer, t),
         tables.campaigns_table(t, overview, why_of, here),
-        tables.links_table(t, links, here),
-        *tables.utm_tables(t, summary, here),
+        tables.links_table(t, links, here, asked.is_platform),
+        *tables.utm_tables(t, summary, here, asked.is_platform),
         tables.webinars_table(t, overview, webinars, why_of, here, viewer.zone),
     ]
+    if asked.is_platform:
+        shown.insert(1, _clients_table(clients_of(asking, asked, _TOP), asked, viewer, t))
     if asked.days <= _LONGEST_BY_DAY:
         shown.append(tables.quality_table(t, quality, why_of))
     return render(
-        "overview", asked.language, viewer, title=overview["client_name"] or t.overview, asked=asked, tables=shown,
+        "overview", asked.language, viewer, title=_name(t, asked, overview), asked=asked, tables=shown,
         banner=_banner(t, overview, viewer), totals=_totals(t, overview, here), compared=_compared(t, overview),
         periods=_periods(t, asked, viewer), downloads=_downloads(t, asked, viewer),
     )  # fmt: skip
@@ -113,15 +116,15 @@ def why_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
     given = (asked.client, asked.first, asked.last)
     shown: list[Table] = []
     overview = _overview(asking, given, viewer)
-    names = [overview["client_name"] or t.overview, *_dates(asked)]
+    names = [_name(t, asked, overview), *_dates(asked)]
     if asked.entity is None:
         summary = asking.value("select stats_api.get_marketing_summary(%s, %s, %s, %s)", *given, _TOP)
         links = asking.value("select stats_api.get_link_stats(%s, %s, %s, %s)", *given, _TOP)
         here = why_of()
         shown += [
             tables.campaigns_table(t, overview, why_of, here),
-            tables.links_table(t, links, here),
-            *tables.utm_tables(t, summary, here),
+            tables.links_table(t, links, here, asked.is_platform),
+            *tables.utm_tables(t, summary, here, asked.is_platform),
             tables.attribution_table(t, summary),
         ]
         totals, parts = overview["totals"], overview["campaigns"] + overview["webinars"]
@@ -161,6 +164,11 @@ def why_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
     )  # fmt: skip
 
 
+def _name(t: Any, asked: Asked, overview: Mapping[str, Any]) -> str:
+    """Whose numbers they are."""
+    return str(t.platform if asked.is_platform else overview["client_name"] or t.overview)
+
+
 def _overview(asking: Asking, given: tuple[Any, ...], viewer: Viewer) -> dict[str, Any]:
     answer: dict[str, Any] = asking.value("select stats_api.get_client_overview(%s, %s, %s, %s)", *given, _TOP)
     if viewer.shared_until:
@@ -190,7 +198,8 @@ def _entity(
         "select r.*, n.name from stats.range_summary('campaign', %s, %s, %s) r "
         "left join stats.readable_names(%s) n on n.kind = r.entity_type and n.id = r.entity_id "
         "and n.client_id is not distinct from r.client_id "
-        "where r.entity_id = %s and coalesce(r.entity_type = %s, true)",
+        # Entries that drifted (E2) are another client's: of the platform, whose page this is, the row with the most.
+        "where r.entity_id = %s and coalesce(r.entity_type = %s, true) order by r.hits desc limit 1",
         asked.first, asked.last, asked.client, asked.client, *entity,
     )  # fmt: skip
     utm = asking.rows(
@@ -321,13 +330,16 @@ def _downloads(t: Any, asked: Asked, viewer: Viewer) -> list[tuple[str, str]]:
     """What can be taken along: the statement, and rows of each grain."""
     query = asked.query(entity=None, entity_type=None)
     statement = [
-        (f"{t.statement} ({form})", f"{viewer.base}/statement.{form}{query}") for form in ("html", "xlsx", "csv")
+        (f"{t.statement} ({form})", f"{viewer.base}/statement.{form}{query}")
+        for form in ("html", "xlsx", "csv")
+        if not asked.is_platform
     ]
+    own = [(t.days, "days", "platform"), (t.clients, "summary", "client")]
     rows = [
         (f"{title} ({form})", f"{viewer.base}/export/{rows}/{grain}.{form}{query}")
         for title, rows, grain in (
-            (t.days, "days", "client"), (t.campaigns, "summary", "campaign"), (t.links, "summary", "link"),
-            (t.utm, "summary", "utm"),
+            *(own if asked.is_platform else [(t.days, "days", "client")]),
+            (t.campaigns, "summary", "campaign"), (t.links, "summary", "link"), (t.utm, "summary", "utm"),
         )
         for form in ("csv", "xlsx", "parquet")
     ]  # fmt: skip

@@ -87,13 +87,20 @@ def campaigns_table(t: SimpleNamespace, overview: Item, why_of: Any, here: str) 
     return Table("campaigns", t.campaigns, [(t.campaign, False), *measure_headings(t)], rows + rest, empty=t.nothing)
 
 
-def links_table(t: SimpleNamespace, links: Item, here: str) -> Table:
+def _whose(item: Item, name: str, is_platform: bool) -> str:
+    """A name in a list of the platform, which has a row for each client: whose it is."""
+    return f"{name} · {item['client_name']}" if is_platform and item["client_name"] else name
+
+
+def links_table(t: SimpleNamespace, links: Item, here: str, is_platform: bool = False) -> Table:
     """Links by conversions, and what came by unknown ones or none."""
 
     def name(item: Item) -> str:
         if item["is_folded"]:
-            return str(t.folded)
-        return str(t.none) if item["is_unknown"] else item["link_name"] or str(item["link_id"])
+            own = str(t.folded)
+        else:
+            own = str(t.none) if item["is_unknown"] else item["link_name"] or str(item["link_id"])
+        return _whose(item, own, is_platform)
 
     rows = [
         [
@@ -110,7 +117,7 @@ def links_table(t: SimpleNamespace, links: Item, here: str) -> Table:
     )
 
 
-def utm_tables(t: SimpleNamespace, summary: Item, here: str) -> list[Table]:
+def utm_tables(t: SimpleNamespace, summary: Item, here: str, is_platform: bool = False) -> list[Table]:
     """By source, medium, campaign."""
     made = []
     for list_name, key, title in (
@@ -118,7 +125,10 @@ def utm_tables(t: SimpleNamespace, summary: Item, here: str) -> list[Table]:
         ("by_campaign", "campaign", t.utm_campaign),
     ):  # fmt: skip
         rows = [
-            [Cell(str(t.none) if item["is_unknown"] else item[key]), *figures(item, f"{here}#{list_name}")]
+            [
+                Cell(_whose(item, str(t.none) if item["is_unknown"] else item[key], is_platform)),
+                *figures(item, f"{here}#{list_name}"),
+            ]
             for item in summary[list_name]
         ]
         rest = rest_row(t, summary[f"{list_name}_rest"], 1, f"{here}#{list_name}")

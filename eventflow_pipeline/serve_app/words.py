@@ -32,6 +32,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "days": ("Days", "일별"),
     "weeks": ("Weeks", "주별"),
     "months": ("Months", "월별"),
+    "platform": ("The whole platform", "플랫폼 전체"),
     "date": ("Date", "날짜"),
     "campaigns": ("Campaigns", "캠페인"),
     "campaign": ("Campaign", "캠페인"),

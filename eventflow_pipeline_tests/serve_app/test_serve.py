@@ -236,10 +236,43 @@ def test_facts_without_client_are_listed_and_lead_nowhere(
     rows = answer.text.partition('id="clients"')[2]
     assert re.search(r'<th scope="row">\(none\)</th>\s*<td class="figure">1</td>', rows)
     # Two are listed of the client, the one without rows and nobody's.
-    monkeypatch.setattr(pages, "_MOST_CLIENTS", 2)
+    monkeypatch.setattr(pages, "MOST_CLIENTS", 2)
     cut = browser.get("/", params={**span, "to": "2024-03-04"}, headers=everybody).text
     assert "(none)" in cut
     assert "others (1)" in cut
+
+
+def test_the_platform_has_a_page_for_those_who_see_all(world: Database, browser: httpx.Client) -> None:
+    everybody = {**HTML, **bearer({**MEMBER, "app_metadata": {"is_super_admin": True}})}
+    asked = {**ASKED, "client": "platform"}
+
+    def get(path: str, **changes: str) -> httpx.Response:
+        return browser.get(path, params={**asked, **changes}, headers=everybody)
+
+    listed = browser.get("/", params={**ASKED, "client": ""}, headers=everybody).text
+    assert "client=platform" in listed
+    page = get("/").text
+    assert "The whole platform" in page
+    for section in ("totals", "days", "clients", "campaigns", "links", "by_source", "quality", "downloads"):
+        assert f'<h2 id="{section}">' in page, section
+    platform = "select visits from stats.range_summary('platform', '2024-03-03', '2024-03-04')"
+    assert figures_of(page)[0][0] == str(world.rows(platform)[0]["visits"])
+    # A list of the platform has a row for each client, and says whose it is.
+    assert "naver · 꽃집 &lt;b&gt;&amp;" in page
+    assert "statement." not in page
+    assert 'name="client" value="platform"' in page
+    inside = {href.partition("#")[0] for _, href in figures_of(page) if href}
+    assert any(f"client={CLIENT}" in href for href in inside)
+    for href in inside:
+        assert browser.get(href, headers=everybody).status_code == 200, href
+    assert "Computed" in get("/why", **{"from": "2024-03-04"}).text
+    assert get("/export/days/platform.csv").text.count("\n") == 3
+    assert get("/statement.csv").status_code == 400
+    for path in ("/", "/why"):
+        own = browser.get(path, params=asked, headers=bearer(MEMBER))
+        assert (own.status_code, own.json()["message"][:35]) == (403, "You may not see the platform's tota")
+    # Whoever is limited to clients is not shown the way there.
+    assert "client=platform" not in ask(browser, "/", client=None).text
 
 
 def test_nobody_s_statement_is_refused(browser: httpx.Client) -> None:
