@@ -19,6 +19,7 @@ from eventflow_pipeline.defs.closings import closed_months, closed_months_job, c
 from eventflow_pipeline.defs.definition_time import TIMEZONE
 from eventflow_pipeline.defs.finish import finish_days_sensor
 from eventflow_pipeline.defs.indicators import quality_daily
+from eventflow_pipeline.defs.mailing import mail_statements_job, mail_statements_schedule, mailed_statements
 from eventflow_pipeline.defs.quality import CHECKS
 from eventflow_pipeline.defs.resources import WAREHOUSES
 from eventflow_pipeline.defs.retention import prune_history_job, prune_history_schedule
@@ -63,6 +64,8 @@ defs = dg.Definitions(
         *SOURCE_ASSETS,
         *dg.map_asset_specs(_promised, [daily_buckets, quality_daily, verified_days, webinar_days]),
         closed_months,
+        # Of its own: specs that have partitions in common are taken for one step, and these two follow each other.
+        dg.AssetsDefinition(specs=[mailed_statements]),
         slo,
     ],
     asset_checks=[*CHECKS, webinar_checks, closings_chain],
@@ -74,6 +77,7 @@ defs = dg.Definitions(
         webinar_stats_job,
         captured_facts_job,
         closed_months_job,
+        mail_statements_job,
         answer_incident_job,
         slo_job,
     ],
@@ -87,6 +91,7 @@ defs = dg.Definitions(
         verify_days_schedule,
         captured_facts_schedule,
         closed_months_schedule,
+        mail_statements_schedule,
         slo_schedule,
     ],
     sensors=[

@@ -3,11 +3,15 @@
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -218,6 +222,68 @@ class ClosingSettings(Section):
 
     grace_days: int = Field(
         3, ge=0, le=365, description="Days after a month's last before it may be closed: late facts are in by then."
+    )
+
+
+class MailSettings(Section):
+    """Statements by mail"""
+
+    server: SecretStr | None = Field(
+        None,
+        description="Mail server that takes statements of closed months: smtp://user:password@host:587 (encrypted by "
+        "STARTTLS; plain to this machine alone) or smtps://user:password@host:465. Unset: nothing is mailed.",
+    )
+    sender: str = Field("", description="Who statements come from, such as Numbers <billing@example.com>.")
+    recipients: SecretStr | None = Field(
+        None,
+        description='Who gets whose statements, as JSON: {"a client\'s id": ["ann@example.com"]}. A client without is '
+        "sent nothing.",
+    )
+
+    @field_validator("server")
+    @classmethod
+    def _address(cls, given: SecretStr | None) -> SecretStr | None:
+        if given:
+            parts = urlsplit(given.get_secret_value())
+            try:
+                usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+            except ValueError:
+                usable = False
+            if not usable:
+                raise ValueError("write smtp://user:password@host:587 or smtps://user:password@host:465")
+        return given
+
+    @model_validator(mode="after")
+    def _whole(self) -> "MailSettings":
+        if self.server and not (self.sender.isprintable() and _is_mail_address(parseaddr(self.sender)[1])):
+            raise ValueError(
+                "EVENTFLOW_MAIL_SENDER is no mail address: give one, such as Numbers <billing@example.com>"
+            )
+        self.by_client()
+        return self
+
+    def by_client(self) -> Mapping[UUID, tuple[str, ...]]:
+        """Addresses of every client that has some."""
+        problem = (
+            "EVENTFLOW_MAIL_RECIPIENTS cannot be used: write JSON of clients' ids, each with a list of mail addresses, "
+            'such as {"00000000-0000-0000-0000-000000000001": ["ann@example.com"]}'
+        )
+        try:
+            given = json.loads(self.recipients.get_secret_value()) if self.recipients else {}
+            found = {UUID(client): tuple(dict.fromkeys(addresses)) for client, addresses in given.items()}
+        except (ValueError, AttributeError, TypeError):
+            # Not the cause: it quotes what was given.
+            raise ValueError(problem) from None
+        if any(isinstance(addresses, str) for addresses in given.values()) or not all(
+            isinstance(address, str) and _is_mail_address(address) for one in found.values() for address in one
+        ):
+            raise ValueError(problem)
+        return found
+
+
+def _is_mail_address(text: str) -> bool:
+    return bool(re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text)) and not set(text) & set(
+        '(),:;<>[]\\"'
     )
 
 
@@ -479,6 +545,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = Field(default_factory=QualitySettings)
     checks: CheckSettings = Field(default_factory=CheckSettings)
     closing: ClosingSettings = Field(default_factory=ClosingSettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     docs: DocsSettings = Field(default_factory=DocsSettings)
     webinar: WebinarSettings = Field(default_factory=WebinarSettings)

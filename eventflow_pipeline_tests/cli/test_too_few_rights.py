@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "close": ("--month", "2024-02", "--author", "ann", "--yes"),
     "reopen": ("--month", "2024-02", "--client", ID, "--author", "ann", "--reason", "a test", "--yes"),
     "adjustments": (),
+    "mail": ("--month", "2024-02"),
     "explain": ("--client", "unknown", "--date", "2024-03-01"),
     "doctor": (),
     "probe": (),

@@ -58,10 +58,15 @@ class HttpReceiver:
 
 
 class MailReceiver:
-    """A mail server that keeps every mail; ``url`` is its address as Apprise takes it."""
+    """A mail server that keeps every mail; ``url`` is its address as Apprise takes it.
+
+    It refuses whom ``refused`` names, and with ``cut`` is gone once it has a mail, before it says so.
+    """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.refused: set[str] = set()
+        self.cut = False
         receiver = self
 
         class Handler(StreamRequestHandler):
@@ -74,6 +79,11 @@ class MailReceiver:
                         lines = iter(self.rfile.readline, b".\r\n")
                         mail = b"".join(line.removeprefix(b".") for line in lines)
                         receiver.mails.append(email.message_from_bytes(mail, policy=email.policy.default))  # type: ignore[arg-type]
+                        if receiver.cut:
+                            return
+                    if verb == b"RCPT" and any(address in line.decode() for address in receiver.refused):
+                        self.wfile.write(b"550 no such user\r\n")
+                        continue
                     self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
                     if verb == b"QUIT":
                         return
@@ -83,9 +93,14 @@ class MailReceiver:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
+    def port(self) -> int:
+        """Where it listens, on loopback."""
+        return int(self._server.server_address[1])
+
+    @property
     def url(self) -> str:
         """Apprise address of the receiver."""
-        port = self._server.server_address[1]
+        port = self.port
         return f"mailto://127.0.0.1:{port}?from=eventflow@example.com&to=oncall@example.com&mode=insecure"
 
     def down(self) -> None:

@@ -60,6 +60,17 @@ create table if not exists stats.closing_day (
 );
 alter table stats.closing_day enable row level security;
 
+-- By the hash: an entry's number begins anew where closings were discarded.
+create table if not exists stats.mailing (
+    closing_hash text not null,
+    recipient text not null check (recipient ~ '^[0-9a-f]{64}$'),
+    state text not null check (state in ('sending', 'sent', 'refused')),
+    changed_at timestamptz not null,
+    reason text,
+    primary key (closing_hash, recipient)
+);
+alter table stats.mailing enable row level security;
+
 create table if not exists stats.closing_comparison (
     month date primary key,
     days_state text not null,

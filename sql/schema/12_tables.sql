@@ -83,6 +83,8 @@ comment on table stats.closing_figure is
     'Figures of entries of stats.closing over the month''s own range (M1-M3, M6): of closed as published, of adjusted signed differences; closed plus all adjusted of a version is what is published since. Columns that are no key of the grain are NULL; no row is nothing.';
 comment on table stats.closing_day is
     'Days of entries of stats.closing: of closed every day of the month, of adjusted those of whose facts of the client differ. day_fingerprint as in stats.partition_state; client_fingerprint: of the client''s part and the definition (NULL: no facts of it); causes: why the day was computed again, by the ledger.';
+comment on table stats.mailing is
+    'Statements of closings (closing_hash: stats.closing.hash) that were mailed, so that none is mailed twice. recipient: SHA-256 of the address in lower case. state: sending (being handed over; where that was interrupted nobody knows whether it was taken), sent, refused (not taken, why: reason; tried again).';
 comment on table stats.closing_comparison is
     'As which computations of its days (days_state) a closed month was last compared with what was closed.';
 comment on table stats.exclusion_change is 'Every rule of exclusion (E3) ever added or removed, by whom and why.';

@@ -55,6 +55,7 @@ begin
             ('closing', 'select, insert', 'tenant_read'),
             ('closing_figure', 'select, insert', 'tenant_read'),
             ('closing_day', 'select, insert', 'tenant_read'),
+            ('mailing', 'select, insert, update', 'all_read'),
             ('closing_comparison', 'select, insert, update, delete', 'all_read'),
             ('share_link', 'select, insert, update (revoked_at, revoked_by)', 'all_read'),
             ('replaced_function', null, 'all_read'),

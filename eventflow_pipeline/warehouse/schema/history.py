@@ -18,6 +18,7 @@ KEPT: Mapping[str, str] = {
     "closing": "closings, adjustments and reopenings of months",
     "closing_figure": "figures of closed months",
     "closing_day": "days of closed months",
+    "mailing": "statements that were mailed",
     "share_link": "shared links",
 }
 #: Never kept: rows may hold personal data, or are computed. A condition says which rows are meant.
