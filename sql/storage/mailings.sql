@@ -18,7 +18,9 @@ order by e.month, client, e.client_id;
 
 -- name: select_mailings
 -- WHAT: how it stands with the recipients of closings. Grain: closing and recipient. Inputs: :hashes.
-select m.closing_hash, m.recipient, m.state from stats.mailing m where m.closing_hash = any (cast(:hashes as text[]));
+select m.closing_hash, m.recipient, m.state
+from unnest(cast(:hashes as text[])) as h (hash)
+join stats.mailing m on m.closing_hash = h.hash;
 
 -- name: claim
 -- HOW: takes a statement to send to a recipient; no row where it was sent, or is being sent. :again: also where it is not
