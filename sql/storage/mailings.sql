@@ -17,10 +17,10 @@ where e.kind = 'closed'
 order by e.month, client, e.client_id;
 
 -- name: select_mailings
--- WHAT: how it stands with the recipients of closings. Grain: closing and recipient. Inputs: :hashes.
+-- WHAT: how it stands with the recipients of closings. Grain: closing and recipient. Inputs: :closing_hashes.
 select m.closing_hash, m.recipient, m.state
-from unnest(cast(:hashes as text[])) as h (hash)
-join stats.mailing m on m.closing_hash = h.hash;
+from unnest(cast(:closing_hashes as text[])) as closed (closing_hash)
+join stats.mailing m on m.closing_hash = closed.closing_hash;
 
 -- name: claim
 -- HOW: takes a statement to send to a recipient; no row where it was sent, or is being sent. :again: also where it is not

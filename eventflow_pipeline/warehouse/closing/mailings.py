@@ -37,7 +37,7 @@ def closings_in_force(
 def mailed(engine: Engine, closings: Sequence[ClosedMonth]) -> dict[tuple[str, str], str]:
     """``sent``, ``sending`` or ``refused``, by hash of the closing and recipient; who was never tried is not there."""
     with connect(engine) as connection:
-        rows = connection.execute(_s("select_mailings"), {"hashes": [closing.hash for closing in closings]})
+        rows = connection.execute(_s("select_mailings"), {"closing_hashes": [closing.hash for closing in closings]})
         return {(row.closing_hash, row.recipient): row.state for row in rows}
 
 
