@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -59,20 +59,25 @@ class CaptureStore:
 
     async def store(self, events: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
         """Answers to facts and their events (JSON), in their order; all committed, or none when it raises."""
-        listed = ",".join(f'{{"fact":{json.dumps(fact)},"event":{event}}}' for fact, event in events)
-        row = await self._one("select stats.capture_events(%s::jsonb)", [f"[{listed}]"], self._writer)
-        answers: list[dict[str, Any]] = row
+
+        def listed() -> list[str]:
+            parts = (f'{{"fact":{json.dumps(fact)},"event":{event}}}' for fact, event in events)
+            return [f"[{','.join(parts)}]"]
+
+        answers: list[dict[str, Any]] = await self._one("select stats.capture_events(%s::jsonb)", listed, self._writer)
         return answers
 
     async def link_target(self, key: str, client_id: str | None) -> dict[str, Any] | None:
         """Where the link of this id or cid leads, or None."""
-        found: dict[str, Any] | None = await self._one("select stats.link_target(%s, %s::uuid)", [key, client_id])
+        found: dict[str, Any] | None = await self._one(
+            "select stats.link_target(%s, %s::uuid)", lambda: [key, client_id]
+        )
         return found
 
     async def presence_ping(self, webinar_id: str, user_id: str) -> bool:
         """Pass a viewer's ping on (``user_id``: of the verified token); False when the database takes none (P3)."""
         try:
-            await self._one("select stats.capture_presence(%s::uuid, %s::uuid)", [webinar_id, user_id])
+            await self._one("select stats.capture_presence(%s::uuid, %s::uuid)", lambda: [webinar_id, user_id])
         except psycopg.errors.UndefinedFunction:
             return False
         return True
@@ -80,12 +85,13 @@ class CaptureStore:
     async def _one(
         self,
         query: str,
-        parameters: Sequence[Any],
+        parameters: Callable[[], Sequence[Any]],
         pool: "AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None" = None,
     ) -> Any:
         async def ask() -> Any:
             async with (pool or self._readers).connection() as connection:
-                row = await (await connection.execute(query.encode(), parameters)).fetchone()
+                # Only now: a megabyte that no connection takes would be kept by each exception that says so.
+                row = await (await connection.execute(query.encode(), parameters())).fetchone()
                 return row[0] if row else None
 
         # The server's own limit does not help against one that has vanished without a word.

@@ -9,7 +9,7 @@ import pytest
 from eventflow_pipeline.dev.sample import TRAPS
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline_tests.dev.sample.reader import Reader
-from eventflow_pipeline_tests.dev.sample.samples import OPTIONS, reader
+from eventflow_pipeline_tests.dev.sample.samples import EVERY, reader
 from eventflow_pipeline_tests.worlds.independent_count import normal
 
 MS = timedelta(milliseconds=1)
@@ -350,7 +350,7 @@ CLAIMS = {name: globals()[name] for name in TRAPS}
 
 
 @pytest.mark.parametrize("trap", list(TRAPS))
-@pytest.mark.parametrize("name", list(OPTIONS))
+@EVERY
 def test_trap_is_present_and_what_it_claims(name, trap):
     view: Reader = reader(name)
     ids = view.sample.traps[trap]
