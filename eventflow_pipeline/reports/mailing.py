@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.extras import require_extras
 from eventflow_pipeline.reports.settlement import UnreadableReport, write_report
 from eventflow_pipeline.settings import MailSettings, Settings
 from eventflow_pipeline.warehouse.answers.settlement import Settlement, settle_client
@@ -61,7 +62,8 @@ class _Refused(Exception):
 
 
 def require_mail(settings: Settings) -> None:
-    """Raise UserError when nothing could be mailed."""
+    """Raise UserError when nothing could be mailed: without a mail server, or what statements are written with."""
+    require_extras("report")
     if settings.mail.server is None:
         raise UserError(
             "EVENTFLOW_MAIL_SERVER is unset, so nothing is mailed: set it to smtp://user:password@host:587."

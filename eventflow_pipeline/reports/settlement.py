@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment
 
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.reports import charts
 from eventflow_pipeline.reports.cells import excel_text, spelled, unformulated
 from eventflow_pipeline.warehouse.answers.settlement import Settlement
 
@@ -367,6 +366,8 @@ def _shown(value: Any, name: str) -> tuple[str, bool]:
 
 def _plot(settlement: Settlement) -> str:
     """Visits and conversions by day as SVG in base64."""
+    from eventflow_pipeline.reports import charts
+
     named = {measure: [row[measure] for row in settlement.days] for measure in ("visits", "conversions")}
     drawn = charts.lines("Visits and conversions by day", [str(row["date"]) for row in settlement.days], named)
     return base64.b64encode(drawn.encode()).decode("ascii")
