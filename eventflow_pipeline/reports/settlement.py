@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment
-
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.reports.cells import excel_text, spelled, unformulated
 from eventflow_pipeline.warehouse.answers.settlement import Settlement
@@ -304,6 +302,8 @@ def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo, nonce: str |
         )
         for name, table in tables_of(settlement, zone).items()
     ]
+    from jinja2 import Environment
+
     page = Environment(autoescape=True).from_string(_PAGE)
     title = spelled(f"Settlement {settlement.client_name or settlement.client_id}, {settlement.days_range}")
     file.write_text(

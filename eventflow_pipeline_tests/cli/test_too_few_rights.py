@@ -66,9 +66,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "rebuild": ("--yes",),
 }
 #: The demo has a server of its own; capture and serve come up while the database is away; settings are the
-#: environment's, and so are the addresses that a test message goes to; psql and dagster speak for themselves,
-#: and metrics say that nothing is well.
-WITHOUT = {"demo", "capture serve", "serve", "settings", "alerts test", "psql", "dagster", "metrics"}
+#: environment's, and so are the addresses that a test message goes to; psql, dagster and env speak for
+#: themselves, and metrics say that nothing is well.
+WITHOUT = {"demo", "capture serve", "serve", "settings", "alerts test", "psql", "dagster", "env", "metrics"}
 DENIED = "have the owner of EventFlow's tables run `grant eventflow_pipeline to` that user"
 #: What only the owner may do says whose it is.
 OWNED = "belongs to postgres: run `eventflow migrate` as postgres"

@@ -89,6 +89,7 @@ def interface(instance: dg.DagsterInstance, defs: dg.Definitions) -> Iterator[In
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_reexecuting_from_failure_runs_only_what_is_left(
     interface: Interface, database: Database, instance: dg.DagsterInstance
 ) -> None:

@@ -26,8 +26,8 @@ from eventflow_pipeline_tests.servers import server_folder
 
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 _PEOPLE = 3
-#: Fewer than a user has, and enough for a fact that is 20 days late.
-DAYS = 22
+#: Fewer than a user has, and enough for a fact that is 10 days late.
+DAYS = 12
 
 
 @dataclass
@@ -149,7 +149,7 @@ def _await(what: Callable[[], bool], seconds: float) -> float:
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
-    """By the daemon alone: a fact of today, and one 20 days late that only its created_at gives away."""
+    """By the daemon alone: a fact of today, and one 10 days late that only its created_at gives away."""
     with _connect(demo.home, "eventflow") as facts, _connect(demo.home, "dagster") as dagster:
         zone = facts.execute("select time_zone from stats.build_settings").fetchone()[0]  # type: ignore[index]
 
@@ -163,7 +163,7 @@ def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
         def is_counted() -> bool:
             """Every fact of the two days is in what a range says, or excluded."""
             query = (
-                "with d as (select timezone(%s, now())::date - n as day from unnest(array[0, 20]) n) "
+                "with d as (select timezone(%s, now())::date - n as day from unnest(array[0, 10]) n) "
                 "select bool_and(r.hits + p.excluded_hits = ("
                 "select count(*) from event_access_logs l where l.accessed_at >= p.window_start "
                 "and l.accessed_at < p.window_end)) from d join stats.partition_state p on p.bucket_date = d.day "
@@ -173,7 +173,7 @@ def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
 
         _await(lambda: is_idle() and is_counted(), 120)  # also what was captured meanwhile
         with facts.transaction():
-            for days_ago in (0, 20):
+            for days_ago in (0, 10):
                 facts.execute(
                     "insert into event_access_logs (campaign_id, session_id, accessed_at) "
                     "select id, 'fresh', now() - make_interval(days => %s) from event_survey_campaigns limit 1",

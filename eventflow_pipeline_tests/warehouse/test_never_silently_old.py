@@ -244,7 +244,7 @@ def _true_since(truths: Sequence[tuple[datetime, Mapping[date, T]]], as_of: date
     return {*current, *(true[day] for at, true in truths if at > as_of)}
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(3000, marks=[pytest.mark.long, pytest.mark.timeout(4 * 3600)])])
+@pytest.mark.parametrize("count", [25, pytest.param(3000, marks=[pytest.mark.long, pytest.mark.timeout(4 * 3600)])])
 def test_a_number_is_that_of_the_facts_or_said_not_to_be(database: Database, count: int) -> None:
     world = World(database, SEED)
     taken: list[str] = []

@@ -242,9 +242,10 @@ comment on function stats.range_summary(text, date, date, uuid) is
     'One row per member of the grain over the inclusive local dates p_from..p_to (T3): hits (M1), visits = distinct sessions of the whole range (M2, M6), sessionless_hits, conversions (M3), cvr = conversions / visits or NULL (M4). Columns that are no key of the grain are NULL. p_client_id NULL: all the caller may see. Errors: 42501 (not your client), ST001 to ST005, ST008, ST009 (see require_range), ST006 (a client of a grain that has none). [readers]';
 
 create or replace function stats.require_series(p_members bigint, p_from date, p_to date) returns date
-language plpgsql immutable set search_path = pg_catalog, pg_temp
+language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform stats.require_bounds(p_from, p_to);
     -- Every member has a row a day: what is asked costs work and temporary files by their product.
     if p_members * (p_to - p_from + 1) > 5000000 then
         raise exception using errcode = 'ST011',
@@ -255,7 +256,7 @@ begin
 end
 $$;
 comment on function stats.require_series(bigint, date, date) is
-    'Raises ST011 when members with a row on each day of the range are more than 5,000,000 rows; otherwise returns p_to.';
+    'Raises ST002 (see require_bounds), or ST011 when members with a row on each day of the range are more than 5,000,000 rows; otherwise returns p_to.';
 
 create or replace function stats.daily_series(p_grain text, p_from date, p_to date, p_client_id uuid default null)
 returns table (
