@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,7 +114,8 @@ def test_a_daemon_is_started(world: RunningStack) -> None:
     ((last,),) = world.dagster(beats)
     folder = Path(world.environment["DAGSTER_HOME"], "output")
     with (folder / "again.log").open("w") as log:
-        environment = {**os.environ, **world.environment}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # as in an environment that is active
+        environment = {**os.environ, **world.environment, "PATH": path}
         daemon = subprocess.Popen(shlex.split(line), cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         _await("it beats", lambda: world.dagster(beats)[0][0] > last)
