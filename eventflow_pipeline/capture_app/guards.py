@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules
 from eventflow_pipeline.capture.cookies import believed
 from eventflow_pipeline.capture.text import clean
+from eventflow_pipeline.domain.hosts import is_loopback
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import CaptureSettings, ServeSettings
 
@@ -44,19 +45,12 @@ class Origins:
         except ValueError:
             return False
         own = parts.scheme in ("http", "https") and parts.netloc == request.headers.get("host", "").lower()
-        return own and (host == "localhost" or _is_loopback(host))
+        return own and is_loopback(host)
 
 
 def _origin_of(url: str) -> list[str]:
     parts = urlsplit(url)
     return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Windows:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app, exit_status
+from eventflow_pipeline.cli.close import closed_client
 from eventflow_pipeline.domain.months import parse_month
-from eventflow_pipeline.errors import UserError
 
 
 @app.command()
@@ -25,7 +25,6 @@ def adjustments(
     and exit status is 1 (docs/runbook.md#closings-altered).
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.warehouse.answers.explain import find_client
     from eventflow_pipeline.warehouse.closing.adjustments import adjustments as recorded_adjustments
     from eventflow_pipeline.warehouse.closing.adjustments import record_adjustments
     from eventflow_pipeline.warehouse.closing.chain import check_chain
@@ -36,9 +35,7 @@ def adjustments(
     with environment() as settings, pipeline(settings) as engine:
         with connect(engine) as connection:
             require_build_settings(connection, settings)
-            client_id = find_client(connection, client)["id"] if client else None
-            if client and client_id is None:
-                raise UserError("The unknown client has no closed months: give --client an id or a name.")
+            client_id = closed_client(connection, client)
         recorded = record_adjustments(engine, settings)
         rows = recorded_adjustments(engine, asked, client_id)
         altered = [str(entry) for entry in check_chain(engine)[1]]

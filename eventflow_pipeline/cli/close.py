@@ -1,12 +1,17 @@
 """``eventflow close``: a month does not change any more."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eventflow_pipeline.cli.app import Json, Yes, agreed, answer, app
 from eventflow_pipeline.domain.months import parse_month
 from eventflow_pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from sqlalchemy import Connection
 
 AskedMonth = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month, of business days.")]
 NamedAuthor = Annotated[str, typer.Option("--author", metavar="NAME", help="Who does it; printed on the statement.")]
@@ -86,6 +91,16 @@ def close(
         lines += [f"    although {text}" for text in d.client.exceptions]
         lines += [f"    quality: {text}" for text in d.client.quality]
     answer(as_json, {"month": str(asked), "closed": entries, "refused": []}, "\n".join(lines))
+
+
+def closed_client(connection: "Connection", client: str | None) -> "UUID | None":
+    """The client whose closed months are asked for, by id or name; None: any. Raises UserError for the unknown one."""
+    from eventflow_pipeline.warehouse.answers.explain import find_client
+
+    client_id: UUID | None = find_client(connection, client)["id"] if client else None
+    if client and client_id is None:
+        raise UserError("The unknown client has no closed months: give --client an id or a name.")
+    return client_id
 
 
 def require_text(option: str, text: str) -> None:

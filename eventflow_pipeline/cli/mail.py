@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app, exit_status
-from eventflow_pipeline.cli.close import AskedMonth
+from eventflow_pipeline.cli.close import AskedMonth, closed_client
 from eventflow_pipeline.domain.months import parse_month
 from eventflow_pipeline.errors import UserError
 
@@ -28,8 +28,7 @@ def mail(
     Example: eventflow mail --month 2026-10
     """
     from eventflow_pipeline.dev.environment import environment
-    from eventflow_pipeline.reports.mailing import Outcome, mail_statements, require_mail
-    from eventflow_pipeline.warehouse.answers.explain import find_client
+    from eventflow_pipeline.reports.mailing import mail_statements, require_mail
     from eventflow_pipeline.warehouse.closing.mailings import closings_in_force
     from eventflow_pipeline.warehouse.db.engine import connect, pipeline
     from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
@@ -38,9 +37,7 @@ def mail(
     with environment() as settings, pipeline(settings) as engine:
         with connect(engine) as connection:
             require_build_settings(connection, settings)
-            client_id = find_client(connection, client)["id"] if client else None
-            if client and client_id is None:
-                raise UserError("The unknown client has no closed months: give --client an id or a name.")
+            client_id = closed_client(connection, client)
         require_mail(settings)
         closings = closings_in_force(engine, month=asked, client_id=client_id)
         if not closings:
@@ -48,7 +45,7 @@ def mail(
         done = mail_statements(engine, settings, month=asked, client_id=client_id, again=again)
         addresses = settings.mail.by_client()
     nobody = [closing.client for closing in closings if not addresses.get(closing.client_id)]
-    failed = [mailing for mailing in done if mailing.outcome in (Outcome.REFUSED, Outcome.UNSURE)]
+    failed = [mailing for mailing in done if mailing.failed]
     lines = [f"{mailing}." for mailing in done]
     if nobody:
         lines.append(f"EVENTFLOW_MAIL_RECIPIENTS names nobody for {', '.join(nobody)}.")

@@ -45,7 +45,7 @@ def mail_closed_months(context: dg.OpExecutionContext, warehouse: Warehouse) -> 
         context.log_event(
             dg.AssetMaterialization(KEY, partition=month.first.isoformat(), metadata={"statements": statements})
         )
-    failed = [str(mailing) for mailing in done if mailing.outcome in (Outcome.REFUSED, Outcome.UNSURE)]
+    failed = [str(mailing) for mailing in done if mailing.failed]
     if failed:
         more = f"; and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
         raise dg.Failure(

@@ -11,7 +11,6 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from enum import StrEnum
 from hashlib import sha256
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -19,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.foreign_text import plain
+from eventflow_pipeline.domain.hosts import is_loopback
 from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.extras import require_extras
@@ -52,6 +52,11 @@ class Mailing:
     outcome: Outcome
     reason: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the recipient was not sent it, or nobody knows."""
+        return self.outcome in (Outcome.REFUSED, Outcome.UNSURE)
+
     def __str__(self) -> str:
         why = f": {self.reason}" if self.reason else ""
         return f"{self.closing.month} of {plain(self.closing.client)} to recipient {self.place}: {self.outcome}{why}"
@@ -72,12 +77,8 @@ def require_mail(settings: Settings) -> None:
 
 def is_due(engine: Engine, settings: Settings, since: datetime) -> bool:
     """Whether a month closed since then has a recipient who was not sent its statement, and was not given up on."""
-    closings = _addressed(settings, closings_in_force(engine, since=since))
-    states = mailed(engine, closings)
     return any(
-        states.get((closing.hash, _digest(address))) != "sent"
-        for closing in closings
-        for address in settings.mail.by_client()[closing.client_id]
+        waiting for _closing, _addresses, waiting in _waiting(engine, settings, closings_in_force(engine, since=since))
     )
 
 
@@ -97,12 +98,9 @@ def mail_statements(
     """
     require_mail(settings)
     record_adjustments(engine, settings)
-    closings = _addressed(settings, closings_in_force(engine, month=month, client_id=client_id, since=since))
-    states = mailed(engine, closings)
+    closings = closings_in_force(engine, month=month, client_id=client_id, since=since)
     done: list[Mailing] = []
-    for closing in closings:
-        addresses = settings.mail.by_client()[closing.client_id]
-        waiting = [a for a in addresses if states.get((closing.hash, _digest(a))) != "sent"]
+    for closing, addresses, waiting in _waiting(engine, settings, closings):
         written = _written(engine, settings, closing) if waiting else None
         for place, address in enumerate(addresses, start=1):
             if address not in waiting:
@@ -116,9 +114,17 @@ def mail_statements(
     return done
 
 
-def _addressed(settings: Settings, closings: Sequence[ClosedMonth]) -> list[ClosedMonth]:
-    addresses = settings.mail.by_client()
-    return [closing for closing in closings if addresses.get(closing.client_id)]
+def _waiting(
+    engine: Engine, settings: Settings, closings: Sequence[ClosedMonth]
+) -> list[tuple[ClosedMonth, tuple[str, ...], list[str]]]:
+    """Closings of clients with recipients, each with these and with those who were not sent its statement."""
+    by_client = settings.mail.by_client()
+    addressed = [(closing, addresses) for closing in closings if (addresses := by_client.get(closing.client_id))]
+    states = mailed(engine, [closing for closing, _ in addressed])
+    return [
+        (closing, addresses, [a for a in addresses if states.get((closing.hash, _digest(a))) != "sent"])
+        for closing, addresses in addressed
+    ]
 
 
 def _digest(address: str) -> str:
@@ -213,7 +219,7 @@ def _connected(mail: MailSettings) -> Iterator[smtplib.SMTP]:
         raise _Refused(f"the mail server cannot be reached ({type(problem).__name__})") from None
     try:
         try:
-            if address.scheme == "smtp" and not _is_here(host):
+            if address.scheme == "smtp" and not is_loopback(host):
                 server.starttls(context=ssl.create_default_context())
             if address.username:
                 server.login(unquote(address.username), unquote(address.password or ""))
@@ -225,13 +231,6 @@ def _connected(mail: MailSettings) -> Iterator[smtplib.SMTP]:
             server.quit()
     finally:
         server.close()
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _codes(problem: smtplib.SMTPRecipientsRefused) -> str:

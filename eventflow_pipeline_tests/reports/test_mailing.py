@@ -145,7 +145,7 @@ def test_what_may_have_been_taken_is_not_sent_again_unless_asked_for(
 def test_a_server_elsewhere_is_spoken_to_encrypted_or_not_at_all(
     month: Database, settings: Settings, server: MailReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eventflow_pipeline.reports.mailing._is_here", lambda _: False)
+    monkeypatch.setattr("eventflow_pipeline.reports.mailing.is_loopback", lambda _: False)
     (ann, _) = mail_statements(month.pipeline, settings)
     assert (ann.outcome, ann.reason) == (
         Outcome.REFUSED, "the mail server does not let us in (SMTPNotSupportedError)"
