@@ -15,6 +15,11 @@ from eventflow_pipeline_tests.databases import Database, Databases, settings_for
 from eventflow_pipeline_tests.servers import server_folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the running stack begin: one worker takes their chain of minutes, the others what is short."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own settings must not reach the tests."""
