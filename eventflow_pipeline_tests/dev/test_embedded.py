@@ -1,6 +1,7 @@
 """The project's own Postgres leaves nothing behind."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,28 @@ home = Path(sys.argv[1])
 start_embedded(home).stop()
 shutil.rmtree(home)
 """
+
+
+_ADD_A_USER = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from eventflow_pipeline.dev.embedded import ensure_user
+print(ensure_user(sys.argv[1]).pw_uid)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root adds users")
+def test_processes_that_start_at_once_on_a_new_machine_agree_on_its_user() -> None:
+    name = f"eventflow-{os.getpid()}"
+    try:
+        started = [
+            subprocess.Popen([sys.executable, "-c", _ADD_A_USER, name], stdout=subprocess.PIPE, text=True)
+            for _ in range(8)
+        ]
+        numbers = {process.communicate(timeout=120)[0] for process in started}
+        assert numbers == {f"{pwd.getpwnam(name).pw_uid}\n"}
+    finally:
+        subprocess.run(["userdel", name], check=True)
 
 
 def test_the_wheel_is_the_version_whose_private_parts_were_read() -> None:
