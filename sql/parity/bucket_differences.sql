@@ -2,20 +2,47 @@
 -- Grain: business day, grain, member (key columns that are none of the grain are NULL).
 -- Inputs: raw_cell, raw_member, stats.bucket_daily; :first_day, :last_day, :client_id (NULL: everything, else the
 -- grains within that client). Rules: M1-M3, M5. Visits are distinct sessions, counted at each member by themselves.
-with counted as (
-    select
-        bucket_date, member_no,
-        sum(hits) as hits,
-        count(session_no) as visits,
-        coalesce(sum(hits) filter (where session_no is null), 0) as sessionless_hits,
-        sum(conversions) as conversions
+with several as (
+    select bucket_date, session_no
+    from raw_cell
+    where counted and session_no is not null and bucket_date between :first_day and :last_day
+    group by bucket_date, session_no
+    having count(*) > 1
+),
+cell as (
+    select c.bucket_date, c.attribution_no, c.session_no, c.hits, c.conversions, s.session_no is not null as has_others
+    from raw_cell c
+    left join several s on s.bucket_date = c.bucket_date and s.session_no = c.session_no
+    where c.counted and c.bucket_date between :first_day and :last_day
+),
+part as (
+    -- A session with one attribution on the day is one visit of each of that attribution's members.
+    select a.bucket_date, m.member_no, a.hits, a.visits, a.sessionless_hits, a.conversions
+    from (
+        select bucket_date, attribution_no, sum(hits) as hits, count(session_no) as visits,
+               coalesce(sum(hits) filter (where session_no is null), 0) as sessionless_hits,
+               sum(conversions) as conversions
+        from cell
+        where not has_others
+        group by bucket_date, attribution_no
+    ) a
+    join raw_member m on m.attribution_no = a.attribution_no
+    union all
+    -- One with several is looked for at each member by itself.
+    select bucket_date, member_no, sum(hits), count(*), 0, sum(conversions)
     from (
         select c.bucket_date, m.member_no, c.session_no, sum(c.hits) as hits, sum(c.conversions) as conversions
-        from raw_cell c
+        from cell c
         join raw_member m on m.attribution_no = c.attribution_no
-        where c.counted and c.bucket_date between :first_day and :last_day
+        where c.has_others
         group by c.bucket_date, m.member_no, c.session_no
     ) member_session
+    group by bucket_date, member_no
+),
+counted as (
+    select bucket_date, member_no, sum(hits) as hits, sum(visits) as visits,
+           sum(sessionless_hits) as sessionless_hits, sum(conversions) as conversions
+    from part
     group by bucket_date, member_no
 ),
 named as (
