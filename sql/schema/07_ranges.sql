@@ -30,7 +30,8 @@ declare
         union all
         select %1$s null, -h.sessions, null, null
         from stats.%3$I h
-        where $1 < $2 and h.bucket_date between $1 and $2 and h.previous_date >= $1 and %4$s
+        -- Its index begins with the grain, which every row of the partition has.
+        where $1 < $2 and h.grain = %5$L and h.bucket_date between $1 and $2 and h.previous_date >= $1 and %4$s
     $sql$;
     from_session_days constant text := $sql$
         select %1$s stats.total(s.hits) as hits, count(s.session_id) as visits,
@@ -70,7 +71,7 @@ begin
         -- A day of the range was replaced and its histograms are not merged yet: count sessions in session-days.
         counted := format(from_session_days, keys_first, visible, keys);
     else
-        counted := format(from_buckets, keys_first, p_grain || '_daily', p_grain || '_returns', visible);
+        counted := format(from_buckets, keys_first, p_grain || '_daily', p_grain || '_returns', visible, p_grain);
     end if;
     return format(answer, keys_or_null, counted, keys);
 end

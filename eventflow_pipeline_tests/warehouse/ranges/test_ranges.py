@@ -321,6 +321,26 @@ def test_the_comparison_notices_a_wrong_answer(engineer: Engineer) -> None:
         engineer.check()
 
 
+def test_a_client_s_range_is_looked_up_in_the_index_of_its_histograms(engineer: Engineer) -> None:
+    """Which begins with the grain: without it Postgres before 18 reads those of all clients."""
+    engineer.start_over()
+    with psycopg.connect(engineer.database.url, autocommit=True) as connection:
+        connection.execute("set enable_seqscan = off")
+        connection.execute("set enable_bitmapscan = off")
+        ((query,),) = connection.execute(
+            "select stats.range_query('link', '2024-03-01', '2024-03-03', %s)", [small.CLIENTS[0]]
+        ).fetchall()
+        for number, value in enumerate(("'2024-03-01'", "'2024-03-03'", f"'{small.CLIENTS[0]}'", "null::uuid[]"), 1):
+            query = query.replace(f"${number}", f"({value})")
+        plan = "\n".join(row[0] for row in connection.execute(f"explain {query}".encode()))
+    (condition,) = [
+        line
+        for before, line in itertools.pairwise(plan.splitlines())
+        if "on link_returns" in before and "Index Cond" in line
+    ]
+    assert "(grain = 'link'::text) AND (client_id = " in condition, plan
+
+
 def test_going_back_and_forward_keeps_every_answer(engineer: Engineer) -> None:
     engineer.start_over()
     at = small.datetime(2024, 3, 1, 12, tzinfo=engineer.database.settings.zone)
