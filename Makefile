@@ -9,7 +9,7 @@ SQL_CHECKED := $(VENV)/.sql_checked
 # The schema's functions are strings to a linter; sql/spark/ is written from the others, in another dialect.
 SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*' -not -path 'sql/spark/*')
 
-.PHONY: demo test test-long bench install engines check docs diagrams pictures reference format lock clean
+.PHONY: demo test test-long bench install engines spark check docs diagrams pictures reference format lock clean
 
 demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
@@ -32,6 +32,14 @@ install: $(DEVELOPMENT)
 # The second engine (EVENTFLOW_ENGINE=spark) and its tests: Spark's client and Sail, beside all else.
 engines: install
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+
+# Spark itself, half a gigabyte, for the test with a driver and two executors; Java 17 is the system's.
+spark: engines
+	@test -d $(VENV)/spark/jars || { echo "Installing Spark into $(VENV)/spark …" && rm -rf build/spark && \
+		$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest build/spark \
+			--require-hashes -r requirements-spark-server.lock && \
+		mkdir -p $(VENV)/spark.new && tar -xzf build/spark/pyspark-*.tar.gz -C $(VENV)/spark.new --strip-components=2 \
+			--wildcards 'pyspark-*/deps/*' && mv $(VENV)/spark.new $(VENV)/spark && rm -rf build/spark; }
 
 define install_locked
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -93,6 +93,17 @@ class SparkSettings(Section):
     timeout_seconds: int = Field(
         1_800, ge=1, description="Longest the cluster may take for a day; then it is told to stop."
     )
+    job_facts: int = Field(
+        1_000_000,
+        ge=0,
+        description="Days that a run replaces at once (EVENTFLOW_RUNS_PARALLEL_DAYS) are computed in one job of the "
+        "cluster up to so many facts in all. 0: each in a job of its own.",
+    )
+    ui: str = Field(
+        "",
+        description="Address of the cluster's pages (Spark's UI) for the links in the records of runs. Empty: as the "
+        "driver says it, which is often known only within the cluster.",
+    )
 
 
 class OwnerSettings(Section):

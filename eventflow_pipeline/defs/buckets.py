@@ -108,7 +108,8 @@ def _day_metadata(totals: DayTotals) -> dict[str, Any]:
 
 def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
     """What each asset of the step shows of a replaced day: its rows, and why clients kept what was published of them.
-    The totals are the platform's and shown there: visits of a finer grain do not add up to them.
+    The totals are the platform's and shown there: visits of a finer grain do not add up to them. Session-days show who
+    computed them.
     """
     rows = {SESSION_DAYS: totals.session_days, CAMPAIGN_HOURS: totals.campaign_hours}
     rows |= {bucket_key(g): totals.buckets[g.name] for g in GRAINS}
@@ -117,6 +118,8 @@ def asset_metadata(totals: DayTotals) -> dict[dg.AssetKey, dict[str, Any]]:
         key: {"dagster/partition_row_count": n, **held} for key, n in rows.items()
     }
     shown[bucket_key(BY_NAME["platform"])] |= _day_metadata(totals)
+    for name, said in totals.computed_by.items():
+        shown[SESSION_DAYS][name] = dg.MetadataValue.url(said) if said.startswith("http") else said
     return shown
 
 

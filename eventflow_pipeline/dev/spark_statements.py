@@ -53,9 +53,12 @@ STAYING = (
 _HASHES = frozenset({"fact_record_hash", "fact_hash", "attribution_hash", "id_hash", "settled_id_hash"})
 #: Functions that are known to mean the same in both.
 _KNOWN = (
-    exp.And, exp.ArrayContains, exp.Case, exp.Cast, exp.Coalesce, exp.Count, exp.If, exp.Length, exp.Max, exp.Min,
-    exp.Or, exp.RegexpSplit, exp.RowNumber, exp.Substring, exp.Sum, exp.TimestampTrunc,
+    exp.And, exp.ArrayContains, exp.ArrayFilter, exp.ArraySize, exp.Case, exp.Cast, exp.Coalesce, exp.Count, exp.If,
+    exp.Length, exp.Max, exp.Min, exp.Or, exp.RegexpSplit, exp.RowNumber, exp.Substring, exp.Sum, exp.TimestampTrunc,
 )  # fmt: skip
+#: Column that tells the days apart that are computed together: how many of their first instants an instant has reached.
+_DAY = "day_no"
+_NUMBER = "SIZE(FILTER(CAST(SPLIT(:starts, ',') AS ARRAY<TIMESTAMP>), start -> start <= instant))"
 
 
 class _NestedSpark(Spark):
@@ -85,6 +88,55 @@ def with_the_key_for_a_number(tree: exp.Expr) -> None:
         keys = select.args["group"].expressions if select and select.args.get("group") else []
         if window.sql() == "ROW_NUMBER() OVER ()" and len(keys) == 1:
             window.replace(keys[0].copy())
+
+
+def with_the_number_of_the_day(tree: exp.Expr) -> None:
+    """Small days are computed together: facts get the number of their day, and all that is made of them is told apart
+    by it.
+    """
+    _number(tree)
+
+
+def _number(query: exp.Expr) -> None:
+    if isinstance(query, exp.Union):
+        _number(query.left)
+        _number(query.right)
+    elif isinstance(query, exp.Select) and (number := _day_of(query)):
+        is_column = isinstance(number, exp.Column)
+        for join in query.args.get("joins") or ():
+            if isinstance(join.this, exp.Subquery) and _day_of(join.this.this):
+                _number(join.this.this)
+                same = exp.EQ(this=exp.column(_DAY, join.alias_or_name), expression=number.copy())
+                join.set("on", exp.and_(join.args["on"], same))
+        grouped = query.args.get("group") or any(one.find(exp.AggFunc) for one in query.expressions)
+        query.append("expressions", number if is_column else exp.alias_(number, _DAY))
+        if grouped:
+            group = query.args.get("group") or exp.Group()
+            group.append("expressions", number.copy() if is_column else exp.column(_DAY))
+            query.set("group", group)
+
+
+def _day_of(select: exp.Select) -> exp.Expr | None:
+    """What says of a row of ``select`` which day it is of; None where it is of none."""
+    source = select.args["from_"].this
+    if isinstance(source, exp.Table) and source.name.startswith("stage_"):
+        return exp.column(_DAY, source.alias_or_name)
+    if isinstance(source, exp.Subquery):
+        if "occurred_at" in source.this.named_selects:
+            return _number_of(exp.column("occurred_at", source.alias_or_name))
+        if _DAY not in source.this.named_selects:
+            _number(source.this)
+        return exp.column(_DAY, source.alias_or_name) if _DAY in source.this.named_selects else None
+    windows = [one for one in select.find_all(exp.GTE) if one.expression.sql() == ":window_start"]
+    return _number_of(windows[0].this) if windows else None
+
+
+def _number_of(instant: exp.Expr) -> exp.Expr:
+    number = sqlglot.parse_one(_NUMBER, read="spark")
+    for column in list(number.find_all(exp.Column)):
+        if column.name == "instant":
+            column.replace(instant.copy())
+    return number
 
 
 def without_schema(tree: exp.Expr) -> None:
@@ -129,6 +181,7 @@ RULES: tuple[Callable[[exp.Expr], None], ...] = (
     without_fingerprints,
     with_a_constant_for_fold_rules,
     with_the_key_for_a_number,
+    with_the_number_of_the_day,
     without_schema,
     without_storage,
     with_lists_as_text,

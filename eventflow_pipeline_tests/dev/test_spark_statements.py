@@ -70,3 +70,36 @@ def test_the_rules_by_example() -> None:
         "SELECT DATE_TRUNC('HOUR', v.accessed_at) AS hour FROM stats_visit_facts AS v "
         "WHERE ARRAY_CONTAINS(SPLIT(:campaigns, ','), v.campaign_id)"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        (
+            "select f.a, sum(f.b) as b from (select v.a, v.b, v.accessed_at as occurred_at from stats.visit_facts v) f "
+            "group by f.a",
+            "SELECT f.a, SUM(f.b) AS b, {number} <= f.occurred_at)) AS day_no FROM (SELECT v.a, v.b, v.accessed_at AS "
+            "occurred_at FROM stats_visit_facts AS v) AS f GROUP BY f.a, day_no",
+        ),
+        (
+            "select n.a, count(distinct s.b) as b from stage_session_days n left join (select b from "
+            "stage_session_days group by b) s on s.b = n.b group by n.a",
+            "SELECT n.a, COUNT(DISTINCT s.b) AS b, n.day_no FROM stage_session_days AS n LEFT JOIN (SELECT b, "
+            "stage_session_days.day_no FROM stage_session_days GROUP BY b, stage_session_days.day_no) AS s ON s.b = "
+            "n.b AND s.day_no = n.day_no GROUP BY n.a, n.day_no",
+        ),
+        (
+            "select sum(c.n) as n from (select count(*) as n from stats.visit_facts v where v.at >= :window_start "
+            "union all select count(*) from stats.entry_facts e where e.at >= :window_start) c",
+            "SELECT SUM(c.n) AS n, c.day_no FROM (SELECT COUNT(*) AS n, {number} <= v.at)) AS day_no FROM "
+            "stats_visit_facts AS v WHERE v.at >= :window_start GROUP BY day_no UNION ALL SELECT COUNT(*), {number} <= "
+            "e.at)) AS day_no FROM stats_entry_facts AS e WHERE e.at >= :window_start GROUP BY day_no) AS c "
+            "GROUP BY c.day_no",
+        ),
+    ],
+)
+def test_what_is_made_of_facts_says_of_which_day_it_is(text: str, body: str) -> None:
+    number = "SIZE(FILTER(CAST(SPLIT(:starts, ',') AS ARRAY<TIMESTAMP>), start -> start"
+    said = " ".join(carried("numbers/example", text).partition("\n")[2].split())
+    flat = said.replace("( ", "(").replace(" )", ")")
+    assert flat == body.format(number=number)

@@ -12,7 +12,8 @@ SELECT
   SUM(counted.hits) AS hits,
   SUM(counted.visits) AS visits,
   SUM(counted.sessionless_hits) AS sessionless_hits,
-  SUM(counted.conversions) AS conversions
+  SUM(counted.conversions) AS conversions,
+  counted.day_no
 FROM (
   SELECT
     c.client_id,
@@ -26,7 +27,8 @@ FROM (
     c.hits,
     c.visits,
     c.sessionless_hits,
-    c.conversions
+    c.conversions,
+    c.day_no
   FROM stage_cells AS c
   WHERE
     c.session_no IS NULL
@@ -43,7 +45,8 @@ FROM (
     CAST(SUM(c.hits) AS INT),
     1,
     0,
-    CAST(SUM(c.conversions) AS INT)
+    CAST(SUM(c.conversions) AS INT),
+    c.day_no
   FROM stage_cells AS c
   WHERE
     c.session_no IS NOT NULL
@@ -56,7 +59,8 @@ FROM (
     6,
     7,
     8,
-    c.session_no
+    c.session_no,
+    c.day_no
 ) AS counted
 GROUP BY
   2,
@@ -66,4 +70,5 @@ GROUP BY
   6,
   7,
   8,
-  9
+  9,
+  counted.day_no

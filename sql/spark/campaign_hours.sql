@@ -8,7 +8,10 @@ SELECT
   COUNT(DISTINCT session_id) AS visits,
   COALESCE(SUM(hits) FILTER(WHERE
     session_id IS NULL), 0) AS sessionless_hits,
-  SUM(conversions) AS conversions
+  SUM(conversions) AS conversions,
+  SIZE(
+    FILTER(CAST(SPLIT(:starts, ',') AS ARRAY<TIMESTAMP>), start -> start <= fact.occurred_at)
+  ) AS day_no
 FROM (
   WITH fold_rule AS (
     SELECT
@@ -524,4 +527,5 @@ GROUP BY
   bucket_hour,
   client_id,
   entity_type,
-  entity_id
+  entity_id,
+  day_no

@@ -12,7 +12,10 @@ SELECT
   SUM(hits) AS hits,
   SUM(conversions) AS conversions,
   excluded,
-  SUM(folded) AS folded_facts
+  SUM(folded) AS folded_facts,
+  SIZE(
+    FILTER(CAST(SPLIT(:starts, ',') AS ARRAY<TIMESTAMP>), start -> start <= fact.occurred_at)
+  ) AS day_no
 FROM (
   WITH fold_rule AS (
     SELECT
@@ -528,4 +531,5 @@ GROUP BY
   utm_medium,
   utm_campaign,
   session_id,
-  excluded
+  excluded,
+  day_no

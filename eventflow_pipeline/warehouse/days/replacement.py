@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -61,7 +61,8 @@ class ParityError(Exception):
 class DayTotals:
     """What a replaced day holds: measures over everything (M1-M3), exclusions (E3), buckets, hour buckets (B1).
 
-    ``held``: why clients kept what was published of them; None when nobody did.
+    ``held``: why clients kept what was published of them; None when nobody did. ``computed_by``: the engine that
+    computed it, as it says.
     """
 
     day: date
@@ -79,6 +80,7 @@ class DayTotals:
     buckets: Mapping[str, int]
     campaign_hours: int
     held: str | None = None
+    computed_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         day=day,
         buckets={b.grain: b.buckets for b in buckets},
         campaign_hours=campaign_hours,
+        computed_by=computed.by,
         held=hold.reason if hold and verdict.cause is not Cause.DIMENSIONS_MISSING else None,
         **measured,
     )

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +114,28 @@ def cluster_session(settings: Settings) -> Iterator["SparkSession"]:
         yield session
     finally:
         stop(session)
+
+
+def described(session: "SparkSession", settings: Settings) -> dict[str, str]:
+    """Who computes, for the records: engine and version; of Spark its executors and where to watch this session."""
+    if not settings.spark.url:
+        return {"engine": f"Sail {version('pysail')}"}
+
+    def told(name: str) -> str:
+        with suppress(Exception):
+            return str(session.conf.get(name))
+        return ""
+
+    said = {"engine": f"Spark {session.version}"}
+    master = told("spark.master")
+    if executors := told("spark.executor.instances") or "".join(re.findall(r"^local-cluster\[(\d+)", master)):
+        said["executors"] = executors
+    pages, host = settings.spark.ui, told("spark.driver.host")
+    if not pages and host and told("spark.ui.enabled") != "false":
+        pages = f"http://{host}:{told('spark.ui.port') or 4040}"
+    if pages:
+        said["spark"] = f"{pages.rstrip('/')}/connect/session/?id={session.session_id}"
+    return said
 
 
 def stop(session: "SparkSession") -> None:

@@ -1,6 +1,6 @@
 """Who computes a day: the seam between what a day's numbers are and the transaction that publishes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -41,6 +41,10 @@ class ComputedDay(Protocol):
     @property
     def work(self) -> DayWork:
         """What was asked for."""
+
+    @property
+    def by(self) -> Mapping[str, str]:
+        """Who computed it, once its session-days are staged: for the records of a run."""
 
     def stage_session_days(self) -> None:
         """Fill ``stage_session_days``, each client's fingerprints of facts included, and only from this snapshot."""

@@ -1,5 +1,6 @@
 """Rows between Postgres and Parquet files: out of a snapshot and into scratch tables, by COPY, a batch at a time."""
 
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ EXPORTED: Mapping[str, Mapping[str, pa.DataType]] = {
     },
     "fold_value": {"rule_no": _NUMBER, "value": _TEXT},
 }  # fmt: skip
+#: Those of them that hold facts; all others are dimensions and rules.
+FACTS = ("visit_facts", "entry_facts")
 #: Bytes of CSV that are parsed at once, of what a file's group of rows holds, and rows that are sent at once.
 _BLOCK, _ROWS = 4 << 20, 65_536
 
@@ -46,9 +49,10 @@ _BLOCK, _ROWS = 4 << 20, 65_536
 class _CopiedOut(io.RawIOBase):
     """The bytes of COPY … TO STDOUT as a file."""
 
-    def __init__(self, copy: psycopg.Copy) -> None:
+    def __init__(self, copy: psycopg.Copy, digest: "hashlib._Hash | None") -> None:
         self._rows = iter(copy)
         self._rest = memoryview(b"")
+        self._digest = digest
 
     def readable(self) -> bool:
         return True
@@ -61,6 +65,8 @@ class _CopiedOut(io.RawIOBase):
                 self._rest = memoryview(next(self._rows, b""))
                 if not self._rest:
                     break
+                if self._digest:
+                    self._digest.update(self._rest)
             part = self._rest[: len(room) - filled]
             room[filled : filled + len(part)] = part
             self._rest = self._rest[len(part) :]
@@ -83,10 +89,18 @@ def _cursor(connection: Connection) -> Iterator[psycopg.Cursor[Any]]:
         ) from problem
 
 
-def export(connection: Connection, view: str, parameters: Mapping[str, Any], files: FileSystem, path: str) -> int:
+def export(
+    connection: Connection,
+    view: str,
+    parameters: Mapping[str, Any],
+    files: FileSystem,
+    path: str,
+    digest: "hashlib._Hash | None" = None,
+) -> int:
     """Write what ``storage/export`` selects of a view of ``stats`` into one Parquet file; returns how many rows.
 
-    Memory is bounded, however many rows there are. A view without rows gives a file without rows.
+    Memory is bounded, however many rows there are. A view without rows gives a file without rows. ``digest`` is told
+    of the rows, as they come.
     """
     schema = pa.schema(EXPORTED[view].items())
     parsed = {name: pa.timestamp("us") if kind == _TIME else kind for name, kind in EXPORTED[view].items()}
@@ -100,7 +114,7 @@ def export(connection: Connection, view: str, parameters: Mapping[str, Any], fil
         copied = sql.SQL("copy ({}) to stdout (format csv)").format(sql.SQL(str(query)))
         values = {name: parameters[name] for name in query.params}
         with cursor.copy(copied, values or None) as copy:
-            stream = io.BufferedReader(_CopiedOut(copy), _BLOCK)
+            stream = io.BufferedReader(_CopiedOut(copy, digest), _BLOCK)
             if stream.peek(1):
                 batches = pa_csv.open_csv(
                     pa.PythonFile(stream, mode="r"),

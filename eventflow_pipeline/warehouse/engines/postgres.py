@@ -1,6 +1,6 @@
 """Days computed by the database that holds the facts: the default."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +19,12 @@ class PostgresDay:
 
     connection: Connection
     work: DayWork
+
+    @property
+    def by(self) -> Mapping[str, str]:
+        """The server and its version."""
+        version = self.connection.dialect.server_version_info or ()
+        return {"engine": " ".join(["Postgres", ".".join(map(str, version))]).strip()}
 
     def stage_session_days(self) -> None:
         """Fill ``stage_session_days``."""

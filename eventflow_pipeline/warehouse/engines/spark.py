@@ -5,14 +5,14 @@ facts amount to by client, and their fingerprints, Postgres counts itself, in th
 at work: where the two differ in anything nothing is published.
 """
 
-import threading
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -24,9 +24,10 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import joining_by_hash
 from eventflow_pipeline.warehouse.db.sql import sql_text, statement
-from eventflow_pipeline.warehouse.engines.cluster import cluster_session, engine_errors, lake, stop
+from eventflow_pipeline.warehouse.engines.cluster import engine_errors, lake
 from eventflow_pipeline.warehouse.engines.day_engine import DayWork, EngineError
-from eventflow_pipeline.warehouse.engines.files import EXPORTED, export, parquet_files, stage
+from eventflow_pipeline.warehouse.engines.files import EXPORTED, FACTS, export, parquet_files, stage
+from eventflow_pipeline.warehouse.engines.jobs import GATHERING, Computed, Exported, Turn, Work
 from eventflow_pipeline.warehouse.fact_days import execute_folded
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _KEY = (
 )  # fmt: skip
 _MEASURES = ("hits", "visits", "sessionless_hits", "conversions")
 _SESSION_DAYS = (*_KEY, "session_id", "hits", "conversions", "excluded", "folded_facts")
+#: Column by which the statements tell apart the days that are computed together.
+_DAY = "day_no"
 _BUCKETS = ("grain", *_KEY, *_MEASURES)
 _HOURS = ("bucket_hour", "client_id", "entity_type", "entity_id", *_MEASURES)
 #: Files of a computation that did not live to delete its own are deleted after this time, by the next one or at night.
@@ -54,8 +57,7 @@ class SparkEngine:
     def computing(self, connection: Connection, work: DayWork) -> Iterator["SparkDay"]:
         """The day as the cluster computes it; its files are gone afterwards. Raises EngineError, UserError."""
         files, root = FileSystem.from_uri(lake(self.settings))
-        folder = f"{root}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{work.day}-{uuid4().hex[:12]}"
-        _create(files, folder, self.settings)
+        folder = _new_folder(files, root, str(work.day), self.settings)
         day = SparkDay(connection, work, self.settings, files, folder)
         try:
             yield day
@@ -66,13 +68,15 @@ class SparkEngine:
             delete_left_files(self.settings)
 
 
-def _create(files: FileSystem, folder: str, settings: Settings) -> None:
+def _new_folder(files: FileSystem, root: str, what: str, settings: Settings) -> str:
     """Of files on this machine nobody else reads session ids: but a named cluster may share them by their group."""
+    folder = f"{root}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{what}-{uuid4().hex[:12]}"
     if isinstance(files, LocalFileSystem):
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
         Path(folder).mkdir(mode=0o770 if settings.spark.url else 0o700)
     else:
         files.create_dir(folder, recursive=True)
+    return folder
 
 
 def delete_left_files(settings: Settings) -> None:
@@ -98,30 +102,36 @@ def _left_for_later() -> Iterator[None]:
 
 @dataclass(slots=True)
 class SparkDay:
-    """Exported, computed in one go, staged by COPY."""
+    """Exported, computed in one go, alone or with others, and staged by COPY."""
 
     connection: Connection
     work: DayWork
     settings: Settings
     files: FileSystem
     folder: str
-    _rows: dict[str, int] = field(default_factory=dict)
-    _sessions: list["SparkSession"] = field(default_factory=list)
+    _turn: Turn | None = None
+    _computed: Computed | None = None
+
+    @property
+    def by(self) -> Mapping[str, str]:
+        """The cluster; nobody, where the day has no facts."""
+        return self._computed.by if self._computed else {}
 
     def stage_session_days(self) -> None:
         """Export the day, have it computed, and stage its session-days with Postgres' fingerprints of their facts."""
         begun = time.monotonic()
-        for view in EXPORTED:
-            path = f"{self.folder}/{view}.parquet"
-            self._rows[view] = export(self.connection, view, self.work.bounds, self.files, path)
-        self.connection.execute(statement("storage/export/create_client_facts_stage"))
-        exported = time.monotonic()
-        computed = self._begin() if self._facts else None
-        execute_folded(self.connection, "storage/export/insert_client_facts_stage", self.work.bounds)
-        if computed:
-            self._wait_for(computed)
+        with GATHERING.exporting():
+            exported = self._export()
+            if exported.facts:
+                self._turn = GATHERING.join(
+                    Work(self.settings, partial(compute, self.settings), self._delete), exported
+                )
         done = time.monotonic()
-        stage(self.connection, "stage_session_days", _SESSION_DAYS, self.files, f"{self.folder}/session_days")
+        execute_folded(self.connection, "storage/export/insert_client_facts_stage", self.work.bounds)
+        if self._turn:
+            self._computed = self._wait_for(self._turn.computed)
+        computed = time.monotonic()
+        self._stage("stage_session_days", _SESSION_DAYS, "session_days")
         with joining_by_hash(self.connection):
             differing = self.connection.execute(statement("storage/export/select_differing_clients")).scalar_one()
             if differing:
@@ -133,25 +143,30 @@ class SparkDay:
         logger().info(
             "day computed by cluster",
             day=str(self.work.day),
-            facts=self._facts,
-            export_seconds=round(exported - begun, 3),
-            compute_seconds=round(done - exported, 3),
-            stage_seconds=round(time.monotonic() - done, 3),
+            facts=exported.facts,
+            by=self.by,
+            export_seconds=round(done - begun, 3),
+            compute_seconds=round(computed - done, 3),
+            stage_seconds=round(time.monotonic() - computed, 3),
         )
 
     def stage_buckets(self) -> None:
         """Fill ``stage_buckets``, and add up what each grain and client got."""
-        stage(self.connection, "stage_buckets", _BUCKETS, self.files, f"{self.folder}/buckets")
+        self._stage("stage_buckets", _BUCKETS, "buckets")
         self._require_sums("buckets", {})
 
     def insert_campaign_hours(self, day: date, held_clients: Sequence[UUID | None]) -> None:
         """Insert the hour buckets."""
         self.connection.execute(statement("storage/export/create_campaign_hours_stage"))
-        stage(self.connection, "stage_campaign_hours", _HOURS, self.files, f"{self.folder}/campaign_hours")
+        self._stage("stage_campaign_hours", _HOURS, "campaign_hours")
         listed = {"clients": self.work.clients, "campaigns": self.work.campaigns}
         self._require_sums("campaign_hours", {**listed, "held_clients": held_clients})
         parameters = {"bucket_date": day, "held_clients": held_clients}
         self.connection.execute(statement("storage/export/insert_staged_campaign_hours"), parameters)
+
+    def _stage(self, table: str, columns: Sequence[str], name: str) -> None:
+        if self._computed:
+            stage(self.connection, table, columns, self.files, self._computed.of(name))
 
     def _require_sums(self, what: str, parameters: Mapping[str, Any]) -> None:
         """Also of a day that no other engine has computed: what is staged adds up to the session-days it is made of."""
@@ -164,34 +179,28 @@ class SparkDay:
                 "same session-days; nothing of the day was published. Set EVENTFLOW_ENGINE=postgres and report it."
             )
 
-    @property
-    def _facts(self) -> int:
-        return self._rows["visit_facts"] + self._rows["entry_facts"]
+    def _export(self) -> Exported:
+        rows, dimensions = {}, hashlib.sha256()
+        for view in EXPORTED:
+            path = f"{self.folder}/{view}.parquet"
+            digest = None if view in FACTS else dimensions
+            rows[view] = export(self.connection, view, self.work.bounds, self.files, path, digest)
+            if digest:
+                digest.update(f"\n{view}\n".encode())
+        self.connection.execute(statement("storage/export/create_client_facts_stage"))
+        facts = sum(rows[view] for view in FACTS)
+        return Exported(self.work, self.folder, facts, rows["fold_rule"], dimensions.hexdigest())
+
+    def _delete(self, folder: str) -> None:
+        with _left_for_later():
+            self.files.delete_dir(folder)
 
     def stop(self) -> None:
-        """Tell the cluster to stop what it still computes."""
-        for session in self._sessions:
-            stop(session)
+        """Want nothing any more."""
+        if self._turn:
+            self._turn.leave()
 
-    def _begin(self) -> Future[None]:
-        """Have it computed in a thread of its own, which nobody waits for: a client may wait for an answer for ever."""
-        computed: Future[None] = Future()
-
-        def work() -> None:
-            try:
-                with cluster_session(self.settings) as session:
-                    self._sessions.append(session)
-                    self._compute(session)
-            except BaseException as problem:
-                computed.set_exception(problem)
-            else:
-                computed.set_result(None)
-            self._sessions.clear()
-
-        threading.Thread(target=work, name=f"cluster-{self.work.day}", daemon=True).start()
-        return computed
-
-    def _wait_for(self, computed: Future[None]) -> None:
+    def _wait_for(self, computed: Future[Computed]) -> Computed:
         """Until the cluster is done, fails or is late. Whoever cancels what the connection does ends the wait."""
         deadline = time.monotonic() + self.settings.spark.timeout_seconds
         while not computed.done():
@@ -201,40 +210,76 @@ class SparkDay:
                     "(EVENTFLOW_SPARK_TIMEOUT_SECONDS); it was told to stop, and nothing of the day was published."
                 )
             self.connection.execute(text("select pg_sleep(0.02)"))
-        computed.result()
+        return computed.result()
 
-    def _compute(self, session: "SparkSession") -> None:
-        def read(view: str, name: str) -> None:
-            session.read.parquet(self._uri(name)).createOrReplaceTempView(view)
 
-        def ask(name: str, parameters: dict[str, Any]) -> "DataFrame":
-            return session.sql(sql_text(f"spark/{name}"), args=parameters or None)
+def compute(settings: Settings, session: "SparkSession", days: Sequence[Exported]) -> tuple[str, Sequence[str]]:
+    """Compute exported days, whose windows are apart; returns the folder of the results and what in it each day's part
+    is called. Of several, each one's rows are in a folder by its number. Raises EngineError.
+    """
+    files, root = FileSystem.from_uri(lake(settings))
+    folder = _new_folder(files, root, "job", settings)
+    try:
+        with engine_errors(settings, "did not compute it"):
+            _compute_into(folder, files, settings, session, days)
+    except BaseException:
+        with _left_for_later():
+            files.delete_dir(folder)
+        raise
+    numbers = _numbers(days)
+    return folder, [f"{_DAY}={numbers[day.work.day]}" if len(days) > 1 else "" for day in days]
 
-        def write(rows: "DataFrame", name: str) -> None:
-            rows.write.parquet(self._uri(name))
 
-        with engine_errors(self.settings, "did not compute it"):
-            for view in EXPORTED:
-                read(f"stats_{view}", f"{view}.parquet")
-            (counted,) = ask("exported_ids", self.work.bounds).collect()
-            if not counted.facts == counted.ids == self._facts:
-                raise EngineError(
-                    f"{self.work.day}: of {self._facts} exported facts the cluster read {counted.facts} with "
-                    f"{counted.ids} ids; nothing of the day was published."
-                )
-            folds = {**self.work.bounds, "fold_rules": self._rows["fold_rule"]}
-            write(ask("session_days", folds), "session_days")
-            read("stage_session_days", "session_days")
-            write(ask("cells", {}), "cells")
-            if parquet_files(self.files, f"{self.folder}/cells"):
-                read("stage_cells", "cells")
-                grains = [ask("buckets", dict(grain)) for grain in self.work.grains]
-                write(reduce(lambda one, other: one.unionAll(other), grains), "buckets")
-            if self.work.clients or self.work.campaigns:
-                lists = {"clients": self.work.clients, "campaigns": self.work.campaigns}
-                listed = {name: ",".join(map(str, ids)) for name, ids in lists.items()}
-                write(ask("campaign_hours", {**folds, **listed}), "campaign_hours")
+def _numbers(days: Sequence[Exported]) -> dict[date, int]:
+    """The days' numbers, as the statements give them: how many of the days' first instants an instant has reached."""
+    return {day.work.day: n for n, day in enumerate(sorted(days, key=lambda day: day.work.window_start), 1)}
 
-    def _uri(self, name: str) -> str:
-        root = lake(self.settings).rstrip("/")
-        return f"{root}/{self.folder.rpartition('/')[2]}/{name}"
+
+def _compute_into(
+    folder: str, files: FileSystem, settings: Settings, session: "SparkSession", days: Sequence[Exported]
+) -> None:
+    root = lake(settings).rstrip("/")
+
+    def uri(name: str) -> str:
+        return f"{root}/{name.removeprefix(folder.rpartition('/')[0]).lstrip('/')}"
+
+    def read(view: str, *names: str) -> None:
+        session.read.parquet(*map(uri, names)).createOrReplaceTempView(view)
+
+    def ask(name: str, parameters: dict[str, Any]) -> "DataFrame":
+        return session.sql(sql_text(f"spark/{name}"), args=parameters or None)
+
+    def write(rows: "DataFrame", name: str) -> None:
+        writer = rows.write.partitionBy(_DAY) if len(days) > 1 else rows.write
+        writer.parquet(uri(f"{folder}/{name}"))
+
+    for view in EXPORTED:
+        # Beside facts the days' exports say the same.
+        read(f"stats_{view}", *(f"{day.folder}/{view}.parquet" for day in (days if view in FACTS else days[:1])))
+    starts = sorted(day.work.window_start for day in days)
+    window = {
+        "window_start": starts[0],
+        "window_end": max(day.work.window_end for day in days),
+        "starts": ",".join(start.astimezone(UTC).isoformat() for start in starts),
+    }
+    counted = {row[_DAY]: row for row in ask("exported_ids", window).collect()}
+    for day, number in _numbers(days).items():
+        exported = next(one.facts for one in days if one.work.day == day)
+        facts, ids = (counted[number].facts, counted[number].ids) if number in counted else (0, 0)
+        if not facts == ids == exported:
+            raise EngineError(
+                f"{day}: of {exported} exported facts the cluster read {facts} with {ids} ids; nothing of the day was "
+                "published."
+            )
+    work, folds = days[0].work, {**window, "fold_rules": days[0].fold_rules}
+    write(ask("session_days", folds), "session_days")
+    read("stage_session_days", f"{folder}/session_days")
+    write(ask("cells", {}), "cells")
+    if parquet_files(files, f"{folder}/cells"):
+        read("stage_cells", f"{folder}/cells")
+        grains = [ask("buckets", dict(grain)) for grain in work.grains]
+        write(reduce(lambda one, other: one.unionAll(other), grains), "buckets")
+    if work.clients or work.campaigns:
+        lists = {"clients": work.clients, "campaigns": work.campaigns}
+        listed = {name: ",".join(map(str, ids)) for name, ids in lists.items()}
+        write(ask("campaign_hours", {**folds, **listed}), "campaign_hours")

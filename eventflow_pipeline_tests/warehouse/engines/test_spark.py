@@ -3,11 +3,8 @@
 The engine is Sail, of the extra ``spark``; with an address in SPARK_CONNECT, a Spark Connect server on this machine.
 """
 
-import os
-import random
 import socket
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,110 +13,26 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
+from eventflow_pipeline.oncall.conditions import stale
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline.warehouse.engines.day_engine import EngineError
-from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.warehouse.engines.damaged_days import (
+    DAYS,
+    PUBLISHED,
+    but_for_the_engine,
+    compute_all,
+    fill,
+    published,
+)
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.small_world import Mirror
 
 pytest.importorskip("pysail", reason="the extra spark is not installed (make engines)")
 pytest.importorskip("pyspark", reason="the extra spark is not installed (make engines)")
 spark = pytest.importorskip("eventflow_pipeline.warehouse.engines.spark")
-
-#: The clocks of Santiago go forward on one of them, a day of 23 hours; the last but one has no fact.
-DAYS = [date(2024, 9, 7) + timedelta(days=n) for n in range(4)]
-_PUBLISHED = {
-    "session_days": "s.*",
-    "bucket_daily": "s.*",
-    "campaign_hourly": "s.*",
-    "return_histogram": "s.*",
-    "client_day": "to_jsonb(s) - 'facts_at'",
-    "partition_state": "to_jsonb(s) - '{computed_at,facts_at,run_id,watermark,day_fingerprint}'::text[]",
-}
-
-
-def _published(database: Database) -> dict[str, list[str]]:
-    """Every row of every table that is published, as text, but for when it was."""
-    return {
-        table: sorted(row["r"] for row in database.rows(f"select ({what})::text r from stats.{table} s"))
-        for table, what in _PUBLISHED.items()
-    }
-
-
-def _but_for_the_engine(published: dict[str, list[str]]) -> dict[str, list[str]]:
-    states = sorted(row.replace(" engine=spark", "") for row in published["partition_state"])
-    assert states != published["partition_state"]
-    return {**published, "partition_state": states}
-
-
-@pytest.fixture
-def mirror(database: Database) -> Iterator[Mirror]:
-    made = Mirror(database)
-    made.clear()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def by_spark(database: Database, tmp_path: Path) -> Settings:
-    """The database's settings with the other engine."""
-    address = os.environ.get("SPARK_CONNECT")
-    cluster = {"lake": (tmp_path / "lake").as_uri(), "url": SecretStr(address) if address else None}
-    return database.settings.changed(engine="spark", spark=cluster)
-
-
-def _fill(mirror: Mirror, zone: ZoneInfo, seed: int) -> None:
-    """Facts of sessions, links and members that keep meeting again, at the edges of days too, and rules that fold."""
-    pick = random.Random(seed)
-    starts = [datetime(d.year, d.month, d.day, tzinfo=zone).astimezone(UTC) for d in DAYS]
-    days = [n for n in range(len(DAYS)) if n != 2]
-
-    def at() -> datetime:
-        start = starts[pick.choice(days)]
-        edges = [timedelta(), timedelta(microseconds=1), timedelta(hours=22, minutes=59, seconds=59.999999)]
-        return start + pick.choice([*edges, timedelta(seconds=pick.randrange(22 * 3600))])
-
-    def supplied() -> dict[str, Any]:
-        return {
-            "utm_source": pick.choice(
-                [None, None, "naver", " NAVER ", "kakao", "Kim@Example.com", 'a,"b"\n', "\\.", "''"]
-            ),
-            "utm_medium": pick.choice([None, None, "cpc", "\u3000", "x" * 3_000]),
-            "utm_campaign": pick.choice([None, None, "ΟΔΟΣ", "Straße", "봄세일", "(folded)"]),
-            "cid": pick.choice([None, None, " aaaa1111 ", "BBBB2222", "nosuch", " "]),
-            "marketing_campaign_link_id": pick.choice(
-                [None, None, None, small.LINK, small.TWIN, small.PLAIN, small.DANGLING]
-            ),
-        }
-
-    targets = [(small.CAMPAIGN, None)] * 3 + [
-        (small.FOREIGN, None), (small.ROWLESS, None), (None, small.WEBINAR), (None, small.WEBINAR_ROWLESS),
-        (small.CAMPAIGN, small.WEBINAR),
-    ]  # fmt: skip
-    visits = []
-    for _ in range(160):
-        campaign, webinar = pick.choice(targets)
-        session = pick.choice(["s1", "s2", "s3", " s1\u3000", "s4", "\t", "", "NULL", *(f"n{n}" for n in range(9))])
-        visits.append(
-            {"campaign_id": campaign, "webinar_id": webinar, "session_id": session, **supplied(), "accessed_at": at()}
-        )
-    entries = [
-        {
-            "campaign_id": pick.choice([small.CAMPAIGN, small.FOREIGN, small.ROWLESS]),
-            "client_id": pick.choice(small.CLIENTS), **supplied(), "created_at": at(),
-        }
-        for _ in range(40)
-    ]  # fmt: skip
-    mirror.add(visits, entries)
-
-
-def _compute(database: Database, settings: Settings) -> None:
-    for day in DAYS:
-        replace_day(database.pipeline, day, settings, Request(accepted=True))
-    merge_pending(database.pipeline)
 
 
 @pytest.mark.parametrize(
@@ -135,24 +48,24 @@ def test_there_and_back_every_published_row_is_the_same(
     """... and the change of engine marks the days, and the ledger shows no total that changed."""
     database.set_build_settings(zone)
     by_spark = by_spark.changed(timezone=zone, start_date=database.settings.start_date)
-    _fill(mirror, ZoneInfo(zone), seed=len(zone))
+    fill(mirror, ZoneInfo(zone), seed=len(zone))
     for rule in folds:
         mirror.fold(rule)
     for campaign in excluded:
         mirror.exclude(campaign)
     database.define(hourly_clients=[small.OTHER], hourly_campaigns=[small.CAMPAIGN, small.WEBINAR])
-    _compute(database, database.settings)
-    before = _published(database)
-    assert all(before[table] for table in _PUBLISHED)
+    compute_all(database, database.settings)
+    before = published(database)
+    assert all(before[table] for table in PUBLISHED)
 
     assert {*detect_changes(database.pipeline, by_spark, Scope.ALL).days} == {*DAYS}
     marked = database.rows("select bucket_date, stale_cause from stats.partition_state")
     assert {row["bucket_date"]: row["stale_cause"] for row in marked} == dict.fromkeys(DAYS, "definition_changed")
-    _compute(database, by_spark)
-    assert _but_for_the_engine(_published(database)) == before
+    compute_all(database, by_spark)
+    assert but_for_the_engine(published(database)) == before
 
-    _compute(database, database.settings)
-    assert _published(database) == before
+    compute_all(database, database.settings)
+    assert published(database) == before
     ledger = database.rows("select * from stats.day_ledger where cause = 'definition_changed'")
     assert len(ledger) == 2 * len(DAYS)
     measures = ("hits", "visits", "conversions")
@@ -165,18 +78,18 @@ def test_from_nothing_it_gives_what_postgres_gives(mirror: Mirror, database: Dat
     zone = "Asia/Kathmandu"
     database.set_build_settings(zone)
     by_spark = by_spark.changed(timezone=zone, start_date=database.settings.start_date)
-    _fill(mirror, ZoneInfo(zone), seed=5)
+    fill(mirror, ZoneInfo(zone), seed=5)
     mirror.fold(small.FOLDS[4])
     alone = {**small.PLAIN_VISIT, "session_id": "", "campaign_id": small.FOREIGN}
     mirror.add([{**alone, "accessed_at": datetime(2024, 9, 9, 3, tzinfo=UTC)}])
     mirror.exclude(small.FOREIGN)
-    _compute(database, by_spark)
-    got = _published(database)
+    compute_all(database, by_spark)
+    got = published(database)
     assert not [*Path(by_spark.spark.lake.removeprefix("file://")).iterdir()]
     database.execute("truncate stats.session_days, stats.bucket_daily, stats.return_histogram, stats.partition_state")
     database.execute("truncate stats.client_day, stats.campaign_hourly, stats.session_day_change")
-    _compute(database, database.settings)
-    assert _but_for_the_engine(got) == _published(database)
+    compute_all(database, database.settings)
+    assert but_for_the_engine(got) == published(database)
 
 
 @pytest.mark.long
@@ -193,12 +106,12 @@ def test_every_code_point_comes_through(database: Database, by_spark: Settings) 
         campaign=small.CAMPAIGN,
         noon=datetime(2024, 9, 7, 3, tzinfo=UTC),
     )
-    published = []
+    either = []
     for settings in (by_spark, database.settings):
         replace_day(database.pipeline, DAYS[0], settings, Request(accepted=True, from_scratch=True))
-        published.append({**_published(database), "partition_state": []})
-    assert published[0] == published[1]
-    assert len(published[0]["session_days"]) > 5_000
+        either.append({**published(database), "partition_state": []})
+    assert either[0] == either[1]
+    assert len(either[0]["session_days"]) > 5_000
 
 
 def test_a_client_that_is_held_keeps_what_is_published(mirror: Mirror, database: Database, by_spark: Settings) -> None:
@@ -219,23 +132,31 @@ def test_a_client_that_is_held_keeps_what_is_published(mirror: Mirror, database:
 
 def _no_other(database: Database, settings: Settings, day: date = DAYS[0]) -> str:
     """Why ``day`` cannot be computed; nothing of what is published is touched."""
-    before = _published(database)
+    before = published(database)
     with pytest.raises(EngineError) as refusal:
         replace_day(database.pipeline, day, settings, Request(accepted=True))
-    assert _published(database) == before
+    assert published(database) == before
     return str(refusal.value)
 
 
 def test_a_cluster_that_is_away_publishes_nothing(mirror: Mirror, database: Database, by_spark: Settings) -> None:
-    _fill(mirror, ZoneInfo("Asia/Seoul"), seed=1)
+    """The day says so, stays what it was and stale, and people are told until another engine, or it, has healed it."""
+    fill(mirror, ZoneInfo("Asia/Seoul"), seed=1)
+    compute_all(database, database.settings)
     away = by_spark.changed(spark={"url": SecretStr("sc://127.0.0.1:1")})
+    detect_changes(database.pipeline, away, Scope.ALL)
     told = _no_other(database, away)
     assert "EVENTFLOW_SPARK_URL cannot be reached" in told
     assert "EVENTFLOW_ENGINE=postgres" in told
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    (condition,) = stale.conditions(database.pipeline, away, tomorrow)
+    assert condition.numbers["days"] == len(DAYS)
+    compute_all(database, by_spark)
+    assert not stale.conditions(database.pipeline, by_spark, tomorrow)
 
 
 def test_a_cluster_that_never_answers_is_left(mirror: Mirror, database: Database, by_spark: Settings) -> None:
-    _fill(mirror, ZoneInfo("Asia/Seoul"), seed=1)
+    fill(mirror, ZoneInfo("Asia/Seoul"), seed=1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = SecretStr(f"sc://127.0.0.1:{silent.getsockname()[1]}")
         begun = time.monotonic()
@@ -256,8 +177,8 @@ def test_what_is_wrong_is_not_published(
     name: str, right: str, wrong: str, why: str,
 ) -> None:  # fmt: skip
     """Either Postgres' own count of every client tells, or what Postgres had published of the same facts."""
-    _fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
-    _compute(database, database.settings)
+    fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
+    compute_all(database, database.settings)
     _mutate(monkeypatch, name, right, wrong)
     assert why in _no_other(database, by_spark)
 
@@ -274,7 +195,7 @@ def test_what_no_other_engine_computed_must_add_up(
     name: str, right: str, wrong: str, why: str,
 ) -> None:  # fmt: skip
     """Postgres adds up the staged buckets and hour buckets of every day, not only after a change of engine."""
-    _fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
+    fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
     database.define(hourly_campaigns=[small.CAMPAIGN])
     _mutate(monkeypatch, name, right, wrong)
     told = _no_other(database, by_spark)
@@ -299,7 +220,7 @@ def _mutate(monkeypatch: pytest.MonkeyPatch, name: str, right: str, wrong: str) 
 def test_a_fact_that_is_there_twice_is_noticed(
     mirror: Mirror, database: Database, by_spark: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
+    fill(mirror, ZoneInfo("Asia/Seoul"), seed=3)
     said = spark.sql_text
     twice = "(SELECT * FROM stats_visit_facts UNION ALL SELECT * FROM stats_visit_facts)"
     monkeypatch.setattr(

@@ -1,43 +1,50 @@
-"""Spark itself, a driver and two executors, one of which is killed in the middle of a day: the days are the same.
+"""Spark itself: a driver and two executors, one of which is killed in the middle of a job, give what Postgres gives.
 
-Needs Java 17 and, in SPARK_HOME, Spark 4 (`pip install pyspark` has all of it, in its folder ``pyspark``).
+Needs Java 17 and Spark 4: in SPARK_HOME, else where `make spark` puts it.
 """
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import psutil
 import pytest
 from pydantic import SecretStr
 
-from eventflow_pipeline.warehouse.days.replacement import replace_day
+from eventflow_pipeline.warehouse.days.range_replacement import stop_replacing
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.warehouse.engines import test_spark as days
-from eventflow_pipeline_tests.worlds import small_world as small
+from eventflow_pipeline_tests.warehouse.engines.damaged_days import (
+    DAYS,
+    but_for_the_engine,
+    compute_all,
+    published,
+    replaced_days,
+)
 from eventflow_pipeline_tests.worlds.small_world import Mirror
 
+pytest.importorskip("pyspark", reason="the extra spark is not installed (make engines)")
+spark = pytest.importorskip("eventflow_pipeline.warehouse.engines.spark")
+
+SPARK = Path(os.environ.get("SPARK_HOME") or Path(sys.prefix, "spark"))
 pytestmark = [
-    pytest.mark.long,
+    pytest.mark.slow,
     pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed"),
-    pytest.mark.skipif(not os.environ.get("SPARK_HOME"), reason="SPARK_HOME names no Spark"),
+    pytest.mark.skipif(not (SPARK / "jars").is_dir(), reason="Spark is not installed (make spark)"),
 ]
-#: For processes that live a minute: neither the best machine code nor a garbage collector with threads.
+#: For processes that live a minute and see two hundred rows: neither the best machine code nor a garbage collector with
+#: threads; nor is Java written and compiled for each statement.
 _JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-_CONFIGURATION = {
-    "spark.driver.extraJavaOptions": _JAVA,
-    "spark.executor.extraJavaOptions": _JAVA,
-    "spark.driver.memory": "1g",
-    "spark.sql.shuffle.partitions": "4",
-    "spark.ui.enabled": "false",
-}
 
 
 @dataclass
@@ -45,6 +52,7 @@ class Cluster:
     """A Spark Connect server on this machine over two executors, each a process of its own."""
 
     address: str
+    pages: str
     driver: psutil.Process
 
     def executors(self) -> list[psutil.Process]:
@@ -56,22 +64,47 @@ class Cluster:
         ]
         return sorted(found, key=lambda one: one.create_time())
 
+    def running_jobs(self) -> list[Any]:
+        """Jobs that its executors work on, as its pages say."""
+        (application,) = self._told("applications")
+        jobs: list[Any] = self._told(f"applications/{application['id']}/jobs?status=running")
+        return jobs
+
+    def _told(self, what: str) -> Any:
+        with urllib.request.urlopen(f"{self.pages}/api/v1/{what}", timeout=60) as answer:
+            return json.load(answer)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = [part for name, value in _CONFIGURATION.items() for part in ("--conf", f"{name}={value}")]
-    command = [f"{os.environ['SPARK_HOME']}/bin/spark-submit", "--master", "local-cluster[2,1,1024]"]
-    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options]
-    command += ["--conf", f"spark.connect.grpc.binding.port={port}", "spark-internal"]
+    port, pages = _free_port(), _free_port()
+    configuration = {
+        "spark.driver.extraJavaOptions": _JAVA,
+        "spark.executor.extraJavaOptions": _JAVA,
+        "spark.driver.memory": "1g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.ui.port": pages,
+        "spark.connect.grpc.binding.port": port,
+    }
+    options = [part for name, value in configuration.items() for part in ("--conf", f"{name}={value}")]
+    command = [f"{SPARK}/bin/spark-submit", "--master", "local-cluster[2,1,1024]"]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options, "spark-internal"]
     with (tmp_path / "spark.log").open("w") as log:
         server = subprocess.Popen(
             command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True,
-            env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_WORKER_DIR": str(tmp_path / "work")},
+            env={**os.environ, "SPARK_HOME": str(SPARK), "SPARK_LOCAL_IP": "127.0.0.1",
+                 "SPARK_WORKER_DIR": str(tmp_path / "work")},
         )  # fmt: skip
     try:
-        made = Cluster(f"sc://127.0.0.1:{port}", psutil.Process(server.pid))
+        made = Cluster(f"sc://127.0.0.1:{port}", f"http://127.0.0.1:{pages}", psutil.Process(server.pid))
         deadline = time.monotonic() + 240
         while len(made.executors()) < 2 or socket.socket().connect_ex(("127.0.0.1", port)):
             alive = server.poll() is None and time.monotonic() < deadline
@@ -83,22 +116,25 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         server.wait()
 
 
-@pytest.mark.timeout(900)
-def test_three_processes_and_one_killed_give_what_postgres_gives(
-    cluster: Cluster, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mirror = Mirror(database)
-    mirror.clear()
-    days._fill(mirror, ZoneInfo("Asia/Seoul"), seed=8)
-    mirror.exclude(small.FOREIGN)
-    mirror.close()
-    database.define(hourly_clients=[small.OTHER], hourly_campaigns=[small.CAMPAIGN])
-    day = days.DAYS[0]
-    replace_day(database.pipeline, day, database.settings)
-    before = days._published(database)
+def _until(what: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 120
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("together")
+def test_three_processes_and_one_killed_give_what_postgres_gives(
+    cluster: Cluster, world: Mirror, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """... and what is cancelled they stop. One test: the cluster takes longer to start than to do all of it."""
+    compute_all(database, database.settings)
+    before = published(database)
     first, second = cluster.executors()
-    said, killed = days.spark.sql_text, []
+    said, killed = spark.sql_text, []
 
     def killing(name: str) -> str:
         if name == "spark/cells" and not killed:
@@ -107,12 +143,33 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
         text: str = said(name)
         return text
 
-    monkeypatch.setattr(days.spark, "sql_text", killing)
-    settings = {"lake": (tmp_path / "lake").as_uri(), "url": SecretStr(cluster.address)}
-    replace_day(database.pipeline, day, database.settings.changed(engine="spark", spark=settings))
-    assert days._but_for_the_engine(days._published(database)) == before
+    monkeypatch.setattr(spark, "sql_text", killing)
+    named = {"lake": (tmp_path / "lake").as_uri(), "url": SecretStr(cluster.address)}
+    settings = database.settings.changed(engine="spark", spark=named, runs={"parallel_days": len(DAYS)})
+    done = replaced_days(database, settings)
+    database.merge_pending()
+    assert but_for_the_engine(published(database)) == before
     assert killed == [first.pid]
     assert second.is_running()
-    now = cluster.executors()
-    assert first.pid not in {one.pid for one in now}
     assert len({cluster.driver.pid, first.pid, second.pid}) == 3
+    assert _until(lambda: len({one.pid for one in cluster.executors()} - {first.pid}) == 2)
+
+    by = dict(done[DAYS[0]].computed_by)
+    page = by.pop("spark")
+    assert by.pop("engine").startswith("Spark 4.")
+    assert by == {"executors": "2", "days of the job": "3"}
+    assert page.startswith(f"{cluster.pages}/connect/session/?id=")
+    with urllib.request.urlopen(page, timeout=60) as answer:
+        assert answer.status == 200
+
+    endless = "SELECT count(*) AS facts, 0 AS ids, 1 AS day_no FROM range(9223372036854775807) WHERE id % 3 = 1"
+    monkeypatch.setattr(spark, "sql_text", lambda name: endless if name == "spark/exported_ids" else said(name))
+    database.execute("truncate stats.partition_state")
+    at_work = threading.Thread(target=replaced_days, args=[database, settings], daemon=True)
+    at_work.start()
+    assert _until(lambda: bool(cluster.running_jobs()))
+    stop_replacing(database.pipeline)
+    at_work.join(60)
+    assert not at_work.is_alive()
+    assert _until(lambda: not cluster.running_jobs())
+    assert not [row for row in database.rows("select session_days from stats.partition_state") if row["session_days"]]
