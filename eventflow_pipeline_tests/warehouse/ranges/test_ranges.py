@@ -21,6 +21,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
+from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline.warehouse.db.engine import pipeline_engine
 from eventflow_pipeline.warehouse.ranges.histograms import merge_pending
@@ -103,6 +104,8 @@ class Engineer:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        #: Those of the next replacement.
+        self.settings: Callable[[], Settings] = lambda: database.settings
         self.mirror = Mirror(database)
         self.computed: dict[date, Sequence[Counted]] = {}
         self._reader = psycopg.connect(database.url, autocommit=True)
@@ -122,7 +125,7 @@ class Engineer:
         compare(self._reader, DAYS, self.computed)
 
     def replace(self, day: date) -> None:
-        replace_day(self.database.pipeline, day, self.database.settings, Request(accepted=True))
+        replace_day(self.database.pipeline, day, self.settings(), Request(accepted=True))
         self.computed[day] = self.facts().get(day, ())
         self.check()
 
@@ -137,7 +140,7 @@ class Engineer:
             if day is None:
                 merge_pending(engine)
             else:
-                replace_day(engine, day, self.database.settings, Request(run_id=run_id, accepted=True))
+                replace_day(engine, day, self.settings(), Request(run_id=run_id, accepted=True))
         if day and self._committed(day, run_id):
             self.computed[day] = self.facts().get(day, ())
         self.check()
@@ -177,17 +180,17 @@ def engineer(database: Database) -> Iterator[Engineer]:
     made.close()
 
 
-_VISITS = st.lists(small.visits(AT), max_size=25)
-_ENTRIES = st.lists(small.entries(AT), max_size=6)
+VISITS = st.lists(small.visits(AT), max_size=25)
+ENTRIES = st.lists(small.entries(AT), max_size=6)
 _NTH = st.integers(0, 30)
 _DAY = st.sampled_from(DAYS)
-_FIXED = {"max_examples": 6, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+FIXED = {"max_examples": 6, "deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 # Shrinking runs whole histories over and over; the drawn history is printed and short enough to read.
-_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 #: What may happen: (method of Mirror or Engineer, arguments). What the engine does is as likely as all else together.
 _CHANGES: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
-    st.tuples(st.just("add"), _VISITS, _ENTRIES),
+    st.tuples(st.just("add"), VISITS, ENTRIES),
     st.tuples(st.just("delete"), _NTH),
     st.tuples(st.just("edit"), _NTH, small.visits(AT)),
     st.tuples(st.just("set_link"), st.sampled_from(list(small.LINK_ROWS)), _NTH),
@@ -203,17 +206,17 @@ _WORK: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
     st.tuples(st.just("merge_pending")),
     st.tuples(st.just("crash"), st.integers(0, 22), st.none() | _DAY),
 )
-_HISTORY = st.lists(st.one_of(*_CHANGES) | st.one_of(*_WORK), min_size=6, max_size=18)
+HISTORY = st.lists(st.one_of(*_CHANGES) | st.one_of(*_WORK), min_size=6, max_size=18)
 
 
 @pytest.mark.slow
-@limits(**_FIXED, phases=_PHASES)  # type: ignore[arg-type]
+@limits(**FIXED, phases=PHASES)  # type: ignore[arg-type]
 @given(
-    visits=_VISITS,
-    entries=_ENTRIES,
+    visits=VISITS,
+    entries=ENTRIES,
     folds=st.lists(st.sampled_from(small.FOLDS), unique=True, max_size=8),
     backfilled=st.permutations(DAYS),
-    history=_HISTORY,
+    history=HISTORY,
 )
 def test_every_answer_is_that_of_a_clean_load_after_every_commit(
     engineer: Engineer,
@@ -223,6 +226,18 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
     backfilled: list[date],
     history: list[tuple[Any, ...]],
 ) -> None:
+    live_through(engineer, visits, entries, folds, backfilled, history)
+
+
+def live_through(
+    engineer: Engineer,
+    visits: list[dict[str, Any]],
+    entries: list[dict[str, Any]],
+    folds: list[Fold],
+    backfilled: list[date],
+    history: list[tuple[Any, ...]],
+) -> None:
+    """Facts, a backfill but for one day, then whatever happens; every answer is right after every step."""
     engineer.start_over()
     engineer.mirror.add(visits, entries)
     for rule in folds:
@@ -245,10 +260,10 @@ def test_every_answer_is_that_of_a_clean_load_after_every_commit(
 
 
 @pytest.mark.slow
-@limits(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=_PHASES)
+@limits(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=PHASES)
 @given(
-    before=st.tuples(_VISITS, _ENTRIES),
-    after=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=25), _ENTRIES),
+    before=st.tuples(VISITS, ENTRIES),
+    after=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=25), ENTRIES),
     merged=st.booleans(),
     work=st.lists(st.lists(_DAY | st.none(), min_size=3, max_size=6), min_size=2, max_size=2),
 )
