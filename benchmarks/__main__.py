@@ -10,6 +10,7 @@ import sys
 
 import benchmarks
 from benchmarks import report
+from eventflow_pipeline.errors import UserError
 
 _NOT_ONE = {"__main__", "report"}
 
@@ -27,7 +28,12 @@ def main() -> int:
     missed = 0
     for name in wanted:
         print(f"bench: {name} …", file=sys.stderr, flush=True)
-        section = importlib.import_module(f"benchmarks.{name}").run()
+        try:
+            section = importlib.import_module(f"benchmarks.{name}").run()
+        except UserError as problem:
+            print(f"bench: {name} was not run: {problem}", file=sys.stderr)
+            missed += 1
+            continue
         if not quick:
             report.write(section)
         print(section.markdown(), end="\n\n", flush=True)

@@ -109,6 +109,7 @@ def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange
         "EVENTFLOW_DATABASE_URL": database.url,
         "EVENTFLOW_HOME": str(Path(running.socket_dir).parent / "home"),
         "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
+        "EVENTFLOW_TIMEZONE": database.settings.timezone,
         "EVENTFLOW_DATABASE_WORK_MEM_MB": str(database.settings.database.work_mem_mb),
         "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
     }
@@ -123,11 +124,11 @@ def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange
     return whole
 
 
-def attach(running: EmbeddedServer, name: str, facts: Facts) -> Measured:
+def attach(running: EmbeddedServer, name: str, facts: Facts, timezone: str = "Asia/Seoul") -> Measured:
     """The database ``name``, made earlier."""
     settings = Settings(
         database={"url": running.url(name).render_as_string(False), "work_mem_mb": WORK_MEM_MB},
-        timezone="Asia/Seoul",
+        timezone=timezone,
         start_date=facts.first_day,
         runs={"parallel_days": 2},
     )
