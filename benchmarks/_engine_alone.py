@@ -5,11 +5,13 @@ The same functions, connections and checks as the runs of the daily assets, in t
 
 import sys
 from datetime import date
+from functools import partial
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import load_settings
 from eventflow_pipeline.warehouse.changes.detection import compare_first
 from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, replace_days
+from eventflow_pipeline.warehouse.db.at_once import at_once
 from eventflow_pipeline.warehouse.db.engine import pipeline
 from eventflow_pipeline.warehouse.parity.comparison import compare_days, compare_histograms, compare_windows
 from eventflow_pipeline.warehouse.quality.indicators import findings, indicators, measure
@@ -26,13 +28,16 @@ def main(first: str, last: str) -> None:
             if isinstance(outcome, FailedDay):
                 raise outcome.problem
         merge_pending(engine)
-        for problem in measure(engine, settings, days).values():
-            raise problem
+        tiled = len(days) > settings.checks.verify_days
+        with at_once(engine, 1) as begin:
+            measuring = begin(partial(measure, engine, settings, days))
+            compared = compare_days(engine, settings, days)
+            for problem in measuring.result().values():
+                raise problem
         indicators(engine, settings, days)
         findings(engine, settings, days)
-        tiled = len(days) > settings.checks.verify_days
         wrong = [
-            *compare_days(engine, settings, days).differences,
+            *compared.differences,
             *compare_windows(engine, settings, days, tiled=tiled).differences,
             *compare_histograms(engine, days).differences,
         ]

@@ -71,9 +71,9 @@ class DatabaseSettings(Section):
     day_work_mem_mb: int = Field(
         256,
         ge=1,
-        description="work_mem of a transaction that computes or checks days (EVENTFLOW_RUNS_PARALLEL_DAYS at once); "
-        "only huge days take it. Where the server runs out of memory they are done with the other, in less than twice "
-        "the time.",
+        description="work_mem of a transaction that computes or checks days (EVENTFLOW_RUNS_PARALLEL_DAYS at once "
+        "and one more); only huge days take it. Where the server runs out of memory they are done with the other, in "
+        "less than twice the time.",
     )
 
 
@@ -119,7 +119,12 @@ class OwnerSettings(Section):
 class RunSettings(Section):
     """Runs of Dagster"""
 
-    parallel_days: int = Field(2, ge=1, le=32, description="Days a run replaces at once, one connection each.")
+    parallel_days: int = Field(
+        2,
+        ge=1,
+        le=32,
+        description="Days a run replaces at once, and parts of a range it compares with facts, one connection each.",
+    )
     max_days: int = Field(
         90,
         ge=1,

@@ -17,7 +17,7 @@ from eventflow_pipeline.defs.catalog import (
     bucket_table,
     daily_spec,
 )
-from eventflow_pipeline.defs.indicators import measured_days
+from eventflow_pipeline.defs.indicators import begin_measuring, measured_days
 from eventflow_pipeline.defs.partitions import DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import HELD_KEY, QUALITY_KEYS, RANGE_PARITY, RAW_KEYS, evaluate
 from eventflow_pipeline.defs.recording import FinishedDay, Recorded, log_days, record_days, resumed_runs
@@ -140,6 +140,7 @@ def daily_buckets(
         evaluate(context, warehouse, done, RAW_KEYS | QUALITY_KEYS | {HELD_KEY})
 
     yield from record_days(context, ASSET_KEYS, _replaced(context, config, warehouse), "buckets", measure_and_check)
+    begin_measuring(context, warehouse)
 
 
 def _replaced(

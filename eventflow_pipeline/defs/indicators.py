@@ -3,13 +3,14 @@
 They are judgements about facts, not numbers anybody is billed on, so they never hold up or fail a day's buckets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from eventflow_pipeline.defs.catalog import QUALITY, bucket_key, column_texts
+from eventflow_pipeline.defs.dagster_internals.private import planned_in
 from eventflow_pipeline.defs.partitions import DAILY, DAYS_PER_RUN
 from eventflow_pipeline.defs.quality import QUALITY_KEYS, evaluate
 from eventflow_pipeline.defs.recording import FinishedDay, Recorded, record_days
@@ -107,7 +108,7 @@ def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
     days = sorted(date.fromisoformat(key) for key in context.partition_keys)
 
     def measured() -> Iterator[FinishedDay | FailedDay]:
-        yield from measured_days(warehouse, days)
+        yield from warehouse.begun(_measuring(days), lambda: list(measured_days(warehouse, days)))
         if has_pending(warehouse.engine):
             merge_pending(warehouse.engine)
 
@@ -115,6 +116,18 @@ def quality_daily(context: dg.AssetExecutionContext, warehouse: Warehouse) -> It
         evaluate(context, warehouse, done, QUALITY_KEYS)
 
     yield from record_days(context, (QUALITY,), measured(), "indicators", check)
+
+
+def begin_measuring(context: dg.AssetExecutionContext, warehouse: Warehouse) -> None:
+    """Begin what the step of the indicators is to do in this run: parity, which comes first, reads the same facts."""
+    materialized, _ = planned_in(context)
+    if QUALITY in materialized:
+        days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+        warehouse.begin(_measuring(days), lambda: list(measured_days(warehouse, days)))
+
+
+def _measuring(days: Sequence[date]) -> Hashable:
+    return QUALITY, tuple(days)
 
 
 def measured_days(warehouse: Warehouse, days: Sequence[date]) -> Iterator[FinishedDay | FailedDay]:

@@ -1,8 +1,10 @@
 """The database of facts and buckets as a Dagster resource, of runs and of ticks."""
 
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -10,10 +12,12 @@ from sqlalchemy import Engine
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings, load_settings
-from eventflow_pipeline.warehouse.days.range_replacement import stop_replacing
+from eventflow_pipeline.warehouse.db.at_once import at_once, stop
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.locks import run_alive
 from eventflow_pipeline.warehouse.schema.build_settings import require_build_settings
+
+T = TypeVar("T")
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -29,10 +33,11 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
         "Dagster gives up on a sensor's tick after 60 s, on a schedule's after DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS.",
     )
     _open: ExitStack = PrivateAttr(default_factory=ExitStack)
+    _begun: dict[Hashable, Future[Any]] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Of a run: connect, and show that it is alive."""
-        self._open = ExitStack()  # of this copy of the resource alone
+        self._open, self._begun = ExitStack(), {}  # of this copy of the resource alone
         if context.run:
             try:
                 self._open.enter_context(run_alive(self.engine, context.run.run_id))
@@ -42,8 +47,17 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
     def teardown_after_execution(self, context: Any) -> None:  # noqa: ARG002
         """Stop what a cancelled run has left at work, and close every connection."""
         if "unchecked_engine" in self.__dict__:
-            stop_replacing(self.unchecked_engine)
+            stop(self.unchecked_engine)
         self._open.close()
+
+    def begin(self, what: Hashable, work: Callable[[], object]) -> None:
+        """Do in a thread, while this step of the run goes on, what a later one is to do; ends with the run."""
+        self._begun[what] = self._open.enter_context(at_once(self.engine, 1))(work)
+
+    def begun(self, what: Hashable, work: Callable[[], T]) -> T:
+        """What ``work`` returns: where it was begun, when it has ended, else it is done now."""
+        begun: Future[T] | None = self._begun.pop(what, None)
+        return begun.result() if begun else work()
 
     @cached_property
     def settings(self) -> Settings:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDi
 from eventflow_pipeline.domain.grains import GRAINS, KEY_COLUMNS
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Clients, differing_days
+from eventflow_pipeline.warehouse.db.at_once import at_once
 from eventflow_pipeline.warehouse.db.engine import connect, day_transaction, grouping_by_hash, joining_by_hash
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
@@ -27,7 +29,7 @@ from eventflow_pipeline.warehouse.registry import current_definition, hourly_lis
 #: Lengths, in days, of the windows every day is the last of.
 WINDOWS = (7, 30)
 #: Days compared in one snapshot: bounds the scratch tables, not the answer.
-_DAYS_AT_ONCE = 10
+_DAYS_AT_ONCE = 5
 _WINDOW_ENDS_AT_ONCE = 31
 
 
@@ -35,26 +37,35 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
     """Buckets of every grain, hour buckets, session-days and state of ``days`` against their facts (M1-M3, M5, B1, E3).
 
     With ``client_id`` only that client's members, and no state. Parts of days that are held are compared as published.
+    Long ranges in parts, EVENTFLOW_RUNS_PARALLEL_DAYS at once.
     """
     found = Comparison()
-    for part in days.chunks(_DAYS_AT_ONCE):
-        with _snapshot(engine) as connection:
-            held_parts = _held_parts(connection, part)
-            status, differing = _status(connection, settings, part, held_parts)
-            kept = _kept(connection, settings, part)
-            _stage(connection, settings, part, held_parts)
-            _stage_members(connection, client_id)
-            parameters = {**day_bounds(part, settings.zone), **_range(part), **held_parts, "client_id": client_id}
-            differences = [
-                *_differences(connection, Part.BUCKET, "bucket", parameters),
-                *_differences(connection, Part.HOUR, "hour", {**parameters, **hourly_lists(connection)}),
-                *_differences(connection, Part.SESSION_DAYS, "session_days", parameters),
-            ]
-            if client_id is None:
-                differences += _differences(connection, Part.STATE, "state", parameters)
-            held = _held_differences(connection, parameters)
-        found += replace(_only_checked(status, differing, kept, differences), held=held)
+    with at_once(engine, settings.runs.parallel_days) as begin:
+        parts = [
+            begin(partial(_compare_days, engine, settings, part, client_id)) for part in days.chunks(_DAYS_AT_ONCE)
+        ]
+        for part in parts:
+            found += part.result()
     return found
+
+
+def _compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None) -> Comparison:
+    with _snapshot(engine) as connection:
+        held_parts = _held_parts(connection, days)
+        status, differing = _status(connection, settings, days, held_parts)
+        kept = _kept(connection, settings, days)
+        _stage(connection, settings, days, held_parts)
+        _stage_members(connection, client_id)
+        parameters = {**day_bounds(days, settings.zone), **_range(days), **held_parts, "client_id": client_id}
+        differences = [
+            *_differences(connection, Part.BUCKET, "bucket", parameters),
+            *_differences(connection, Part.HOUR, "hour", {**parameters, **hourly_lists(connection)}),
+            *_differences(connection, Part.SESSION_DAYS, "session_days", parameters),
+        ]
+        if client_id is None:
+            differences += _differences(connection, Part.STATE, "state", parameters)
+        held = _held_differences(connection, parameters)
+    return replace(_only_checked(status, differing, kept, differences), held=held)
 
 
 def held_differences(engine: Engine, settings: Settings, days: DayRange) -> tuple[HeldDifference, ...]:
