@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 import dagster as dg
@@ -171,7 +171,7 @@ def run_heal(
         found = tuple(sorted({*detection.changed, *held}, key=lambda stale: stale.day))
         if dry_run:
             return HealReport(detection, found, () if accept else detection.held, (), (), ())
-        recorded = _record_computed_days(engine)
+        recorded = _record_computed_days(engine, show_progress=show_progress)
         underived = underived_days(engine)
         done: list[BackfillReport] = []
         healing = {TRIGGER_TAG: HEAL, AUTHOR_TAG: author}
@@ -196,7 +196,7 @@ def run_heal(
     )
 
 
-def _record_computed_days(engine: Engine) -> Sequence[date]:
+def _record_computed_days(engine: Engine, *, show_progress: bool) -> Sequence[date]:
     """Have Dagster know the days that are computed, also where the process that computed them was killed."""
     from eventflow_pipeline.defs.finish import unrecorded_days
     from eventflow_pipeline.defs.runs import report_dead_runs
@@ -204,8 +204,13 @@ def _record_computed_days(engine: Engine) -> Sequence[date]:
     with dg.DagsterInstance.get() as instance:
         report_dead_runs(instance, engine)
         unrecorded = unrecorded_days(instance, engine, None)
-        for event in unrecorded.events:
-            instance.report_runless_asset_event(event)
+        if unrecorded.days:
+            with _bar(enabled=show_progress) as bar:
+                span = DayRange(unrecorded.days[0], unrecorded.days[-1])
+                task = bar.add_task(f"recording {span}", total=len(unrecorded.days))
+                for event in unrecorded.events:
+                    instance.report_runless_asset_event(event)
+                    bar.advance(task, len(unrecorded.days) / len(unrecorded.events))
     return unrecorded.days
 
 
@@ -283,7 +288,7 @@ def materialize(
     span = DayRange(min(days), max(days))
     with (
         dg.DagsterInstance.get() as instance,
-        day_progress(engine, span, started, expected=len(days), enabled=show_progress),
+        day_progress(engine, span, started, expected=len(days), instance=instance, enabled=show_progress),
     ):
         job = defs.resolve_job_def("daily_buckets_job")
         results = []
@@ -292,7 +297,8 @@ def materialize(
             if _was_stopped(results[-1]):
                 # Dagster knows of nobody who asked for it, and calls the run failed.
                 instance.report_run_canceled(results[-1].dagster_run, "Stopped from the command line.")
-                _record_computed_days(engine)  # the last of them it had no time to record
+                # The last of them it had no time to record.
+                _record_computed_days(engine, show_progress=False)
                 left = [day for day in days if computed_days(engine, span).get(day, started) <= started]
                 raise StoppedError(_how_to_go_on(days, left, tags))
     computed = computed_days(engine, span)
@@ -381,19 +387,9 @@ def forget_materializations(*, closings: bool) -> None:
         instance.wipe_assets(keys)
 
 
-@contextmanager
-def day_progress(
-    engine: Engine, days: DayRange, since: datetime, *, expected: int | None = None, enabled: bool = True
-) -> Iterator[None]:
-    """A progress bar (stderr) of the days of the range computed since ``since``, while the block runs.
-
-    ``expected``: how many days are to be done, when not all of the range.
-    """
-    if not enabled:
-        yield
-        return
-    over = threading.Event()
-    bar = Progress(
+def _bar(*, enabled: bool = True) -> Progress:
+    """A bar of days on stderr."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -401,17 +397,43 @@ def day_progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        disable=not enabled,
     )
-    with bar:
-        task = bar.add_task(f"computing {days}", total=expected or len(days))
+
+
+@contextmanager
+def day_progress(
+    engine: Engine,
+    days: DayRange,
+    since: datetime,
+    *,
+    expected: int | None = None,
+    instance: dg.DagsterInstance | None = None,
+    enabled: bool = True,
+) -> Iterator[None]:
+    """A progress bar (stderr) of the days of the range computed since ``since``, while the block runs; then of those
+    that ``instance`` knows of.
+
+    ``expected``: how many days are to be done, when not all of the range.
+    """
+    if not enabled:
+        yield
+        return
+    over, began = threading.Event(), datetime.now(UTC)
+    total = expected or len(days)
+    with _bar() as bar:
+        task = bar.add_task(f"computing {days}", total=total)
 
         def follow() -> None:
             while True:
                 last = over.wait(0.3)
                 with suppress(SQLAlchemyError, UserError):  # whether the server is away others say
-                    done = sum(at >= since for at in computed_days(engine, days).values())
-                    checking = "checking" if done >= (expected or len(days)) else "computing"
-                    bar.update(task, completed=done, description=f"{checking} {days}")
+                    done, phase = sum(at >= since for at in computed_days(engine, days).values()), "computing"
+                    if done >= total:
+                        phase = "checking"
+                        if instance and (recorded := _recorded(instance, days, began)) < total:
+                            done, phase = recorded, "recording"
+                    bar.update(task, completed=done, description=f"{phase} {days}")
                 if last:
                     return
 
@@ -422,3 +444,12 @@ def day_progress(
         finally:
             over.set()
             follower.join()
+
+
+def _recorded(instance: dg.DagsterInstance, days: DayRange, since: datetime) -> int:
+    """How many of the days this process has recorded since ``since``: a day's last asset is recorded last."""
+    from eventflow_pipeline.defs.buckets import ASSET_KEYS
+    from eventflow_pipeline.defs.dagster_internals.private import last_recorded
+
+    known = last_recorded(instance, ASSET_KEYS[-1], [day.isoformat() for day in days])
+    return sum(at >= since for _, at in known.values())
