@@ -5,6 +5,8 @@ from datetime import date
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import StaleStatus
+from dagster._utils.test.data_versions import get_stale_status_resolver
 
 from eventflow_pipeline.defs.recording import FinishedDay, Recorded, record_days
 from eventflow_pipeline.domain.days import DayRange
@@ -47,6 +49,17 @@ def _recorded(instance: dg.DagsterInstance, key: dg.AssetKey) -> dict[str, tuple
     return found
 
 
+def _made_from_something_older(instance: dg.DagsterInstance, step: dg.AssetsDefinition) -> list[tuple[str, str]]:
+    """What the user interface calls unsynced."""
+    resolver = get_stale_status_resolver(instance, [_source, step])
+    return [
+        (key.to_user_string(), day.isoformat())
+        for key in (FIRST, SECOND)
+        for day in DAYS
+        if resolver.get_status(key, day.isoformat()) is not StaleStatus.FRESH
+    ]
+
+
 def _run(instance: dg.DagsterInstance, step: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
     tags = {RANGE_START: DAYS.first.isoformat(), RANGE_END: DAYS.last.isoformat()}
     return dg.materialize([_source, step], instance=instance, tags=tags, raise_on_error=False)
@@ -56,6 +69,7 @@ def test_a_day_is_recorded_when_it_ends_as_dagster_records_it_when_the_step_ends
     with dg.DagsterInstance.ephemeral() as instance:
         assert _run(instance, _dagster_s_own).success
         expected = {key: _recorded(instance, key) for key in (FIRST, SECOND)}
+        assert _made_from_something_older(instance, _dagster_s_own) == []
     seen: list[set[str]] = []
 
     @dg.multi_asset(name="step", specs=_SPECS, backfill_policy=_ONE_RUN)
@@ -70,6 +84,7 @@ def test_a_day_is_recorded_when_it_ends_as_dagster_records_it_when_the_step_ends
     with dg.DagsterInstance.ephemeral() as instance:
         assert _run(instance, ours).success
         assert {key: _recorded(instance, key) for key in (FIRST, SECOND)} == expected
+        assert _made_from_something_older(instance, ours) == []
     assert seen == [set(), {"2024-01-01"}, {"2024-01-01", "2024-01-02"}]
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.definitions.assets.definition.asset_spec import AssetExecutionType
+from dagster._core.definitions.data_version import NULL_EVENT_POINTER, get_input_event_pointer_tag
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from dagster._core.execution.plan.execute_step import _get_output_asset_events
 from dagster._core.scheduler.instigation import TickStatus
@@ -120,14 +121,18 @@ def newest_materializations(instance: dg.DagsterInstance, assets: Iterable[dg.As
 def provenance_tags(context: dg.AssetExecutionContext, asset: dg.AssetKey) -> dict[str, str]:
     """Tags that say what a materialization of an asset of the step is made from, as Dagster sets them.
 
-    Data versions of what it depends on are those recorded by now: also of assets of the same step.
+    Data versions of what it depends on are those recorded by now: also of assets of the same step. Of these alone
+    Dagster is not told up to which event: the one of a partition's own day may be still to come, and it would take
+    the day for made from something older.
     """
     step = context.get_step_execution_context()
     output = step.op_def.output_def_named(context.assets_def.get_output_name_for_asset_key(asset))
     (event,) = _get_output_asset_events(
         asset, (), dg.Output(None, output.name), output, {}, step, AssetExecutionType.MATERIALIZATION
     )
-    return dict(event.tags or {})
+    unknown = {get_input_event_pointer_tag(key): NULL_EVENT_POINTER for key in context.assets_def.keys}
+    tags = dict(event.tags or {})
+    return tags | {tag: value for tag, value in unknown.items() if tag in tags}
 
 
 def recorded(asset: dg.AssetKey) -> dg.MaterializeResult[None]:
