@@ -163,6 +163,9 @@ export type PreviousPeriod = {
 };
 
 export type EntityItem = {
+  /** whose it is; null: the unknown client */
+  client_id: string | null;
+  client_name: string | null;
   entity_id: string | null;
   title: string | null;
   /** facts without campaign or webinar */

@@ -107,6 +107,8 @@ export const PreviousPeriod = z.strictObject({
 });
 
 export const EntityItem = z.strictObject({
+  client_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
+  client_name: z.string().nullable(),
   entity_id: z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i).nullable(),
   title: z.string().nullable(),
   is_unknown: z.boolean(),

@@ -115,10 +115,11 @@ class _Answers:
         with self._reader.asking(claims, self._serve.statement_seconds) as asking:
             if asked.client is None and not asked.is_platform:
                 found = pages.clients_of(asking, asked, pages.MOST_CLIENTS)
+                sees_all = pages.sees_all(asking)
                 # Of facts without client there is no page to lead to: it would lead here again.
-                if len(found["clients"]) == 1 and not found["sees_all"] and (only := found["clients"][0]["client_id"]):
+                if len(found["clients"]) == 1 and not sees_all and (only := found["clients"][0]["client_id"]):
                     return RedirectResponse(f"/{asked.query(client=only)}", 303)
-                return HTMLResponse(pages.clients_page(found, asked, viewer))
+                return HTMLResponse(pages.clients_page(found, asked, viewer, with_platform=sees_all))
             return HTMLResponse(make(asking, asked, viewer))
 
     def overview(self, request: Request) -> Response:

@@ -50,18 +50,25 @@ def render(name: str, language: str, viewer: Viewer | None = None, **values: Any
 
 
 def clients_of(asking: Asking, asked: Asked, most: int) -> Mapping[str, Any]:
-    """Clients the caller may see, at most so many, each with its figures; ``sees_all``: and the platform's."""
-    found = asking.value("select stats_api.get_agency_overview(%s, %s, null, %s)", asked.first, asked.last, most)
-    return {**found, "sees_all": bool(asking.value("select stats.caller_sees_all()"))}
+    """Clients the caller may see, at most so many, each with its figures."""
+    found: dict[str, Any] = asking.value(
+        "select stats_api.get_agency_overview(%s, %s, null, %s)", asked.first, asked.last, most
+    )
+    return found
 
 
-def clients_page(found: Mapping[str, Any], asked: Asked, viewer: Viewer) -> str:
+def sees_all(asking: Asking) -> bool:
+    """Whether the caller may see the platform's figures."""
+    return bool(asking.value("select stats.caller_sees_all()"))
+
+
+def clients_page(found: Mapping[str, Any], asked: Asked, viewer: Viewer, *, with_platform: bool) -> str:
     """Clients to choose from, and the platform, for those who may see it."""
     t = words(asked.language)
     return render(
         "clients", asked.language, viewer, title=t.clients, tables=[_clients_table(found, asked, viewer, t)],
         asked=asked, periods=_periods(t, asked, viewer),
-        platform=f"{viewer.base}/{asked.query(client=PLATFORM)}" if found["sees_all"] else None,
+        platform=f"{viewer.base}/{asked.query(client=PLATFORM)}" if with_platform else None,
     )  # fmt: skip
 
 
@@ -93,10 +100,10 @@ def overview_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
     here = why_of()
     shown = [
         _days(asking, asked, overview, why_of, viewer, t),
-        tables.campaigns_table(t, overview, why_of, here),
+        tables.campaigns_table(t, overview, why_of, here, asked.is_platform),
         tables.links_table(t, links, here, asked.is_platform),
         *tables.utm_tables(t, summary, here, asked.is_platform),
-        tables.webinars_table(t, overview, webinars, why_of, here, viewer.zone),
+        tables.webinars_table(t, overview, webinars, why_of, here, viewer.zone, asked.is_platform),
     ]
     if asked.is_platform:
         shown.insert(1, _clients_table(clients_of(asking, asked, _TOP), asked, viewer, t))
@@ -122,7 +129,7 @@ def why_page(asking: Asking, asked: Asked, viewer: Viewer) -> str:
         links = asking.value("select stats_api.get_link_stats(%s, %s, %s, %s)", *given, _TOP)
         here = why_of()
         shown += [
-            tables.campaigns_table(t, overview, why_of, here),
+            tables.campaigns_table(t, overview, why_of, here, asked.is_platform),
             tables.links_table(t, links, here, asked.is_platform),
             *tables.utm_tables(t, summary, here, asked.is_platform),
             tables.attribution_table(t, summary),
@@ -195,12 +202,14 @@ def _entity(
         asked.first, asked.last, asked.client, asked.client, *entity, _TOP,
     )  # fmt: skip
     total = asking.rows(
-        "select r.*, n.name from stats.range_summary('campaign', %s, %s, %s) r "
-        "left join stats.readable_names(%s) n on n.kind = r.entity_type and n.id = r.entity_id "
+        "with names as materialized (select * from stats.readable_names(%s)) "
+        "select r.*, n.name, c.name as client_name from stats.range_summary('campaign', %s, %s, %s) r "
+        "left join names n on n.kind = r.entity_type and n.id = r.entity_id "
         "and n.client_id is not distinct from r.client_id "
+        "left join names c on c.kind = 'client' and c.id = r.client_id "
         # Entries that drifted (E2) are another client's: of the platform, whose page this is, the row with the most.
         "where r.entity_id = %s and coalesce(r.entity_type = %s, true) order by r.hits desc limit 1",
-        asked.first, asked.last, asked.client, asked.client, *entity,
+        asked.client, asked.first, asked.last, asked.client, *entity,
     )  # fmt: skip
     utm = asking.rows(
         "select r.utm_source, r.utm_medium, r.utm_campaign, r.hits, r.visits, r.conversions, r.cvr, "
@@ -222,7 +231,8 @@ def _entity(
               [[*(Cell(t.none if row[name] is None else row[name]) for name in _UTM),
                 *tables.figures(row, here)] for row in utm] + tables.rest_row(t, _rest(utm), 3, here), empty=t.nothing),
     ]  # fmt: skip
-    names.insert(1, (total[0]["name"] if total else None) or str(asked.entity))
+    name = (total[0]["name"] if total else None) or str(asked.entity)
+    names.insert(1, tables.whose(total[0], name, asked.is_platform) if total else name)
     return total[0] if total else {**dict.fromkeys(_MEASURES, 0), "cvr": None}, list(rows), rest is not None
 
 

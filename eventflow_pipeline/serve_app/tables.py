@@ -76,20 +76,22 @@ def title_of(t: SimpleNamespace, item: Item) -> str:
     return str(t.no_campaign) if item.get("is_unknown") else item.get("title") or str(item.get("entity_id"))
 
 
-def campaigns_table(t: SimpleNamespace, overview: Item, why_of: Any, here: str) -> Table:
+def whose(item: Item, name: str, is_platform: bool) -> str:
+    """A name, and on pages of the platform, whose lists have a row for each client, whose it is."""
+    return f"{name} · {item['client_name']}" if is_platform and item["client_name"] else name
+
+
+def campaigns_table(t: SimpleNamespace, overview: Item, why_of: Any, here: str, is_platform: bool = False) -> Table:
     """Campaigns and webinars by conversions."""
 
     def why(item: Item) -> str:
         return why_of(entity=item["entity_id"], entity_type="campaign") if item["entity_id"] else here
 
-    rows = [[Cell(title_of(t, item)), *figures(item, why(item))] for item in overview["campaigns"]]
+    rows = [
+        [Cell(whose(item, title_of(t, item), is_platform)), *figures(item, why(item))] for item in overview["campaigns"]
+    ]
     rest = rest_row(t, overview["campaigns_rest"], 1, here)
     return Table("campaigns", t.campaigns, [(t.campaign, False), *measure_headings(t)], rows + rest, empty=t.nothing)
-
-
-def _whose(item: Item, name: str, is_platform: bool) -> str:
-    """A name in a list of the platform, which has a row for each client: whose it is."""
-    return f"{name} · {item['client_name']}" if is_platform and item["client_name"] else name
 
 
 def links_table(t: SimpleNamespace, links: Item, here: str, is_platform: bool = False) -> Table:
@@ -100,7 +102,7 @@ def links_table(t: SimpleNamespace, links: Item, here: str, is_platform: bool = 
             own = str(t.folded)
         else:
             own = str(t.none) if item["is_unknown"] else item["link_name"] or str(item["link_id"])
-        return _whose(item, own, is_platform)
+        return whose(item, own, is_platform)
 
     rows = [
         [
@@ -126,7 +128,7 @@ def utm_tables(t: SimpleNamespace, summary: Item, here: str, is_platform: bool =
     ):  # fmt: skip
         rows = [
             [
-                Cell(_whose(item, str(t.none) if item["is_unknown"] else item[key], is_platform)),
+                Cell(whose(item, str(t.none) if item["is_unknown"] else item[key], is_platform)),
                 *figures(item, f"{here}#{list_name}"),
             ]
             for item in summary[list_name]
@@ -137,7 +139,15 @@ def utm_tables(t: SimpleNamespace, summary: Item, here: str, is_platform: bool =
     return made
 
 
-def webinars_table(t: SimpleNamespace, overview: Item, webinars: Item, why_of: Any, here: str, zone: ZoneInfo) -> Table:
+def webinars_table(
+    t: SimpleNamespace,
+    overview: Item,
+    webinars: Item,
+    why_of: Any,
+    here: str,
+    zone: ZoneInfo,
+    is_platform: bool = False,
+) -> Table:
     """Webinars by conversions, with their start and how many watched at once, where that was observed (W3)."""
     curves = {item["webinar_id"]: item for item in webinars["webinars"]}
     counted = {item["entity_id"] for item in overview["webinars"]}
@@ -153,7 +163,7 @@ def webinars_table(t: SimpleNamespace, overview: Item, webinars: Item, why_of: A
         watched = (count(curve.get("peak")), count(curve.get("minutes_missed")))
         rows.append(
             [
-                Cell(title_of(t, item)),
+                Cell(whose(item, title_of(t, item), is_platform)),
                 Cell(instant(curve.get("webinar_start_time"), zone)),
                 *(Cell(text, True, href if text != MISSING else None) for text in watched),
                 *figures(item, href),

@@ -259,6 +259,10 @@ def test_the_platform_has_a_page_for_those_who_see_all(world: Database, browser:
     assert figures_of(page)[0][0] == str(world.rows(platform)[0]["visits"])
     # A list of the platform has a row for each client, and says whose it is.
     assert "naver · 꽃집 &lt;b&gt;&amp;" in page
+    for title in ("봄 세일 &lt;script&gt;", "웨비나"):
+        assert f'<th scope="row">{title} · 꽃집 &lt;b&gt;&amp;</th>' in page
+    campaign = get("/why", entity=str(CAMPAIGN), entity_type="campaign").text
+    assert "<h1>Why this number: The whole platform, 봄 세일 &lt;script&gt; · 꽃집 &lt;b&gt;&amp;, " in campaign
     assert "statement." not in page
     assert 'name="client" value="platform"' in page
     inside = {href.partition("#")[0] for _, href in figures_of(page) if href}

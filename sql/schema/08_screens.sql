@@ -322,7 +322,7 @@ begin
         entity_list as (
             -- Facts without any entity (E1) are listed with the campaigns, their entity_id NULL: nothing is hidden.
             select e.entity_type = 'webinar' as is_webinar, jsonb_agg(jsonb_build_object(
-                'entity_id', e.entity_id, 'title', e.title, 'is_unknown', e.entity_type = 'unknown',
+                'client_id', e.client_id, 'entity_id', e.entity_id, 'title', e.title, 'is_unknown', e.entity_type = 'unknown',
                 'is_folded', e.entity_id is not distinct from stats.folded_id(),
                 'hits', e.hits, 'visits', e.visits,
                 'conversions', e.conversions, 'cvr', stats.share(e.conversions, e.visits)
