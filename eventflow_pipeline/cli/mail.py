@@ -42,7 +42,7 @@ def mail(
         closings = closings_in_force(engine, month=asked, client_id=client_id)
         if not closings:
             raise UserError(f"{asked} is closed for nobody asked for: eventflow close --month {asked} --author NAME.")
-        done = mail_statements(engine, settings, month=asked, client_id=client_id, again=again)
+        done = mail_statements(engine, settings, closings, again=again)
         addresses = settings.mail.by_client()
     nobody = [closing.client for closing in closings if not addresses.get(closing.client_id)]
     failed = [mailing for mailing in done if mailing.failed]

@@ -12,6 +12,7 @@ from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.sources import OWNERS
 from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.reports.mailing import Outcome, is_due, mail_statements
+from eventflow_pipeline.warehouse.closing.mailings import closings_in_force
 from eventflow_pipeline.warehouse.db.engine import connect, server_time
 
 KEY = dg.AssetKey("mailed_statements")
@@ -39,7 +40,7 @@ def mail_closed_months(context: dg.OpExecutionContext, warehouse: Warehouse) -> 
     """Mail what is due; fails, after all others were mailed, when a recipient was not sent theirs."""
     with connect(warehouse.engine) as connection:
         since = server_time(connection) - _LOOK_BACK
-    done = mail_statements(warehouse.engine, warehouse.settings, since=since)
+    done = mail_statements(warehouse.engine, warehouse.settings, closings_in_force(warehouse.engine, since=since))
     sent: Counter[Month] = Counter(mailing.closing.month for mailing in done if mailing.outcome is Outcome.SENT)
     for month, statements in sorted(sent.items()):
         context.log_event(

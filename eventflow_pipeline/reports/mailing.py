@@ -13,13 +13,11 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.domain.hosts import is_loopback
-from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.extras import require_extras
 from eventflow_pipeline.reports.settlement import UnreadableReport, write_report
@@ -83,22 +81,15 @@ def is_due(engine: Engine, settings: Settings, since: datetime) -> bool:
 
 
 def mail_statements(
-    engine: Engine,
-    settings: Settings,
-    *,
-    month: Month | None = None,
-    client_id: UUID | None = None,
-    since: datetime | None = None,
-    again: bool = False,
+    engine: Engine, settings: Settings, closings: Sequence[ClosedMonth], *, again: bool = False
 ) -> list[Mailing]:
-    """Mail the statements of closings in force: of a month, of a client, or recorded since an instant.
+    """Mail the statements of closings in force.
 
     To each recipient once: what is sent is not sent again, and neither is, unless ``again``, what was interrupted
     while it was handed over. A failure costs its own recipient alone. Raises UserError without a mail server.
     """
     require_mail(settings)
     record_adjustments(engine, settings)
-    closings = closings_in_force(engine, month=month, client_id=client_id, since=since)
     done: list[Mailing] = []
     for closing, addresses, waiting in _waiting(engine, settings, closings):
         written = _written(engine, settings, closing) if waiting else None

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from eventflow_pipeline.cli import app
 from eventflow_pipeline.domain.months import Month
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.reports.mailing import Outcome, is_due, mail_statements
+from eventflow_pipeline.reports.mailing import Mailing, Outcome, is_due, mail_statements
 from eventflow_pipeline.settings import Settings, load_settings
 from eventflow_pipeline.warehouse.closing.closings import close, examine, reopen
 from eventflow_pipeline.warehouse.closing.mailings import closings_in_force
@@ -70,8 +70,12 @@ def _close(database: Database, *clients: str) -> None:
     close(database.pipeline, database.settings, FEBRUARY, found, "ann", None)
 
 
-def _mail(database: Database, settings: Settings, **asked: Any) -> list[Outcome]:
-    return [mailing.outcome for mailing in mail_statements(database.pipeline, settings, **asked)]
+def _mailings(database: Database, settings: Settings, *, again: bool = False) -> list[Mailing]:
+    return mail_statements(database.pipeline, settings, closings_in_force(database.pipeline), again=again)
+
+
+def _mail(database: Database, settings: Settings, *, again: bool = False) -> list[Outcome]:
+    return [mailing.outcome for mailing in _mailings(database, settings, again=again)]
 
 
 def test_a_statement_is_mailed_to_each_once(month: Database, settings: Settings, server: MailReceiver) -> None:
@@ -113,7 +117,7 @@ def test_who_is_refused_is_tried_again_and_costs_nobody_else(
     month: Database, settings: Settings, server: MailReceiver
 ) -> None:
     server.refused = {ANN}
-    (ann, kim) = mail_statements(month.pipeline, settings)
+    (ann, kim) = _mailings(month, settings)
     assert (ann.outcome, kim.outcome) == (Outcome.REFUSED, Outcome.SENT)
     assert str(ann) == "2024-02 of 꽃집 Bcc: eve to recipient 1: refused: the mail server refused the recipient (550)"
     assert is_due(month.pipeline, settings, LONG_AGO)
@@ -146,7 +150,7 @@ def test_a_server_elsewhere_is_spoken_to_encrypted_or_not_at_all(
     month: Database, settings: Settings, server: MailReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("eventflow_pipeline.reports.mailing.is_loopback", lambda _: False)
-    (ann, _) = mail_statements(month.pipeline, settings)
+    (ann, _) = _mailings(month, settings)
     assert (ann.outcome, ann.reason) == (
         Outcome.REFUSED, "the mail server does not let us in (SMTPNotSupportedError)"
     )  # fmt: skip
