@@ -99,7 +99,7 @@ def _text(report: "HealReport", dry_run: bool) -> str:
     beyond = report.detection.out_of_range
     if beyond and (beyond.hits or beyond.conversions):
         lines.append(
-            f"Out of range (T4): {beyond.hits} hits and {beyond.conversions} conversions before the first partition "
-            "or after today."
+            f"{beyond.hits} hits and {beyond.conversions} conversions are dated before the first day or after today: "
+            "they count on no day until theirs has come (rule T4)."
         )
     return "\n".join(lines)
