@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from typer.main import get_command
 
 from eventflow_pipeline.cli import app
 from eventflow_pipeline.settings import variables
+from eventflow_pipeline.warehouse.schema.migrations import create_source
+from eventflow_pipeline_tests.databases import Database
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -109,6 +113,104 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     )
     ours = [line for line in verified.stderr.splitlines() if "eventflow-" in line and "Failed to open" not in line]
     assert ours == []
+
+
+def _instructions() -> list[tuple[str, str]]:
+    """What the Dockerfile says, line by line: the instruction and what it is given."""
+    lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    text = "\n".join(lines).replace("\\\n", "")
+    return [(word, given) for word, _, given in (line.partition(" ") for line in text.splitlines()) if word]
+
+
+class _Image:
+    """What the Dockerfile's steps make of a folder in the place of /, with the packages that are installed here."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": sysconfig.get_path("purelib")}
+        self.entrypoint: list[str] = []
+        self._folder = root
+        for instruction, given in _instructions():
+            getattr(self, f"_{instruction.lower()}", lambda _: None)(given)
+
+    def placed(self, text: str) -> str:
+        """Absolute paths of the image as they are here."""
+        return re.sub(r"(?<![\w/.])/(?=(opt|etc|usr/local/bin|var/lib|source)\b)", f"{self.root}/", text)
+
+    def _workdir(self, given: str) -> None:
+        self._folder = Path(self.placed(given))
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def _copy(self, given: str) -> None:
+        *sources, place = given.split()
+        if given == ". .":
+            listed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+            left_out = shutil.ignore_patterns(*(line.removeprefix("**/") for line in listed))
+            shutil.copytree(ROOT, self._folder, ignore=left_out, dirs_exist_ok=True)
+        elif not given.startswith("--from=build"):
+            target = Path(self.placed(place))
+            (target if place.endswith("/") else target.parent).mkdir(parents=True, exist_ok=True)
+            for source in sources:
+                copied = Path(shutil.copy(ROOT / source, target))
+                copied.write_text(self.placed(copied.read_text()))
+
+    def _run(self, given: str) -> None:
+        if given.startswith("useradd"):
+            return  # it would be this machine's
+        # The locked packages are those of this environment: LOCKS is empty, and nothing is to be downloaded.
+        told = {**self.environment, "LOCKS": "", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        command = ["sh", "-euc", self.placed(given)]
+        done = subprocess.run(command, cwd=self._folder, env=told, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def _env(self, given: str) -> None:
+        for word in shlex.split(given):
+            name, _, value = word.partition("=")
+            self.environment[name] = self.placed(value).replace("$PATH", self.environment["PATH"])
+
+    def _entrypoint(self, given: str) -> None:
+        self.entrypoint = [str(self.root / "usr/local/bin" / program) for program in json.loads(given)]
+
+    def files(self) -> set[Path]:
+        """All but those of the one folder that may be written to."""
+        home = Path(self.environment["EVENTFLOW_HOME"])
+        return {path for path in self.root.rglob("*") if not path.is_relative_to(home)}
+
+    def run(self, *command: str, may_nothing: bool = True, **environment: str) -> str:
+        """What a container prints that may nothing, on a file system that is read-only."""
+        drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+        without = drop if may_nothing and os.geteuid() == 0 else []
+        done = subprocess.run(
+            [*without, *self.entrypoint, *command],
+            cwd=self._folder, env={**self.environment, **environment}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (Debian: util-linux) is not installed")
+def test_the_image_s_steps_make_what_runs_without_rights(tmp_path: Path, empty_database: Database) -> None:
+    """Without a Docker daemon: the Dockerfile's own lines in a folder, and what they made under a shell."""
+    image = _Image(tmp_path)
+    home = Path(image.environment["EVENTFLOW_HOME"])
+    for folder in (path for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir() and path != home):
+        folder.chmod(0o555)
+    try:
+        made = image.files()
+        assert image.run("eventflow", "--version").strip() == version("eventflow-pipeline")
+        assert "dagster" in image.run("python", "-m", "dagster", "--version")
+        where = image.run("python", "-c", "import eventflow_pipeline as p; print(p.__file__)")
+        assert Path(where).is_relative_to(tmp_path / "opt" / "eventflow")
+        create_source(empty_database.owner)
+        # The tests' server is in a folder of another user's, which root without its rights may not enter.
+        image.run("eventflow", "migrate", may_nothing=False, EVENTFLOW_DATABASE_URL=empty_database.url)
+        assert empty_database.rows("select time_zone from stats.build_settings") == [{"time_zone": "Asia/Seoul"}]
+        assert (home / "dagster.yaml").read_text() == (ROOT / "dagster.yaml").read_text()
+        assert image.files() == made
+    finally:
+        for folder in (path for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir()):
+            folder.chmod(0o755)
 
 
 def drawn() -> list[str]:
