@@ -1,6 +1,7 @@
 """``eventflow demo``: from nothing to filled buckets in the Dagster UI, and everything stopped again at the end."""
 
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from rich.text import Text
 from sqlalchemy import Engine
 
 from eventflow_pipeline.dev.after_death import stop_server
-from eventflow_pipeline.dev.capture_process import capture_server
 from eventflow_pipeline.dev.dagster_process import (
     UNANSWERED,
     DagsterStack,
@@ -28,6 +28,7 @@ from eventflow_pipeline.dev.dagster_process import (
 )
 from eventflow_pipeline.dev.environment import drop_databases, environment
 from eventflow_pipeline.dev.sample.load import load_sample, replay_presence, sample_is_loaded
+from eventflow_pipeline.dev.web_processes import capture_server, numbers_server
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
@@ -38,12 +39,15 @@ from eventflow_pipeline.warehouse.days.computed import busiest_campaigns, comput
 from eventflow_pipeline.warehouse.db.engine import admin, connect, pipeline, server_time
 from eventflow_pipeline.warehouse.schema.build_settings import stored_build_settings
 from eventflow_pipeline.warehouse.schema.migrations import migrate
+from eventflow_pipeline.warehouse.serve.shares import ShareTokens, add_share
 
 DEMO_DAYS = 45
 #: Of everything a demo starts besides the server, in its environment: whose demo it is.
 _MARK = "_EVENTFLOW_DEMO"
 #: Begins the titles of the backfills a demo launches.
 _TITLE = "demo"
+#: Where to go from here.
+_NEXT = "Next: the tour (docs/tour.md) breaks a day of this and heals it."
 _ENDED = {"COMPLETED_FAILED", "FAILED", "CANCELED", "FAILING", "CANCELING", "COMPLETED"}
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
 
@@ -93,14 +97,20 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
                         _stay(stack)
                     return False
                 console.print("[bold]4/4[/] Done.")
-                _show_busiest(engine, days)
+                client = _show_busiest(engine, days)
+                if url is None:
+                    console.print(f"\n{_NEXT} Without --headless there are pages to look at.", soft_wrap=True)
+                    return True
                 campaign = demo_campaign(engine)
+                numbers = serving.enter_context(_numbers(home, engine, client, days)) if client else None
                 engine.dispose()  # nothing more is asked while it stays up
-                if url:
-                    console.print(f"\nDagster UI: [bold]{stack.url}[/]  (assets, partitions and runs)")
-                    _show_pages(url, campaign)
-                    console.print("Stays up until Ctrl-C.")
-                    _stay(stack)
+                console.print(f"\nDagster UI: [bold]{stack.url}[/]  (assets, partitions and runs)")
+                if numbers:
+                    console.print(f"Numbers:    {numbers}  (a client's page)", soft_wrap=True)
+                _show_pages(url, campaign)
+                console.print(_NEXT)
+                console.print("Stays up until Ctrl-C.")
+                _stay(stack)
                 return True
 
 
@@ -112,6 +122,16 @@ def _capture(home: Path) -> Iterator[str]:
     os.environ["EVENTFLOW_CAPTURE_PROCESSES"] = f"http://{metrics}/metrics"
     with capture_server(home / "output", free_port()) as url:
         yield url
+
+
+@contextmanager
+def _numbers(home: Path, engine: Engine, client: str, days: DayRange) -> Iterator[str]:
+    """The pages of numbers; a link that shows the client's of the last 30 days to whoever opens it, for a day."""
+    os.environ.setdefault("EVENTFLOW_SERVE_KEYS", secrets.token_urlsafe(32))
+    month = DayRange(max(days.first, days.last - timedelta(days=29)), days.last)
+    shared = add_share(engine, client, month, 1, "the demo")
+    with numbers_server(home / "output", free_port()) as url:
+        yield f"{url}/share/{ShareTokens(load_settings().serve).token(shared['share_id'])}/"
 
 
 def _show_pages(url: str, campaign: str | None) -> None:
@@ -253,14 +273,16 @@ def _why(run_id: str) -> str:
     return f"run {run_id[:8]}, step {event.step_key}: {(said or 'no reason given').strip().splitlines()[0]}"
 
 
-def _show_busiest(engine: Engine, days: DayRange) -> None:
+def _show_busiest(engine: Engine, days: DayRange) -> str | None:
+    """The week's busiest campaigns as a table; returns the id of the first one's client, if it has one."""
     week = DayRange(max(days.first, days.last - timedelta(days=6)), days.last)
     table = Table(title=f"Busiest campaigns, {week}: distinct sessions of the whole range")
     for heading in ("client", "campaign"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True, max_width=28)
     for heading in ("visits", "hits", "conversions", "cvr"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in busiest_campaigns(engine, week):
+    busiest = busiest_campaigns(engine, week)
+    for row in busiest:
         cvr = "–" if row["cvr"] is None else f"{row['cvr']:.1%}"
         table.add_row(
             Text(plain(row["client"])),
@@ -271,6 +293,7 @@ def _show_busiest(engine: Engine, days: DayRange) -> None:
             cvr,
         )
     console.print(table)
+    return next((str(row["client_id"]) for row in busiest if row["client_id"]), None)
 
 
 def _stay(stack: DagsterStack) -> None:

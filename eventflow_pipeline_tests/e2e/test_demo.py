@@ -148,6 +148,21 @@ def _await(what: Callable[[], bool], seconds: float) -> float:
 
 @pytest.mark.slow
 @pytest.mark.e2e
+def test_a_client_s_page_is_a_click_away(demo: Demo) -> None:
+    """That of the table's first campaign, to whoever has the link."""
+    link = re.search(r"Numbers: +(http://127\.0\.0\.1:\d+/share/\S+/)", demo.output)
+    assert link, demo.output
+    page = httpx.get(link[1], timeout=60, headers={"accept": "text/html", "accept-language": "en"})
+    assert page.status_code == 200, page.text
+    client = re.search(r"│ (\S.*?) +│ ", demo.output)
+    assert client
+    assert f"<h1>{client[1]}</h1>" in page.text
+    assert re.search(r'<dd class="figure"><a[^>]*>[1-9]', page.text), "its visits"
+    assert "docs/tour.md" in demo.output
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_committed_fact_is_visible_within_a_minute(demo: Demo) -> None:
     """By the daemon alone: a fact of today, and one 10 days late that only its created_at gives away."""
     with _connect(demo.home, "eventflow") as facts, _connect(demo.home, "dagster") as dagster:
@@ -259,3 +274,4 @@ def test_a_second_start_reuses_what_is_there(demo: Demo) -> None:
     assert again.returncode == 0, again.stderr
     assert "facts are there already" in again.stdout
     assert "every day is computed already" in again.stdout
+    assert "docs/tour.md" in again.stdout

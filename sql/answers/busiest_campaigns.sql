@@ -2,6 +2,7 @@
 -- Grain: one row per member of the grain campaign. Inputs: :first_day, :last_day, :most (rows at the most).
 -- Rules: M1-M4, M6 through stats.range_summary.
 select
+    s.client_id,
     coalesce(cl.name, '(unknown client)') as client,
     coalesce(ca.title, w.title, s.entity_type || ' ' || coalesce(left(s.entity_id::text, 8), '(none)') || ' (no such row of this client)') as campaign,
     s.hits, s.visits, s.conversions, s.cvr

@@ -46,7 +46,7 @@ def stored_totals(engine: Engine, days: Iterable[date]) -> list[DayTotals]:
 
 
 def busiest_campaigns(engine: Engine, days: DayRange, most: int = 10) -> Sequence[RowMapping]:
-    """Campaigns and webinars with most visits over the range: client, campaign, hits, visits, conversions, cvr."""
+    """Campaigns and webinars with most visits over the range: client_id, client, campaign and measures."""
     with connect(engine) as connection:
         rows = connection.execute(
             statement("answers/busiest_campaigns"),
