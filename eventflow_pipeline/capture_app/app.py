@@ -18,11 +18,12 @@ from eventflow_pipeline.capture_app.answers import Answer, refusal
 from eventflow_pipeline.capture_app.calls import Calls
 from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
 from eventflow_pipeline.capture_app.event_queue import EventQueue
-from eventflow_pipeline.capture_app.guards import Origins, address_of
 from eventflow_pipeline.capture_app.links import Links, destination
 from eventflow_pipeline.capture_app.log_lines import LogLines
+from eventflow_pipeline.capture_app.rates import address_of
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.capture.store import CaptureStore
+from eventflow_pipeline.web.guards import Origins
 
 #: Paths that are no pages: nobody arrives there.
 NO_PAGES = ("/visit", "/entry", "/presence", "/l/", "/health", "/ready", "/openapi.json", "/docs")

@@ -15,11 +15,12 @@ from eventflow_pipeline.capture_app.answers import answer, refusal
 from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.capture_app.entry_middleware import capture_request
 from eventflow_pipeline.capture_app.event_queue import EventQueue
-from eventflow_pipeline.capture_app.guards import Origins, Rates, read_body
 from eventflow_pipeline.capture_app.log_lines import LogLines
-from eventflow_pipeline.capture_app.tokens import Tokens
+from eventflow_pipeline.capture_app.rates import Rates
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.capture.store import AWAY, CaptureStore
+from eventflow_pipeline.web.guards import Origins, read_body
+from eventflow_pipeline.web.tokens import Tokens
 
 Fact = Literal["visit", "entry"]
 _RULES: dict[Fact, Callable[[CaptureRules, CaptureRequest, Mapping[str, Any]], Outcome]] = {
@@ -52,7 +53,8 @@ class Calls:
         self._settings, self._store, self._queue, self._log = settings, store, queue, log
         self._origins, self.rates = Origins(settings.capture), Rates(settings.capture, self.rules)
         secret = settings.capture.jwt_secret
-        self._tokens = Tokens(secret.get_secret_value(), settings.capture.jwt_audience) if secret else None
+        variable = "EVENTFLOW_CAPTURE_JWT_SECRET"
+        self._tokens = Tokens(secret.get_secret_value(), variable, settings.capture.jwt_audience) if secret else None
         self._wait = {"visit": settings.capture.visit_wait_ms / 1000, "entry": settings.capture.entry_wait_ms / 1000}
 
     def too_many(self, request: Request) -> Response | None:

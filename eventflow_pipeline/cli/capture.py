@@ -44,10 +44,10 @@ def _run(settings: "Settings", host: str, port: int, demo_pages: bool) -> None:
 
     from eventflow_pipeline.capture_app.app import create_app
     from eventflow_pipeline.capture_app.metrics import shown_metrics
-    from eventflow_pipeline.capture_app.server import server_config
     from eventflow_pipeline.logs import logger
     from eventflow_pipeline.warehouse.capture.store import CAPTURE_ROLE
     from eventflow_pipeline.warehouse.db.server_process import examine_login
+    from eventflow_pipeline.web.server import server_config
 
     login = examine_login(settings, CAPTURE_ROLE)
     if settings.owner.url is not None:

@@ -38,11 +38,11 @@ def _run(settings: "Settings", host: str, port: int) -> None:
     """Serve until a signal comes. Raises UserError for unusable settings."""
     import uvicorn
 
-    from eventflow_pipeline.capture_app.server import server_config
     from eventflow_pipeline.logs import logger
     from eventflow_pipeline.serve_app.app import create_app
     from eventflow_pipeline.warehouse.db.server_process import examine_login
     from eventflow_pipeline.warehouse.serve.reader import READER_ROLE
+    from eventflow_pipeline.web.server import server_config
 
     app = create_app(settings)
     login = examine_login(settings, READER_ROLE)

@@ -19,7 +19,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eventflow_pipeline.capture_app.guards import Origins
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.reports.settlement import write_report
@@ -31,6 +30,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.answers.settlement import settlement_of
 from eventflow_pipeline.warehouse.serve.reader import READER_ROLE, Asking, Claims, Reader
 from eventflow_pipeline.warehouse.serve.shares import ShareTokens
+from eventflow_pipeline.web.guards import Origins
 
 _STYLE = Path(__file__).parent / "templates" / "style.css"
 _OUR_FAULT = Refusal(500, "This could not be computed, which is our fault: it is in the log.")

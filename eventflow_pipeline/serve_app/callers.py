@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from eventflow_pipeline.capture_app.guards import Origins, read_body
-from eventflow_pipeline.capture_app.tokens import Tokens
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.serve_app.refusals import Refusal
 from eventflow_pipeline.settings import ServeSettings
 from eventflow_pipeline.warehouse.serve.reader import READER_ROLE, Claims
+from eventflow_pipeline.web.guards import Origins, read_body
+from eventflow_pipeline.web.tokens import Tokens
 
 COOKIE = "eventflow_token"
 #: Browsers keep no larger cookie; a token of more is no user's.
@@ -31,7 +31,7 @@ class Callers:
                 "users' tokens (PostgREST's jwt-secret)."
             )
         secret = settings.jwt_secret.get_secret_value()
-        self._tokens = Tokens(secret, settings.jwt_audience, "EVENTFLOW_SERVE_JWT_SECRET")
+        self._tokens = Tokens(secret, "EVENTFLOW_SERVE_JWT_SECRET", settings.jwt_audience)
         self._origins = Origins(settings)
         self._https = settings.site_url.lower().startswith("https://")
 

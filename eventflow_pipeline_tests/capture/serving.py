@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from eventflow_pipeline.capture_app.app import create_app
 from eventflow_pipeline.capture_app.metrics import shown_metrics
-from eventflow_pipeline.capture_app.server import server_config
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.settings import Settings
+from eventflow_pipeline.web.server import server_config
 
 KEYS = "test-key-newest-0001,test-key-older-0001"
 

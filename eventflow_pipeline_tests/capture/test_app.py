@@ -29,12 +29,12 @@ from eventflow_pipeline.capture import CaptureRequest, CaptureRules, arrive
 from eventflow_pipeline.capture_app.app import create_app
 from eventflow_pipeline.capture_app.bodies import parse
 from eventflow_pipeline.capture_app.entry_middleware import EntryMiddleware
-from eventflow_pipeline.capture_app.guards import Rates, Windows
+from eventflow_pipeline.capture_app.rates import Rates, Windows
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.warehouse.capture.dead_letters import link_entries, work_waiting
 from eventflow_pipeline_tests.capture.serving import KEYS, Serving, capture_settings
-from eventflow_pipeline_tests.capture.test_tokens import FUTURE, PAST, SECRET, token
 from eventflow_pipeline_tests.databases import Database, Databases
+from eventflow_pipeline_tests.web.test_tokens import FUTURE, PAST, SECRET, token
 
 C, K = str(uuid.UUID(int=0xC1)), str(uuid.UUID(int=0xA1))
 #: Stored, or in the queue still.

@@ -13,11 +13,11 @@ import uvicorn
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from eventflow_pipeline.capture_app.server import server_config
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.serve_app.app import create_app
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.sql import sql_text
+from eventflow_pipeline.web.server import server_config
 from eventflow_pipeline_tests.databases import Database
 
 SECRET = "a secret of the tests, of 32 bytes or more"

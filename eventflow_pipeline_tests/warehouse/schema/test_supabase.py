@@ -23,9 +23,9 @@ from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.schema.migrations import create_source
 from eventflow_pipeline_tests.capture.serving import Serving, capture_settings
-from eventflow_pipeline_tests.capture.test_tokens import FUTURE, SECRET, token
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.servers import fresh_server
+from eventflow_pipeline_tests.web.test_tokens import FUTURE, SECRET, token
 
 CLIENT, OTHER, CAMPAIGN, FOREIGN, LINK, WEBINAR, USER = (
     UUID(int=n) for n in (0xA1, 0xA2, 0xC1, 0xC2, 0xD1, 0xE1, 0xF1)

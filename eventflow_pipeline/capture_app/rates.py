@@ -1,56 +1,21 @@
-"""What a public call must pass before it is looked at: its origin, its rate, its size."""
+"""How often one may call, before a call is looked at."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
 
 from limits import RateLimitItem, RateLimitItemPerSecond, parse
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from eventflow_pipeline.capture import CaptureRequest, CaptureRules
 from eventflow_pipeline.capture.cookies import believed
 from eventflow_pipeline.capture.text import clean
-from eventflow_pipeline.domain.hosts import is_loopback
 from eventflow_pipeline.errors import UserError
-from eventflow_pipeline.settings import CaptureSettings, ServeSettings
+from eventflow_pipeline.settings import CaptureSettings
 
 #: Bytes from which a body is large, and how many of those one address may send: a form of thousands of words is rare.
 _LARGE = 8 * 1024
 _LARGE_RATE = RateLimitItemPerSecond(10)
-
-
-class Origins:
-    """Browsers name the page that calls; only the site itself and the listed origins may.
-
-    Which host a request is for is what its sender says, so that alone makes nobody the site: a name that leads to this
-    machine for a moment would be enough. Without settings only pages on loopback may call, for development.
-    """
-
-    def __init__(self, settings: CaptureSettings | ServeSettings) -> None:
-        listed = [*settings.origins.split(","), *_origin_of(settings.site_url)]
-        self.listed = tuple(origin.strip().rstrip("/").lower() for origin in listed if origin.strip())
-
-    def allow(self, request: Request) -> bool:
-        """True for the site's and listed origins, and for callers that are no browsers (they name none)."""
-        origin = request.headers.get("origin")
-        if origin is None:
-            return request.headers.get("sec-fetch-site", "none") in ("none", "same-origin", "same-site")
-        if self.listed:
-            return origin.lower() in self.listed
-        try:
-            parts = urlsplit(origin.lower())
-            host = parts.hostname or ""
-        except ValueError:
-            return False
-        own = parts.scheme in ("http", "https") and parts.netloc == request.headers.get("host", "").lower()
-        return own and is_loopback(host)
-
-
-def _origin_of(url: str) -> list[str]:
-    parts = urlsplit(url)
-    return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
 
 
 class Windows:
@@ -132,23 +97,3 @@ def address_of(request: Request) -> str:
             return str(address.ipv4_mapped)
         return str(ip_network((address, 64), strict=False))
     return str(address)
-
-
-async def read_body(request: Request, most: int, seconds: float) -> bytes | None:
-    """The request's body, or None when it is larger than ``most`` bytes; reading stops there.
-
-    What has not come after ``seconds`` does not come.
-    """
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and len(announced) < 16 and int(announced) > most:
-        return None
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    return None
-    except (ClientDisconnect, TimeoutError):
-        return b""
-    return bytes(body)

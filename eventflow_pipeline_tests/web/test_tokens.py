@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from eventflow_pipeline.capture_app.tokens import Tokens
 from eventflow_pipeline.errors import UserError
+from eventflow_pipeline.web.tokens import Tokens
 
 SECRET = "a secret of the tests, 32 bytes or more"
+VARIABLE = "EVENTFLOW_CAPTURE_JWT_SECRET"
 PAST, FUTURE = 1_000_000_000, 10_000_000_000
 
 
@@ -39,7 +40,7 @@ def token(secret: str = SECRET, header: dict[str, Any] | bytes | None = None, **
     ],
 )
 def test_a_valid_token_gives_its_claims(claims: dict[str, Any]) -> None:
-    assert Tokens(SECRET).claims(token(sub="u", **claims)) == {"sub": "u", **claims}
+    assert Tokens(SECRET, VARIABLE).claims(token(sub="u", **claims)) == {"sub": "u", **claims}
 
 
 @pytest.mark.parametrize(
@@ -74,11 +75,11 @@ def test_a_valid_token_gives_its_claims(claims: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_not_believed(refused: str) -> None:
-    assert Tokens(SECRET).claims(refused) is None
+    assert Tokens(SECRET, VARIABLE).claims(refused) is None
 
 
 def test_with_an_audience_only_tokens_for_it() -> None:
-    tokens = Tokens(SECRET, "authenticated")
+    tokens = Tokens(SECRET, VARIABLE, "authenticated")
     for aud in ("authenticated", ["other", "authenticated"]):
         assert tokens.claims(token(sub="u", exp=FUTURE, aud=aud)) is not None
     for aud in ("anon", ["anon"], [], None, 7):
@@ -88,4 +89,4 @@ def test_with_an_audience_only_tokens_for_it() -> None:
 
 def test_a_secret_that_can_be_guessed_is_refused() -> None:
     with pytest.raises(UserError, match="shorter than 32 bytes"):
-        Tokens("secret")
+        Tokens("secret", VARIABLE)

@@ -12,9 +12,7 @@ _SHORTEST_SECRET = 32  # bytes; RFC 7518, 3.2
 class Tokens:
     """Verifies tokens signed with ``secret``; with an ``audience``, only those that are for it."""
 
-    def __init__(
-        self, secret: str, audience: str | None = None, variable: str = "EVENTFLOW_CAPTURE_JWT_SECRET"
-    ) -> None:
+    def __init__(self, secret: str, variable: str, audience: str | None = None) -> None:
         """``variable`` names the secret. Raises UserError for one that can be guessed."""
         if len(secret.encode()) < _SHORTEST_SECRET:
             raise UserError(
