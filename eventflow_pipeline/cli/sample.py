@@ -23,7 +23,8 @@ def sample(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Name of the database in EVENTFLOW_DATABASE_URL, to say that you mean it. Unset variable: not needed.",
+            help="Name of the database in EVENTFLOW_OWNER_URL, else EVENTFLOW_DATABASE_URL, to say that you mean it. "
+            "Both unset: not needed.",
         ),
     ] = None,
     as_json: Json = False,
@@ -40,7 +41,8 @@ def sample(
     from eventflow_pipeline.settings import load_settings
     from eventflow_pipeline.warehouse.db.engine import admin
 
-    is_ours = load_settings().database.url is None
+    given = load_settings()
+    is_ours = given.database.url is None and given.owner.url is None
     with environment(owner=True) as settings, admin(settings) as engine:
         if database is not None or not is_ours:
             require_named(engine, database)

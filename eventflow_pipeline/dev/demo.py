@@ -68,10 +68,9 @@ def run_demo(*, headless: bool, fresh: bool, port: int | None) -> bool:
     Raises:
         UserError: another demo runs on the same EVENTFLOW_HOME, the port is taken, or a server does not come up.
     """
-    if os.environ.get("EVENTFLOW_DATABASE_URL"):
-        raise UserError(
-            "The demo fills a server of its own: unset EVENTFLOW_DATABASE_URL (and use `eventflow backfill`)."
-        )
+    for variable in ("EVENTFLOW_DATABASE_URL", "EVENTFLOW_OWNER_URL"):
+        if os.environ.get(variable):
+            raise UserError(f"The demo fills a server of its own: unset {variable} (and use `eventflow backfill`).")
     port = free_port(port)
     home = load_settings().home
     with _only_demo(home):

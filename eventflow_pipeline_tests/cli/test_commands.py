@@ -93,12 +93,16 @@ def test_sample_then_backfill(eventflow: Eventflow, database: Database) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--replace",), ("--database", "production"), ("--database", "")])
+@pytest.mark.parametrize("variable", ["EVENTFLOW_DATABASE_URL", "EVENTFLOW_OWNER_URL"])
 def test_sample_leaves_a_server_alone_that_nobody_named(
-    eventflow: Eventflow, empty_database: Database, arguments: tuple[str, ...]
+    eventflow: Eventflow, empty_database: Database, variable: str, arguments: tuple[str, ...]
 ) -> None:
+    """Also where it is named as the owner's alone, as for `eventflow migrate`."""
     name = str(make_url(empty_database.url).database)
-    done = eventflow("sample", "--days", "8", *arguments, EVENTFLOW_DATABASE_URL=empty_database.url)
-    refused(done, f"the database {name}", f"--database {name}", "unset it")
+    named = {"EVENTFLOW_DATABASE_URL": "", variable: empty_database.url}
+    done = eventflow("sample", "--days", "8", *arguments, **named)
+    refused(done, f"{variable} names the database {name}", f"--database {name}", "unset it")
+    refused(eventflow("demo", "--headless", **named), "The demo fills a server of its own", variable)
     with connect(empty_database.owner) as connection:
         assert connection.execute(text("select to_regclass('public.clients')")).scalar() is None
 

@@ -84,8 +84,9 @@ def require_named(engine: Engine, database: str | None) -> None:
         name = connection.execute(text("select pg_catalog.current_database()")).scalar_one()
     if database != name:
         raise UserError(
-            f"EVENTFLOW_DATABASE_URL names the database {name}, which is not this project's own, and sample facts are "
-            f"for development: unset it to use a server of the project's own, or say --database {name} if you mean it."
+            f"{engine.get_execution_options()['variable']} names the database {name}, which is not this project's own, "
+            "and sample facts are for development: unset it to use a server of the project's own, or say "
+            f"--database {name} if you mean it."
         )
 
 
