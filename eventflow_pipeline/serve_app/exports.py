@@ -16,6 +16,8 @@ from eventflow_pipeline.warehouse.serve.reader import Asking
 #: Rows that are fetched, written and sent at once.
 _BATCH = 5_000
 _PIECE_BYTES = 64 * 1024
+#: Rows of a group of Parquet, as text.
+_GROUP_BYTES = 1024 * 1024
 #: What a sheet holds, its head included.
 _SHEET_ROWS = 1_048_576
 #: Columns of a row and where each comes from. Ids are text: a file has no uuid.
@@ -79,9 +81,14 @@ def pieces(asking: Asking, rows: RowSet, grain: str, asked: Asked, form: str) ->
     yield from makers[form](asking, rows, parameters)
 
 
+def _columns(rows: RowSet) -> dict[str, str]:
+    """Columns of the file and where each comes from."""
+    return {"date": "r.bucket_date", **_COLUMNS} if rows.by_day else dict(_COLUMNS)
+
+
 def _query(rows: RowSet, *, guarded: bool = False) -> str:
     """The rows with their names; ``guarded``: what a spreadsheet would run has an apostrophe before it."""
-    columns = {"date": "r.bucket_date", **_COLUMNS} if rows.by_day else dict(_COLUMNS)
+    columns = _columns(rows)
     for name in _FOREIGN if guarded else ():
         text = columns[name]
         columns[name] = f"case when {text} ~ {FORMULA_SQL} then '''' || {text} else {text} end"
@@ -89,17 +96,24 @@ def _query(rows: RowSet, *, guarded: bool = False) -> str:
     return _QUERY.format(columns=listed, function=rows.function)
 
 
-def _csv(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Iterator[bytes]:
-    """As COPY makes it; Excel reads UTF-8 by the mark at its beginning."""
-    statement = f"copy ({_query(rows, guarded=True)}) to stdout (format csv, header true)"
-    with asking.connection.cursor().copy(statement.encode(), parameters) as copied:
-        held = bytearray(b"\xef\xbb\xbf")
-        for line in copied:
-            held += line
-            if len(held) >= _PIECE_BYTES:
+def _copied(asking: Asking, copied: str, parameters: Mapping[str, Any], size: int) -> Iterator[bytes]:
+    """What COPY makes, whole rows of about so many bytes at a time."""
+    held = bytearray()
+    with asking.connection.cursor().copy(copied.encode(), parameters) as rows:
+        for row in rows:
+            held += row
+            if len(held) >= size:
                 yield bytes(held)
                 held.clear()
-        yield bytes(held)
+    yield bytes(held)
+
+
+def _csv(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Iterator[bytes]:
+    """As COPY makes it; Excel reads UTF-8 by the mark at its beginning."""
+    copied = f"copy ({_query(rows, guarded=True)}) to stdout (format csv, header true)"
+    pieces = _copied(asking, copied, parameters, _PIECE_BYTES)
+    yield b"\xef\xbb\xbf" + next(pieces)
+    yield from pieces
 
 
 def _batches(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Iterator[tuple[list[str], list[Any]]]:
@@ -193,20 +207,30 @@ class _Drained(io.RawIOBase):
 
 
 def _parquet(asking: Asking, rows: RowSet, parameters: Mapping[str, Any]) -> Iterator[bytes]:
-    import pyarrow
-    from pyarrow import parquet
+    """A group of rows a block that COPY makes.
 
+    Read by Arrow itself: made of Python's values, it would import pandas to see whether they are pandas', a quarter of
+    the process's memory.
+    """
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    # Arrow's own keeps what it has no more use for.
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     types = {"date": pyarrow.date32(), "cvr": pyarrow.float64()}
     types |= dict.fromkeys(("hits", "visits", "sessionless_hits", "conversions"), pyarrow.int64())
+    schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in _columns(rows)])
+    # What has quotes is text, however empty; what has none and is empty is NULL.
+    values = csv.ConvertOptions(
+        column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
+    lines = csv.ParseOptions(newlines_in_values=True)
     file = _Drained()
-    writer: Any = None
-    for names, batch in _batches(asking, rows, parameters):
-        schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in names])
-        writer = writer or parquet.ParquetWriter(file, schema)
-        if batch:
-            columns = zip(zip(*batch, strict=True), schema, strict=True)
-            arrays = [pyarrow.array(values, type=field.type) for values, field in columns]
-            writer.write_table(pyarrow.table(arrays, schema=schema))
+    writer = parquet.ParquetWriter(file, schema)
+    for block in _copied(asking, f"copy ({_query(rows)}) to stdout (format csv)", parameters, _GROUP_BYTES):
+        if block:
+            whole = csv.ReadOptions(column_names=schema.names, use_threads=False, block_size=len(block) + 1)
+            writer.write_table(csv.read_csv(pyarrow.BufferReader(block), whole, lines, values))
             yield file.take()
     writer.close()
     yield file.take()

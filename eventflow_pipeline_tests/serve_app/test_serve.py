@@ -331,6 +331,38 @@ def test_an_export_has_the_rows_of_the_database_with_their_names(
     assert {row["entity_title"] for row in rows} == {"봄 세일 <script>", "웨비나"}
 
 
+def test_text_of_a_file_is_what_it_was(world: Database, browser: httpx.Client) -> None:
+    """What somebody typed that looks like no value, or the end of a cell, a row or a file; NULL is none of them."""
+    day = date(2024, 2, 21)
+    world.replace(day)
+    typed = ["null", "nan", "n/a", "\\n", "\\.", 'a,"b"\r\nc', " 0 ", "꽃 🌸"]
+    with psycopg.connect(world.url) as connection:
+        connection.cursor().executemany(
+            "insert into stats.bucket_daily (grain, bucket_date, client_id, utm_source, hits, visits, "
+            "sessionless_hits, conversions) values ('utm', %s, %s, %s, 1, 1, 0, 0)",
+            [(day, CLIENT, text) for text in typed],
+        )
+    asked = {"from": str(day), "to": str(day)}
+    rows = parquet.read_table(io.BytesIO(ask(browser, "/export/summary/utm.parquet", **asked).content)).to_pylist()
+    assert sorted(row["utm_source"] for row in rows) == sorted(typed)
+    assert {row["utm_medium"] for row in rows} == {None}
+    body = ask(browser, "/export/summary/utm.csv", **asked).content.decode("utf-8-sig")
+    assert sorted(row["utm_source"] for row in csv.DictReader(io.StringIO(body, newline=""))) == sorted(typed)
+
+
+def test_days_are_spelled_alike_whatever_the_login_has_set(world: Database) -> None:
+    settings = serve_settings(world)
+    world.execute("alter role eventflow_serve_login set datestyle = 'SQL, DMY'")
+    try:
+        with running(settings) as client:
+            body = ask(client, "/export/days/client.csv").text
+            table = parquet.read_table(io.BytesIO(ask(client, "/export/days/client.parquet").content))
+    finally:
+        world.execute("alter role eventflow_serve_login reset datestyle")
+    assert [line.partition(",")[0] for line in body.splitlines()[1:]] == ["2024-03-03", "2024-03-04"]
+    assert table["date"].to_pylist() == DAYS[2:]
+
+
 def test_a_refused_sheet_leaves_no_file(browser: httpx.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(exports, "_SHEET_ROWS", 2)

@@ -87,6 +87,8 @@ class Reader:
             # What somebody with rights on `public` named like a function of the server must not run here.
             "search_path": "pg_catalog, pg_temp",
             "jit": "off",
+            # Files have dates as COPY spells them.
+            "datestyle": "ISO, YMD",
         }
         with self._pool.connection() as connection, connection.transaction():
             connection.execute(f"set local role {READER_ROLE}".encode())
