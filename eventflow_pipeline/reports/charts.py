@@ -38,7 +38,8 @@ def _drawn(
     chart = kind(
         style=_STYLE, js=(), width=size[0], height=size[1], disable_xml_declaration=True, legend_at_bottom=True,
         margin=4, show_minor_x_labels=False, truncate_label=-1, min_scale=3, include_x_axis=True, no_data_text=title,
-        dots_size=2,
+        # Half of the last label stands beyond the last value.
+        margin_right=4 * max(map(len, labels), default=1), dots_size=2,
     )  # fmt: skip
     every = -(-len(labels) // _MOST_LABELS) or 1
     chart.x_labels = list(labels)

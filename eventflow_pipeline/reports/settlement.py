@@ -24,11 +24,12 @@ from eventflow_pipeline.warehouse.answers.settlement import Settlement
 Cells = list[list[Any]]
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title><style{% if nonce %} nonce="{{ nonce }}"{% endif %}>
+<link rel="icon" href="data:,"><title>{{ title }}</title><style{% if nonce %} nonce="{{ nonce }}"{% endif %}>
 body { font: 14px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid #ddd; white-space: nowrap }
-th { text-align: left; background: #f4f4f4 } td.number { text-align: right; font-variant-numeric: tabular-nums }
+th { text-align: left; background: #f4f4f4 } .number { text-align: right; font-variant-numeric: tabular-nums }
+.pairs td { white-space: normal; overflow-wrap: anywhere } .pairs .number { text-align: left } h1 { font-size: 1.5rem }
 .warning { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem } img { max-width: 100% }
 .wide { overflow-x: auto }
 @page { margin: 15mm } @media print { body { margin: 0; max-width: none; font-size: 10px } .wide { overflow: visible }
@@ -41,8 +42,10 @@ the numbers may change.</p>{% endif %}
 {% if closing %}<p>Closed by {{ closing.author }}: the figures stand. What changed since is in the adjustments; closed
 and all adjustments of a figure are what is published now. Days and data quality are as they are now.</p>{% endif %}
 <img alt="Visits and conversions by day; the table Days has the figures" src="data:image/svg+xml;base64,{{ plot }}">
-{% for name, columns, rows in tables %}<h2>{{ name }}</h2><div class="wide" tabindex="0"><table><thead><tr>
-{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr></thead>{% for row in rows %}<tr>
+{% for name, columns, rows in tables %}<h2>{{ name }}</h2><div class="wide" tabindex="0">
+<table{% if columns | length == 2 %} class="pairs"{% endif %}><thead><tr>{% for column, number in columns %}
+<th scope="col"{% if number %} class="number"{% endif %}>{{ column }}</th>{% endfor %}</tr></thead>
+{% for row in rows %}<tr>
 {% for value, number in row %}<td{% if number %} class="number"{% endif %}>{{ value }}</td>{% endfor %}</tr>{% endfor %}
 </table></div>
 {% endfor %}<p>Visits are distinct sessions (M2) of the row's range: they do not add up over campaigns, links or days.
@@ -291,17 +294,7 @@ def _read_excel(file: Path) -> Cells:
 
 
 def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo, nonce: str | None = None) -> Cells:
-    tables = [
-        (
-            name,
-            [column.replace("_", " ") for column in table.columns],
-            [
-                [_shown(v, str(row[0]) if c == "value" else c) for c, v in zip(table.columns, row, strict=True)]
-                for row in table.rows
-            ],
-        )
-        for name, table in tables_of(settlement, zone).items()
-    ]
+    tables = [(name, *_html_table(table)) for name, table in tables_of(settlement, zone).items()]
     from jinja2 import Environment
 
     page = Environment(autoescape=True).from_string(_PAGE)
@@ -318,8 +311,21 @@ def _write_html(settlement: Settlement, file: Path, zone: ZoneInfo, nonce: str |
         ),
         encoding="utf-8",
     )
-    cells = ([title], *([name, *columns, *(text for row in rows for text, _ in row)] for name, columns, rows in tables))
-    return [[*(cell for part in cells for cell in part)]]
+    texts = ((name, *(text for row in (columns, *rows) for text, _ in row)) for name, columns, rows in tables)
+    return [[title, *(text for of_table in texts for text in of_table)]]
+
+
+def _html_table(table: Table) -> tuple[list[tuple[str, bool]], list[list[tuple[str, bool]]]]:
+    """Headings and rows, each cell's text and whether it is a number; ids, which nobody reads, stand last."""
+    places = sorted(range(len(table.columns)), key=lambda place: table.columns[place].endswith("_id"))
+    columns = [table.columns[place] for place in places]
+    rows = [[_shown(row[place], str(row[0]) if column == "value" else column)
+             for column, place in zip(columns, places, strict=True)] for row in table.rows]  # fmt: skip
+    if columns == ["name", "value"]:
+        rows = [[(name.replace("_", " "), False), *values] for (name, _), *values in rows]
+    are_numbers = [any(is_number for _, is_number in cells) for cells in zip(*rows, strict=True)]
+    headings = [(name.replace("_", " "), number) for name, number in zip(columns, are_numbers, strict=bool(rows))]
+    return headings, rows
 
 
 class _HtmlCells(HTMLParser):

@@ -135,7 +135,9 @@ def utm_tables(t: SimpleNamespace, summary: Item, here: str, is_platform: bool =
         ]
         rest = rest_row(t, summary[f"{list_name}_rest"], 1, f"{here}#{list_name}")
         headings = [(title, False), *measure_headings(t)]
-        made.append(Table(list_name, f"UTM: {title}", headings, rows + rest, empty=t.nothing))
+        # The word for a UTM campaign says so itself.
+        whole = title if key == "campaign" else f"UTM: {title}"
+        made.append(Table(list_name, whole, headings, rows + rest, empty=t.nothing))
     return made
 
 

@@ -49,8 +49,8 @@ def _titles(file: Path, count: int) -> list[Any]:
         return [row[1].value for row in rows[2:]]  # behind its question and its head
     page = file.read_text(encoding="utf-8")
     cells = [html.unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", page, re.DOTALL)]
-    first = cells.index(str(UUID(int=0)))
-    return [cells[first + 1 + 7 * n] for n in range(count)]
+    first = cells.index(str(UUID(int=0)))  # the id, which is the last of its row
+    return [cells[first - 6 + 7 * n] for n in range(count)]
 
 
 @pytest.mark.parametrize("form", FORMS)
