@@ -92,9 +92,9 @@ $(DOCS)/.installed: requirements-docs.lock
 diagrams: install
 	@$(BIN)/python docs/diagrams.py
 
-# README's picture, from what `make demo` left. Needs Chromium.
+# The pages' pictures, from what `make demo` left; ARGS="overview why" some only. Needs Chromium.
 pictures: install
-	@$(BIN)/python docs/pictures.py
+	@$(BIN)/python docs/pictures.py $(ARGS)
 
 # After a command's help or a setting was changed: the pages that are made of them.
 reference: install
