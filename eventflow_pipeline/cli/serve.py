@@ -1,6 +1,7 @@
 """``eventflow serve``: pages, statements and exports over HTTP."""
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,9 +45,19 @@ def _run(settings: "Settings", host: str, port: int) -> None:
     from eventflow_pipeline.warehouse.serve.reader import READER_ROLE
     from eventflow_pipeline.web.server import server_config
 
+    _share_heaps()
     app = create_app(settings)
     login = examine_login(settings, READER_ROLE)
     for event, reason in login.warnings if login else ():
         logger(component="serve").warning(event, reason=reason)
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     uvicorn.Server(server_config(app, settings.serve, host, port)).run()
+
+
+def _share_heaps() -> None:
+    """Have threads share two heaps, where the C library is GNU's: with one for each, as many keep what is left over."""
+    import ctypes
+
+    m_arena_max = -8
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(m_arena_max, 2)

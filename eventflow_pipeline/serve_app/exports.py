@@ -17,7 +17,7 @@ from eventflow_pipeline.warehouse.serve.reader import Asking
 _BATCH = 5_000
 _PIECE_BYTES = 64 * 1024
 #: Rows of a group of Parquet, as text.
-_GROUP_BYTES = 1024 * 1024
+_GROUP_BYTES = 256 * 1024
 #: What a sheet holds, its head included.
 _SHEET_ROWS = 1_048_576
 #: Columns of a row and where each comes from. Ids are text: a file has no uuid.
