@@ -52,8 +52,6 @@ def compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: 
 def _compare_days(engine: Engine, settings: Settings, days: DayRange, client_id: UUID | None) -> Comparison:
     with _snapshot(engine) as connection:
         held_parts = _held_parts(connection, days)
-        status, differing = _status(connection, settings, days, held_parts)
-        kept = _kept(connection, settings, days)
         _stage(connection, settings, days, held_parts)
         _stage_members(connection, client_id)
         parameters = {**day_bounds(days, settings.zone), **_range(days), **held_parts, "client_id": client_id}
@@ -65,7 +63,11 @@ def _compare_days(engine: Engine, settings: Settings, days: DayRange, client_id:
         if client_id is None:
             differences += _differences(connection, Part.STATE, "state", parameters)
         held = _held_differences(connection, parameters)
-    return replace(_only_checked(status, differing, kept, differences), held=held)
+        # Where all that is published is what the facts say, no day is late, whatever was done to its facts meanwhile.
+        differing: Mapping[date, Clients] = _differing(connection, settings, days, held_parts) if differences else {}
+        kept = _kept(connection, settings, days) if differences else {}
+        computed = _computed(connection, days)
+    return replace(_only_checked(computed, differing, kept, differences), held=held)
 
 
 def held_differences(engine: Engine, settings: Settings, days: DayRange) -> tuple[HeldDifference, ...]:
@@ -83,14 +85,13 @@ def held_differences(engine: Engine, settings: Settings, days: DayRange) -> tupl
 def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = None) -> Comparison:
     """Return histograms of ``days`` against session-days (M6), both as they were when the days were last merged."""
     with _snapshot(engine) as connection:
-        rows = connection.execute(statement("parity/days"), _range(days))
-        status = {row.bucket_date: row.computed for row in rows}
+        computed = _computed(connection, days)
         bounds = {**_range(days), "from_day": days.first, "current_first": None, "current_last": None}
         with joining_by_hash(connection):
             differences = _differences(connection, Part.HISTOGRAM, "histogram", {**bounds, "client_id": client_id})
     # Whether facts moved does not matter here: session-days are what histograms are counted from.
-    checked = tuple(day for day, computed in status.items() if computed)
-    missing = tuple(day for day, computed in status.items() if not computed)
+    checked = tuple(day for day, there in computed.items() if there)
+    missing = tuple(day for day, there in computed.items() if not there)
     return Comparison(checked=checked, missing=missing, differences=tuple(differences))
 
 
@@ -116,7 +117,8 @@ def compare_windows(
         span = DayRange(max(part.first - timedelta(days=max(lengths) - 1), settings.start_date), part.last)
         with _snapshot(engine) as connection:
             held_parts = _held_parts(connection, span)
-            status, _ = _status(connection, settings, span, held_parts)
+            computed = _computed(connection, span)
+            differing = _differing(connection, settings, span, held_parts)
             kept = _kept(connection, settings, span)
             longest = connection.execute(text("select longest_range_days from stats.build_settings")).scalar()
             windows = {
@@ -125,8 +127,8 @@ def compare_windows(
                 for length in lengths
                 if (longest is None or length <= longest) and not (tiled and (ends.last - end).days % length)
             }
-            late = {w for w in windows if any(status[day][1] for day in w)}
-            unanswerable = {w for w in windows if any(not status[day][0] for day in w)}
+            late = {w for w in windows if any(day in differing for day in w)}
+            unanswerable = {w for w in windows if not all(computed[day] for day in w)}
             checked = sorted(windows - late - unanswerable)
             differences: list[Difference] = []
             if checked:
@@ -143,7 +145,7 @@ def compare_windows(
                     },
                 )
         missing = {w.last for w in unanswerable}
-        stale = {w.last for w in late if any(status[day][1] and day not in kept for day in w)} - missing
+        stale = {w.last for w in late if any(day in differing and day not in kept for day in w)} - missing
         not_exact = {
             w.last: f"ranges that end here contain {max(day for day in w if day in kept)}, a day that is kept as it is"
             for w in late
@@ -197,23 +199,26 @@ def _held_differences(connection: Connection, parameters: Mapping[str, object]) 
     )
 
 
-def _status(
-    connection: Connection, settings: Settings, days: DayRange, held_parts: Mapping[str, list[Any]]
-) -> tuple[dict[date, tuple[bool, bool]], Mapping[date, Clients]]:
-    """Per day: computed, stale; and of the stale ones the clients whose facts moved, but those that are held.
+def _computed(connection: Connection, days: DayRange) -> dict[date, bool]:
+    """Which of the days are computed at all."""
+    return {row.bucket_date: row.computed for row in connection.execute(statement("parity/days"), _range(days))}
 
-    Stale is judged by the facts of this very snapshot, not by the last detection pass.
+
+def _differing(
+    connection: Connection, settings: Settings, days: DayRange, held_parts: Mapping[str, list[Any]]
+) -> Mapping[date, Clients]:
+    """The days that are stale, and of each the clients whose facts moved, but those that are held.
+
+    Judged by the facts of this very snapshot, not by the last detection pass.
     """
     held: dict[date, set[UUID | None]] = defaultdict(set)
     for day, client in zip(held_parts["held_days"], held_parts["held_clients"], strict=True):
         held[day].add(client)
-    differing = differing_days(connection, settings, days, held)
-    rows = connection.execute(statement("parity/days"), _range(days))
-    return {row.bucket_date: (row.computed, row.bucket_date in differing) for row in rows}, differing
+    return differing_days(connection, settings, days, held)
 
 
 def _kept(connection: Connection, settings: Settings, days: DayRange) -> dict[date, str]:
-    """The days that are kept with the facts of this snapshot, which ``_status`` has counted; who, why, by how much."""
+    """The days that are kept with the facts of this snapshot, as ``_differing`` counted them; who, why, by how much."""
     parameters = {**_range(days), "definition": current_definition(connection, settings)}
     return {
         row.bucket_date: f"kept as it is by {row.author}: {row.reason}; published are {row.hits} hits and "
@@ -256,7 +261,7 @@ def _difference(part: Part, row: RowMapping) -> Difference:
 
 
 def _only_checked(
-    status: dict[date, tuple[bool, bool]],
+    computed: Mapping[date, bool],
     differing: Mapping[date, Clients],
     kept: Mapping[date, str],
     differences: list[Difference],
@@ -271,11 +276,11 @@ def _only_checked(
         return moved is not None and of_a_client and (UUID(client) if client else None) not in moved
 
     by_client = {grain.name for grain in GRAINS if "client_id" in grain.keys} | {"session_days", "campaign_hourly"}
-    checked = {day for day, (computed, stale) in status.items() if computed and not stale}
+    checked = {day for day, there in computed.items() if there and day not in differing}
     return Comparison(
         tuple(sorted(checked)),
-        tuple(day for day, (computed, stale) in status.items() if computed and stale and day not in kept),
-        tuple(day for day, (computed, _) in status.items() if not computed and day not in kept),
+        tuple(day for day, there in computed.items() if there and day in differing and day not in kept),
+        tuple(day for day, there in computed.items() if not there and day not in kept),
         tuple(d for d in differences if is_wrong(d)),
         kept,
     )

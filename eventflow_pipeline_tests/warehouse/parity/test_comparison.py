@@ -258,6 +258,17 @@ def test_a_day_whose_facts_moved_is_stale_not_wrong(prepared: Database) -> None:
     assert (windows.checked, windows.stale, windows.differences) == ((LAST - timedelta(days=1),), (LAST,), ())
 
 
+def test_a_day_whose_facts_moved_and_say_the_same_is_checked(prepared: Database) -> None:
+    """Whether numbers are late is asked where they differ: all facts of the day would be counted once more for it."""
+    late, days = datetime(LAST.year, LAST.month, LAST.day, 3, tzinfo=UTC), DayRange(LAST, LAST)
+    prepared.execute(
+        "update event_access_logs set accessed_at = accessed_at + interval '1 s' where accessed_at = :at", at=late
+    )
+    assert compare_windows(prepared.pipeline, prepared.settings, days).stale == (LAST,)
+    found = compare_days(prepared.pipeline, prepared.settings, days)
+    assert (found.checked, found.stale, found.differences) == ((LAST,), (), ())
+
+
 def test_a_repair_is_in_the_ledger(prepared: Database) -> None:
     prepared.execute("update stats.platform_daily set conversions = 9 where bucket_date = '2024-04-30'")
     repair(prepared.pipeline, prepared.settings, compare_days(prepared.pipeline, prepared.settings, DAYS), "run")
