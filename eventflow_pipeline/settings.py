@@ -159,6 +159,12 @@ class ChangeSettings(Section):
     overlap_minutes: int = Field(
         60, ge=1, description="How far before the last pass late facts are searched for: longer than any transaction."
     )
+    deltas: Literal["today", "never", "everywhere"] = Field(
+        "today",
+        description="Which days facts that were added are added to, instead of computing them whole: today; never; "
+        "everywhere (for tests: any day, and one that is computed whole is published without a random part of its "
+        "facts, which are added).",
+    )
     retry_seconds: int = Field(
         60, ge=1, description="Pause before a changed day whose run failed is tried again; doubles each time."
     )

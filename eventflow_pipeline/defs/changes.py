@@ -17,11 +17,15 @@ from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import HEAL, SCHEDULE, TRIGGER_TAG
 from eventflow_pipeline.defs.runs import HISTORY, PRIORITY, failed_ranges, range_tags, report_dead_runs, running_ranges
 from eventflow_pipeline.defs.sources import observation_due, observe_sources
+from eventflow_pipeline.domain.changes import Cause
 from eventflow_pipeline.domain.days import contiguous, local_date, today
 from eventflow_pipeline.domain.heal import ChangedDay, PlanLimits, RunPlan, plan_runs
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
 from eventflow_pipeline.warehouse.changes.due_days import changed_days, newest_facts, unfinished_days
+from eventflow_pipeline.warehouse.days.delta import update_day
+from eventflow_pipeline.warehouse.db.engine import reason
+from eventflow_pipeline.warehouse.ranges.histograms import merge_if_free
 
 _RECENT_PRIORITY = "10"
 
@@ -57,6 +61,21 @@ def run_requests(plan: RunPlan, settings: Settings, trigger: str, now: datetime)
     return requests
 
 
+def _add_to_today(context: dg.SensorEvaluationContext, engine: Engine, settings: Settings, found: Detection) -> None:
+    """Bring the current day up to date where nothing but added facts is known of it; else a run computes it whole."""
+    day = today(settings.zone)
+    if not any(stale.day == day and stale.cause is Cause.FACTS_ADDED for stale in found.changed):
+        return
+    try:
+        if (refusal := update_day(engine, day, settings)) is not None:
+            context.log.info(f"{day} is computed whole: {refusal}")
+        else:
+            merge_if_free(engine)
+            context.log.info(f"{day} was brought up to date by the facts that were added")
+    except Exception as problem:  # costs time alone: the day is marked as before, and a run computes it
+        context.log.error(f"{day} could not be brought up to date: {reason(problem)}")
+
+
 def _found(detection: Detection) -> str:
     """What a pass found, in a sentence for a skip reason."""
     held = f" {len(detection.held)} days are held by the guard against mass loss." if detection.held else ""
@@ -72,7 +91,8 @@ def _found(detection: Detection) -> str:
     minimum_interval_seconds=CHANGES_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Compare what is due of the look-back days, and days named by newly recorded facts, with what they "
-    "were computed from, by chunk of five minutes; ask for a run per contiguous range of changed days (several when it "
+    "were computed from, by chunk of five minutes; add to the current day what was added to its facts, where "
+    "nothing else changed of it; ask for a run per contiguous range of changed days (several when it "
     "is long), and for none when nothing changed. Once an hour the fact tables show when their newest row was recorded "
     "and how many rows the day has.",
 )
@@ -82,6 +102,7 @@ def heal_changed_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse
     engine, settings = tick_warehouse.engine, tick_warehouse.settings
     dead = report_dead_runs(context.instance, engine)
     detection = detect_changes(engine, settings, Scope.LOOKBACK)
+    _add_to_today(context, engine, settings, detection)
     plan = _plan(context.instance, engine, settings, changed_days(engine), now)
     requests = run_requests(plan, settings, HEAL, now)
     notes = [_found(detection), *plan.reasons]

@@ -32,6 +32,8 @@ CHECKED = RAW_KEYS | QUALITY_KEYS
 
 #: Days reported by one tick: each is an event an asset, written one by one.
 _REPORTED_AT_ONCE = 50
+#: A day that is added to all the time is recorded this often at most, and so often measured and checked.
+_RECORDED_EVERY, _MEASURED_EVERY = timedelta(minutes=1), timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def unrecorded_days(
             if not _is_known(computation, known):
                 if len(lacking) == most:
                     break
-                if computation.run_id in at_work:
+                if computation.run_id in at_work or _was_just_recorded(computation, known):
                     waits = True
                     continue
                 lacking.append(computation.day)
@@ -84,6 +86,12 @@ def _is_known(computation: Computation, known: Mapping[str, tuple[str, datetime]
     return at is not None and (run_id == computation.run_id or at >= computation.computed_at)
 
 
+def _was_just_recorded(computation: Computation, known: Mapping[str, tuple[str, datetime]]) -> bool:
+    """Whether a day that is added to all the time was recorded within the minute before."""
+    _, at = known.get(computation.day.isoformat(), ("", None))
+    return computation.by_delta and at is not None and computation.computed_at - at < _RECORDED_EVERY
+
+
 @dg.sensor(
     name="finish_days_sensor",
     job=daily_buckets_job,
@@ -100,7 +108,7 @@ def finish_days_sensor(context: dg.SensorEvaluationContext, tick_warehouse: Ware
     unrecorded = unrecorded_days(context.instance, tick_warehouse.engine, since, _REPORTED_AT_ONCE)
     settings = tick_warehouse.settings
     plan = plan_runs(
-        underived_days(tick_warehouse.engine),
+        underived_days(tick_warehouse.engine, _MEASURED_EVERY),
         measuring_ranges(context.instance),
         failed_ranges(context.instance, now - timedelta(days=1), [MEASURE]),
         now,

@@ -22,7 +22,7 @@ from eventflow_pipeline.domain.checks import CHECKS as DEFINED
 from eventflow_pipeline.domain.checks import QUALITY_CHECKS
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange, contiguous
-from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDifference
+from eventflow_pipeline.domain.differences import Comparison, Difference, HeldDifference, Part
 from eventflow_pipeline.domain.grains import BY_NAME, GRAINS
 from eventflow_pipeline.domain.quality import Finding
 from eventflow_pipeline.logs import logger
@@ -30,6 +30,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.answers.client_names import client_names
 from eventflow_pipeline.warehouse.changes.detection import stale_days
 from eventflow_pipeline.warehouse.changes.guard import accept_command
+from eventflow_pipeline.warehouse.days.delta_comparison import differing_deltas, note_told
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, reason
 from eventflow_pipeline.warehouse.parity.comparison import (
     compare_days,
@@ -116,6 +117,8 @@ def parity(
         if asked := sorted(key for key in checks if key.name == name):
             as_compared = checkable(engine, days, Checks.PARITY)
             found = again_when_lost(compare)
+            wrong_deltas = differing_deltas(engine, days) if name == RAW_PARITY else {}
+            found += Comparison(differences=tuple(_of_deltas(day, rows) for day, rows in wrong_deltas.items()))
             if not found.differences:
                 yield _results(found, days, asked)
             else:
@@ -125,11 +128,18 @@ def parity(
                 note += f"{left} differences LEFT" if left else "agrees now"
                 context.log.error(f"{name}: {len(found.differences)} differences; {note}")
                 yield _results(found, days, asked, note)
+                note_told(engine, wrong_deltas)
             if set(asked) >= RAW_KEYS:
                 compared = {day: as_compared[day] for day in found.checked if day in as_compared}
                 again_when_lost(partial(note_checked, engine, compared, Checks.PARITY))
     if HELD_KEY in checks:
         yield {HELD_KEY: _held(engine, settings, days)}
+
+
+def _of_deltas(day: date, rows: int) -> Difference:
+    """What deltas had published of a day otherwise than its facts say, until it was computed whole."""
+    measure_of = "rows that deltas had published, until it was computed whole"
+    return Difference(Part.SESSION_DAYS, day, day, "session_days", {}, measure_of, raw=0, stored=rows)
 
 
 def _held(engine: Engine, settings: Settings, days: Sequence[date]) -> dict[date, DayResult]:

@@ -156,8 +156,14 @@ def test_idle_ticks_launch_no_run(tick: Tick, database: Database) -> None:
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
 def test_nothing_is_asked_for_while_an_equal_run_waits_or_works(
-    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+    tick: Tick,
+    database: Database,
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    status: dg.DagsterRunStatus,
 ) -> None:
+    monkeypatch.setenv("EVENTFLOW_CHANGES_DELTAS", "never")
     _visits(database, TODAY)
     (request,) = tick().run_requests or ()
     run = _pretend_run(defs, instance, dict(request.tags), status)
@@ -331,3 +337,90 @@ def test_old_ranges_do_not_starve_todays_refresh(
     daemon = QueuedRunCoordinatorDaemon(interval_seconds=5)
     chosen = daemon._get_runs_to_dequeue(instance, instance.get_concurrency_config(), None)
     assert [run.run_id for run in chosen] == [refresh, *backfills[:2], history[0]]
+
+
+def _record(database: Database, defs: dg.Definitions, instance: dg.DagsterInstance) -> int:
+    """One tick of the sensor that records days; how many materializations of today's session-days there are now."""
+    sensor = defs.get_repository_def().get_sensor_def("finish_days_sensor")
+    with dg.build_sensor_context(instance=instance, resources=defs.resources) as context:
+        for event in sensor(context).asset_events:
+            instance.report_runless_asset_event(event)
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(["stats", "session_days"]), asset_partitions=[str(TODAY)]), limit=100
+    )
+    return len(records.records)
+
+
+def test_what_is_added_to_today_needs_no_run(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """The sensor adds it itself, histograms included; an edit has a run compute the day, and then it adds again."""
+    _visits(database, TODAY, 3)
+    (request,) = tick().run_requests or ()
+    assert _run(defs, instance, request).success
+    recorded = _record(database, defs, instance)
+    assert recorded > 0
+    for n in range(1, 3):
+        _visits(database, TODAY)
+        assert "1 changed" in _reason(tick())
+        assert database.summary("platform", TODAY)[0]["visits"] == 3 + n
+        # Twice within a minute: Dagster is told once at most.
+        assert _record(database, defs, instance) == recorded
+    assert database.rows("select from stats.partition_state where histogram_pending or stale_since is not null") == []
+    assert database.rows("select distinct published from stats.day_ledger order by 1") == [
+        {"published": "delta"}, {"published": "whole"},
+    ]  # fmt: skip
+    database.execute("update stats.partition_state set computed_at = computed_at + interval '61 seconds'")
+    assert _record(database, defs, instance) == recorded + 1
+    _visits(database, TODAY)
+    database.execute(
+        "update event_access_logs set utm_source = 'x' where id = (select min(id::text) from event_access_logs)::uuid"
+    )
+    (request,) = tick().run_requests or ()
+    assert _run(defs, instance, request).success
+    _visits(database, TODAY)
+    assert "1 changed" in _reason(tick())
+    assert database.summary("platform", TODAY)[0]["visits"] == 7
+
+
+def test_what_cannot_be_added_is_computed_by_a_run(
+    tick: Tick, database: Database, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Whatever goes wrong within the tick."""
+    _visits(database, TODAY, 3)
+    (request,) = tick().run_requests or ()
+    assert _run(defs, instance, request).success
+    database.execute(
+        "create function public.refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'disk on fire'; end $$"
+    )
+    database.execute(
+        "create trigger refuse before update on stats.delta_day for each row execute function public.refuse()"
+    )
+    _visits(database, TODAY)
+    assert _ranges(tick()) == [(str(TODAY), str(TODAY))]
+    assert database.summary("platform", TODAY)[0]["visits"] == 3
+
+
+def test_a_wrong_delta_is_told_by_the_check_of_the_day(
+    database: Database, defs: dg.Definitions, instance: dg.DagsterInstance, tick: Tick
+) -> None:
+    _visits(database, TODAY, 3)
+    (request,) = tick().run_requests or ()
+    assert _run(defs, instance, request).success
+    _visits(database, TODAY)
+    tick()
+    database.execute("update stats.bucket_daily set conversions = 7 where grain = 'link'")
+    job = defs.resolve_job_def("daily_buckets_job")
+
+    def passed() -> bool:
+        run = job.execute_in_process(instance=instance, tags={PARTITION: str(TODAY)}, raise_on_error=False)
+        found, *_ = [
+            e for e in run.get_asset_check_evaluations()
+            if e.check_name == "raw_parity" and e.asset_key.path[-1] == "session_days"
+        ]  # fmt: skip
+        if not found.passed:
+            assert "rows that deltas had published" in (found.description or "")
+        return found.passed
+
+    assert [passed(), passed()] == [False, True]

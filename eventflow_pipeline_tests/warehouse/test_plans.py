@@ -219,7 +219,8 @@ _PARAMETERS: dict[str, Any] = {
     "reach_hours": 3, "days_before": 1, "minutes_after": 5, "min_entries": 5, "clone_entries": 20, "clone_share": 0.2,
     "inputs": ["digest"], "client_id": CLIENT, "clients": [CLIENT], "entity_id": CAMPAIGN, "campaign_id": CAMPAIGN,
     "campaigns": [CAMPAIGN], "definition": "version=1", "gone": [DAY], "newest": _END,
-    "held_days": [DAY], "held_clients": [CLIENT], "chunks": [_START, _NOON],
+    "held_days": [DAY], "held_clients": [CLIENT], "chunks": [_START, _NOON], "ids": [CAMPAIGN], "most": 1000,
+    "overlap": timedelta(minutes=2), "deltas": 1,
 }  # fmt: skip
 
 #: What is not asked of one day: facts before the first and after the last partition.

@@ -105,7 +105,7 @@ folded as (
     from judged j
 )
 select
-    occurred_at, recorded_at, client_id, entity_type, entity_id, unfolded_entity_id, link_id, link_status, utm_source,
+    id, occurred_at, recorded_at, client_id, entity_type, entity_id, unfolded_entity_id, link_id, link_status, utm_source,
     utm_medium, utm_campaign, session_id, hits, conversions, excluded, folded, uuid_hash_extended(id, 0) as id_hash,
     hashtextextended(fact_record_hash::text, 0) as fact_hash,
     hashtextextended(hash_record_extended(

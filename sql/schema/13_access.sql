@@ -31,7 +31,8 @@ begin
             ('chunk_member', 'select, insert, delete', 'all_read'),
             ('kept_day', 'select, insert, update, delete', 'all_read'),
             ('erased_day', 'select, insert, delete', 'all_read'),
-            ('day_ledger', 'select, insert, delete', 'all_read'),
+            ('delta_day', 'select, insert, update, delete', 'all_read'),
+            ('day_ledger', 'select, insert, delete, update (hits_after, visits_after, conversions_after)', 'all_read'),
             ('exclusion_change', 'select, insert', 'all_read'),
             ('quality_daily', 'select, insert, update, delete', 'tenant_read'),
             ('day_check', 'select, insert, update, delete', 'all_read'),
@@ -81,6 +82,12 @@ $$;
 drop policy if exists pipeline_prune on stats.day_ledger;
 create policy pipeline_prune on stats.day_ledger as restrictive for delete to eventflow_pipeline using (
     replaced_at < (bucket_date + 1)::timestamp at time zone (select c.time_zone from stats.build_settings c)
+);
+
+-- What deltas of a minute add is one row, which is added to while the minute lasts; then it stays as well.
+drop policy if exists pipeline_add on stats.day_ledger;
+create policy pipeline_add on stats.day_ledger as restrictive for update to eventflow_pipeline using (
+    published = 'delta' and replaced_at > clock_timestamp() - interval '1 minute'
 );
 
 -- Dead letters: all but the payload. What waits and why may be known, who it is may not.

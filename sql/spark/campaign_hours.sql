@@ -499,6 +499,7 @@ FROM (
     FROM judged AS j
   )
   SELECT
+    id,
     occurred_at,
     recorded_at,
     client_id,

@@ -476,8 +476,9 @@ order by s.bucket_date;
 -- WHAT: computed days whose indicators, checks or return histograms are not of the computation that is stored, or whose
 -- linkage (Q2) is not of the other days' as they are stored, with when the day's was. Days that will be computed again anyway, or are held, are not among them; of days that are kept with other
 -- facts than theirs, whose indicators cannot be theirs, only those whose histograms are not merged.
+-- A day that is added to all the time is left out for as long as :patience after it was measured.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check,
--- stats.kept_day.
+-- stats.kept_day, stats.delta_day.
 select s.bucket_date, s.computed_at
 from stats.partition_state s
 left join stats.linkage_inputs(
@@ -493,6 +494,11 @@ where s.computed_at is not null and s.stale_since is null
   and (s.histogram_pending or (
       (q.bucket_date is null or c.bucket_date is null)
       and not exists (select from stats.kept_day k where k.bucket_date = s.bucket_date)
+      and not exists (
+          select from stats.delta_day d
+          join stats.quality_daily m on m.bucket_date = d.bucket_date and m.scope = 'platform'
+          where d.bucket_date = s.bucket_date and d.deltas > 0 and m.measured_at > now() - cast(:patience as interval)
+      )
   ))
 order by s.bucket_date;
 

@@ -1,12 +1,13 @@
 -- What is stored of computed days, for Dagster's records.
 
 -- name: select_computations
--- WHAT: when each stored day was computed after an instant (:since, NULL: ever), and by which run; first computed first.
--- Grain: one row per day. Inputs: stats.partition_state.
-select bucket_date, computed_at, run_id
-from stats.partition_state
-where computed_at > coalesce(cast(:since as timestamptz), '-infinity')
-order by computed_at;
+-- WHAT: when each stored day was computed after an instant (:since, NULL: ever), by which run, and whether by adding to what
+-- was published; first computed first. Grain: one row per day. Inputs: stats.partition_state, stats.delta_day.
+select s.bucket_date, s.computed_at, s.run_id, coalesce(d.deltas, 0) > 0 as by_delta
+from stats.partition_state s
+left join stats.delta_day d on d.bucket_date = s.bucket_date
+where s.computed_at > coalesce(cast(:since as timestamptz), '-infinity')
+order by s.computed_at;
 
 -- name: select_stored_totals
 -- WHAT: what some computed days hold, as select_day_totals and select_bucket_counts said it when they were replaced;

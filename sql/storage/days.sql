@@ -285,12 +285,12 @@ insert into stage_buckets (
 -- Grain: grain and client. Inputs: stage_buckets, stats.bucket_daily, :bucket_date, :run_id, :cause, :reason, :author.
 insert into stats.day_ledger (
     bucket_date, grain, client_id, run_id, cause, reason, author, hits_before, hits_after, visits_before, visits_after,
-    conversions_before, conversions_after
+    conversions_before, conversions_after, published
 )
 select
     cast(:bucket_date as date), grain, client_id, :run_id, :cause, :reason, :author,
     sum(hits_before), sum(hits_after), sum(visits_before), sum(visits_after), sum(conversions_before),
-    sum(conversions_after)
+    sum(conversions_after), 'whole'
 from (
     select 'platform' as grain, cast(null as uuid) as client_id, 0 as hits_before, 0 as hits_after, 0 as visits_before,
            0 as visits_after, 0 as conversions_before, 0 as conversions_after

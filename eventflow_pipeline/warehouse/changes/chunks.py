@@ -35,13 +35,22 @@ def update_chunks(connection: Connection, settings: Settings, days: DayRange) ->
     Returns the days that differ from what is stored, or are marked; they are counted in ``day_counts``. To be called
     within ``try_chunks``, taken before the transaction.
     """
+    inputs = renew_chunks(connection, settings, days)
+    differing = [row.day for row in _known(connection, settings, days, (), inputs) if row.differs]
+    connection.execute(statement("storage/chunks/insert_chunked_day_counts"), {"days": differing})
+    return differing
+
+
+def renew_chunks(connection: Connection, settings: Settings, days: DayRange) -> str:
+    """Bring the chunks of ``days`` up to what the transaction in progress sees, and say from which inputs.
+
+    To be called within ``try_chunks``, taken before the transaction.
+    """
     inputs = _inputs(connection, settings)
     for day in days:
         _update_day(connection, settings, day, inputs)
     connection.execute(statement("storage/chunks/upsert_chunked_days"), {"days": list(days), "inputs": inputs})
-    differing = [row.day for row in _known(connection, settings, days, (), inputs) if row.differs]
-    connection.execute(statement("storage/chunks/insert_chunked_day_counts"), {"days": differing})
-    return differing
+    return inputs
 
 
 def forget_other_chunks(connection: Connection, days: Iterable[date]) -> None:

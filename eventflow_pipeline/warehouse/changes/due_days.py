@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -20,12 +20,13 @@ def changed_days(engine: Engine) -> list[ChangedDay]:
         return [ChangedDay(row.bucket_date, row.stale_since, row.computed_at) for row in rows]
 
 
-def underived_days(engine: Engine) -> list[ChangedDay]:
+def underived_days(engine: Engine, patience: timedelta = timedelta()) -> list[ChangedDay]:
     """Computed days whose indicators, checks or histograms are of another computation than the stored one, oldest
-    first; ``since`` is when that was made. Neither stale nor held ones.
+    first; ``since`` is when that was made. Neither stale nor held ones, nor a day that is added to all the time within
+    ``patience`` after it was measured.
     """
     with connect(engine) as connection:
-        rows = connection.execute(statement("storage/changes/select_underived_days"))
+        rows = connection.execute(statement("storage/changes/select_underived_days"), {"patience": patience})
         return [ChangedDay(row.bucket_date, row.computed_at) for row in rows]
 
 

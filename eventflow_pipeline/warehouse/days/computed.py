@@ -24,18 +24,19 @@ def computed_days(engine: Engine, days: DayRange) -> dict[date, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class Computation:
-    """When a day was computed (UTC), and by which Dagster run (None: by none)."""
+    """When a day was computed (UTC), by which Dagster run (None: by none), and whether by adding to what was there."""
 
     day: date
     computed_at: datetime
     run_id: str | None
+    by_delta: bool = False
 
 
 def computations(engine: Engine, since: datetime | None = None) -> list[Computation]:
     """The days as they are stored, those computed after ``since`` (None: all), in the order they were computed."""
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/computed/select_computations"), {"since": since})
-        return [Computation(row.bucket_date, row.computed_at, row.run_id) for row in rows]
+        return [Computation(row.bucket_date, row.computed_at, row.run_id, row.by_delta) for row in rows]
 
 
 def stored_totals(engine: Engine, days: Iterable[date]) -> list[DayTotals]:

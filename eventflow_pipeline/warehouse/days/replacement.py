@@ -1,18 +1,20 @@
 """Replacing one business day in one transaction: session-days, buckets, hour buckets and the state of the day."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, text
 
 from eventflow_pipeline.domain.changes import (
     UNMARKED,
     Cause,
     DayInput,
     DayLosses,
+    Hold,
     Verdict,
     cause_of_change,
     judge_day,
@@ -36,8 +38,10 @@ from eventflow_pipeline.warehouse.changes.guard import (
     moved_parts,
     newest_published,
 )
+from eventflow_pipeline.warehouse.days import delta
+from eventflow_pipeline.warehouse.days.delta_comparison import DeltaComparison
 from eventflow_pipeline.warehouse.db.engine import connect, day_transaction
-from eventflow_pipeline.warehouse.db.locks import day_lock, no_histogram_step
+from eventflow_pipeline.warehouse.db.locks import chunks_lock, day_lock, no_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.engines.day_engine import ComputedDay, DayWork, EngineError, day_engine
 from eventflow_pipeline.warehouse.engines.postgres import PostgresDay
@@ -113,6 +117,11 @@ def replace_day(engine: Engine, day: date, settings: Settings, request: Request 
     published, UserError when pruned session-days no longer reach it.
     """
     request = request or Request()
+    everywhere = settings.changes.deltas == "everywhere" and not (request.accepted or request.from_scratch)
+    if everywhere and delta.update_day(engine, day, settings, _behalf(request)) is None:
+        with connect(engine) as connection:
+            if totals := _stored_totals(connection, day):
+                return totals
     try:
         return _replace_day(engine, day, settings, request)
     except DayHeld as held:
@@ -125,40 +134,41 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
     bounds = {"window_start": window.start, "window_end": window.end}
     the_day = {"bucket_date": day}
     with connect(engine) as connection:
-        connection.execute(statement("storage/days/create_session_days_stage"))
-        connection.execute(statement("storage/days/create_cells"))
-        connection.execute(statement("storage/days/create_buckets_stage"))
-        connection.execute(statement("storage/changes/create_day_counts"))
+        delta.create_scratch(connection)
         with (
             no_histogram_step(connection),
             day_lock(connection, day),
+            # Without them passes count all facts: only who needs them takes them.
+            chunks_lock(connection) if (deltas := delta.deltas_of(connection, day)) else nullcontext(),
             day_transaction(connection),
             _computing(connection, day, settings) as computed,
         ):
             require_session_days(connection, day)
+            if was_delta := deltas > 0 and not request.from_scratch:
+                # What was added since: then it is what is computed now, or deltas were wrong.
+                delta.add_facts(connection, day, settings, delta.Behalf(), before_whole=True)
+                delta.clear_scratch(connection)
             computed.stage_session_days()
             totals = _totals(connection, {**the_day, **bounds, "held_clients": []})
             _require_parity(day, totals)
             definition = current_definition(connection, settings)
-            stored, mark = _stored(connection, day)
-            verdict = _judge(connection, day, stored, totals, definition, mark, settings)
-            cause, hold = verdict.cause, None if request.accepted else verdict.hold
-            if cause and hold and not hold.covers:
-                raise DayHeld(day, cause, hold)
-            held_clients = sorted(hold.covers, key=str) if hold else []
+            parameters = {**the_day, **bounds, "definition": definition}
+            decided = _decide(connection, totals, parameters, settings, request)
+            stored, verdict, cause, hold, held_clients, totals = decided
             held = {**the_day, "held_clients": held_clients}
-            if hold:
-                totals = _keep_published(connection, {**held, **bounds, "definition": definition})
-                cause = cause_of_change(stored, _input(totals, definition))
-            elif not request.accepted and (hold := hold_of_missing_rows(connection, day)):
-                verdict = Verdict(Cause.DIMENSIONS_MISSING, hold)
+            is_same = not held_clients and stored == _input(totals, definition)
+            comparison = DeltaComparison(connection, day) if was_delta and is_same else None
+            added = None if hold else _left_out(connection, day, settings)
+            everything, totals = totals, _totals(connection, {**held, **bounds}) if added else totals
             if connection.execute(statement("storage/days/select_histogram_included"), the_day).scalar():
                 connection.execute(statement("storage/days/insert_session_day_changes"), the_day)
             _replace(connection, "session_days", day, from_scratch=request.from_scratch)
             # What is published of clients that are held no other engine has seen.
             buckets_of = PostgresDay(connection, computed.work) if held_clients else computed
             buckets_of.stage_buckets()
-            if not request.from_scratch:
+            if comparison and added is None:
+                comparison.buckets()
+            if not request.from_scratch and added is None:
                 _require_equal_buckets(connection, day, stored, _input(totals, definition))
             connection.execute(
                 statement("storage/days/insert_replacement"),
@@ -179,20 +189,16 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             ).scalar_one()
             connection.execute(statement("storage/days/delete_client_days"), held)
             connection.execute(statement("storage/days/insert_client_days"), the_day)
-            connection.execute(
-                statement("storage/days/upsert_partition_state"),
-                {
-                    **{name: value for name, value in totals.items() if not name.startswith("raw_")},
-                    **bounds,
-                    **the_day,
-                    "definition_version": DEFINITION_VERSION,
-                    "definition": definition,
-                    "stale_cause": verdict.cause if hold else None,
-                    "stale_clients": sorted(stale_with(verdict), key=str) if hold else None,
-                    **hold_parameters(hold),
-                    "run_id": request.run_id,
-                },
-            )
+            _record_state(connection, {**the_day, **bounds}, totals, definition, verdict, hold, request)
+            if added is not None:
+                delta.stage(connection, window, added)
+                delta.publish(connection, day, settings, added, _behalf(request))
+                _require_all_added(connection, day, everything)
+            if comparison:
+                comparison.rest()
+            delta.remember_whole(connection, day, settings)
+            if added is not None and (published := _stored_totals(connection, day)):
+                return published
     measured = {f.name: totals[f.name] for f in fields(DayTotals) if f.name in totals}
     return DayTotals(
         day=day,
@@ -202,6 +208,87 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
         held=hold.reason if hold and verdict.cause is not Cause.DIMENSIONS_MISSING else None,
         **measured,
     )
+
+
+def _decide(
+    connection: Connection,
+    totals: RowMapping,
+    parameters: Mapping[str, Any],
+    settings: Settings,
+    request: Request,
+) -> tuple[DayInput | None, Verdict, Cause | None, Hold | None, list[UUID | None], RowMapping]:
+    """What the stored day was computed from, the verdict on it, why it changes, its hold, who is held, what to publish.
+
+    ``totals``: as staged. Clients that are held get what is published of them into the stage. Raises DayHeld.
+    """
+    day, definition = parameters["bucket_date"], parameters["definition"]
+    stored, mark = _stored(connection, day)
+    verdict = _judge(connection, day, stored, totals, definition, mark, settings)
+    cause, hold = verdict.cause, None if request.accepted else verdict.hold
+    if cause and hold and not hold.covers:
+        raise DayHeld(day, cause, hold)
+    held_clients = sorted(hold.covers, key=str) if hold else []
+    if hold:
+        totals = _keep_published(connection, {**parameters, "held_clients": held_clients})
+        cause = cause_of_change(stored, _input(totals, definition))
+    elif not request.accepted and (hold := hold_of_missing_rows(connection, day)):
+        verdict = Verdict(Cause.DIMENSIONS_MISSING, hold)
+    return stored, verdict, cause, hold, held_clients, totals
+
+
+def _behalf(request: Request) -> delta.Behalf:
+    return delta.Behalf(request.run_id, request.reason, request.author)
+
+
+def _record_state(
+    connection: Connection,
+    the_day: Mapping[str, Any],
+    totals: RowMapping,
+    definition: str,
+    verdict: Verdict,
+    hold: Hold | None,
+    request: Request,
+) -> None:
+    """The row of the day's state, with the mark that stays: what is held, or counted without dimension rows."""
+    connection.execute(
+        statement("storage/days/upsert_partition_state"),
+        {
+            **{name: value for name, value in totals.items() if not name.startswith("raw_")},
+            **the_day,
+            "definition_version": DEFINITION_VERSION,
+            "definition": definition,
+            "stale_cause": verdict.cause if hold else None,
+            "stale_clients": sorted(stale_with(verdict), key=str) if hold else None,
+            **hold_parameters(hold),
+            "run_id": request.run_id,
+        },
+    )
+
+
+def _left_out(connection: Connection, day: date, settings: Settings) -> delta.Added | None:
+    """Where every day takes deltas (for tests): a random part of the day's facts, and the others staged alone."""
+    if settings.changes.deltas != "everywhere" or settings.engine != "postgres":
+        return None
+    window = day_window(day, settings.zone)
+    added = delta.random_part(connection, day, window)
+    connection.execute(text("truncate stage_session_days"))
+    bounds = {"window_start": window.start, "window_end": window.end}
+    execute_folded(connection, "storage/deltas/insert_others", {**bounds, "ids": added.ids})
+    return added
+
+
+def _require_all_added(connection: Connection, day: date, everything: RowMapping) -> None:
+    """A day that was published without some facts, which then were added, has the totals of all its facts."""
+    found = connection.execute(statement("storage/deltas/select_totals"), {"bucket_date": day}).mappings().one()
+    if wrong := [name for name in found if found[name] != everything[name]]:
+        raise ParityError(f"{day}: {', '.join(wrong)} are others after facts were added than of all facts at once.")
+
+
+def _stored_totals(connection: Connection, day: date) -> DayTotals | None:
+    """What a computed day holds; None where it is marked again already."""
+    found = connection.execute(statement("storage/computed/select_stored_totals"), {"days": [day]})
+    row = found.mappings().one_or_none()
+    return DayTotals(**row) if row else None
 
 
 def _computing(connection: Connection, day: date, settings: Settings) -> AbstractContextManager[ComputedDay]:

@@ -194,6 +194,19 @@ def histogram_step(connection: Connection) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def try_histogram_step(connection: Connection) -> Iterator[bool]:
+    """``histogram_step``; gives False, at once, where a day is being replaced."""
+    keys = {"space": _HISTOGRAM, "key": 0}
+    acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
+    try:
+        yield acquired
+    finally:
+        if acquired:
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
 def strangers(connection: Connection, spaces: tuple[int, int] = _SPACES) -> list[tuple[int, str]]:
     """Sessions that hold locks of ours and are not the pipeline's: process id on the server, and login."""
     first, last = spaces
@@ -227,6 +240,13 @@ def try_chunks(connection: Connection) -> Iterator[bool]:
         if acquired:
             with suppress(SQLAlchemyError):
                 connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+
+
+@contextmanager
+def chunks_lock(connection: Connection) -> Iterator[None]:
+    """``try_chunks``, for who has to wait: a pass holds them while it reads, and waits for nobody then."""
+    with _held(connection, _CHUNKS, 0, "what facts amount to by chunk"):
+        yield
 
 
 @contextmanager

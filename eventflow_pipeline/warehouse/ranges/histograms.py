@@ -3,7 +3,7 @@
 from datetime import date
 from functools import partial
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.warehouse.db.engine import (
@@ -13,7 +13,7 @@ from eventflow_pipeline.warehouse.db.engine import (
     joining_by_hash,
     repeatable_read,
 )
-from eventflow_pipeline.warehouse.db.locks import histogram_step
+from eventflow_pipeline.warehouse.db.locks import histogram_step, try_histogram_step
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.registry import published_grains
 
@@ -42,8 +42,19 @@ def merge_pending(engine: Engine) -> list[date]:
     return again_when_lost(partial(_merge_pending, engine))
 
 
+def merge_if_free(engine: Engine) -> list[date] | None:
+    """``merge_pending``, but where a day is being replaced nothing is done: who does that merges (None)."""
+    with connect(engine) as connection, try_histogram_step(connection) as free:
+        return _merge(connection) if free else None
+
+
 def _merge_pending(engine: Engine) -> list[date]:
-    with connect(engine) as connection, histogram_step(connection), day_transaction(connection):
+    with connect(engine) as connection, histogram_step(connection):
+        return _merge(connection)
+
+
+def _merge(connection: Connection) -> list[date]:
+    with day_transaction(connection):
         if not connection.execute(text(_ANY_PENDING)).scalar_one():
             return []
         for scratch in _SCRATCH:

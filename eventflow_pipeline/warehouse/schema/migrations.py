@@ -48,6 +48,7 @@ _COMPUTED = (
     "stats.webinar_day_state",
     "stats.detection_pass",
     "stats.day_comparison",
+    "stats.delta_day",
     "stats.chunked_day",
     "stats.chunk",
     "stats.chunk_member",

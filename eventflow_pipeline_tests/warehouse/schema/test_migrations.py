@@ -268,7 +268,7 @@ def test_what_would_stop_a_later_step_is_said_before_the_first(
 @pytest.mark.parametrize("version", ["nonsense", "0099"])
 def test_a_way_back_to_nowhere_is_refused(database: Database, version: str) -> None:
     with pytest.raises(
-        UserError, match=f"There is no way back to .{version}.: name base or an applied version, such as 0017"
+        UserError, match=f"There is no way back to .{version}.: name base or an applied version, such as 0018"
     ):
         migrate_back(database.owner, version)
 
