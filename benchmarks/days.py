@@ -2,16 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 
 from benchmarks import report
 from benchmarks._facts import Facts
 from benchmarks._server import SETTINGS, Measured, create, dagster_backfill, plain, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.embedded import EmbeddedServer
+from eventflow_pipeline.warehouse.days.delta import update_day
 from eventflow_pipeline.warehouse.days.replacement import replace_day
+from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement, statement_names
 from eventflow_pipeline.warehouse.parity.comparison import compare_days
 from eventflow_pipeline.warehouse.quality.indicators import measure
@@ -20,6 +24,8 @@ from eventflow_pipeline.warehouse.schema.migrations import rebuild
 REPETITIONS = 3
 #: Hits of the day, and what its backfill may cost: so many times the plain statement, and seconds that do not grow.
 LIMITS = {500_000: (7, 3), 2_000_000: (7, 0)}
+#: Hits that are added to it, and what adding them may cost of computing it whole.
+ADDED, DELTA_LIMIT = 2_500, 0.1
 #: Of a backfill these statements are shown, the dearest first.
 _STATEMENTS = 8
 #: What a plan is told by: how it joins, groups and sorts, and what it reads of tables.
@@ -37,8 +43,9 @@ def run() -> report.Section:
         with server() as running:
             database = create(running, "day", Facts(hits, 1, registering=14), analysed=False)
             shown_rows, line, met = _day(running, database)
-        rows += shown_rows
-        lines[line] = met
+            delta_row, delta_line, delta_met = _delta(database)
+        rows += [*shown_rows, delta_row]
+        lines |= {line: met, delta_line: delta_met}
     return report.Section("days", "One huge day", _intro(), rows, lines)
 
 
@@ -55,6 +62,55 @@ def _day(running: EmbeddedServer, database: Measured) -> tuple[list[dict[str, st
     line = f"{what} at most {limit} ({whole / beside:.1f} ×, {shown(whole)})"
     rows = [_row(what, times["backfill"], times["plain"]), *_statements(database, times["plain"])]
     return rows, line, whole <= many * beside + seconds
+
+
+def _delta(database: Measured) -> tuple[dict[str, str], str, bool]:
+    """Hits that come in, added to what is published with all proofs, beside computing the day whole."""
+    engine, settings, day = database.pipeline, database.settings, database.facts.range.first
+    window = database.facts.range.window(settings.zone)
+    command = statement("storage/deltas/upsert_delta_day")
+    bounds = {"window_start": window.start, "window_end": window.end, "overlap": timedelta(minutes=2)}
+    never = settings.changed(changes={"deltas": "never"})
+
+    def come_in() -> Callable[[], object]:
+        with connect(database.owner) as connection:
+            connection.execute(text(_COME_IN), {"from": window.end - timedelta(minutes=5), "hits": ADDED})
+        return add
+
+    def add() -> None:
+        refusal = update_day(engine, day, settings)
+        assert refusal is None, refusal
+
+    replace_day(engine, day, never)
+    with connect(engine) as connection:
+        connection.execute(command, {**bounds, "bucket_date": day, "deltas": None})
+        # As if it were the current one.
+        connection.execute(text("update stats.partition_state set window_end = now() + interval '1 hour'"))
+    come_in()()  # reads all chunks, as change detection would have
+    times = in_turn(REPETITIONS, {"delta": come_in})
+    # In turn it would be another day each time: computed whole it is compared, and all its rows are there.
+    times |= in_turn(REPETITIONS, {"whole": partial(replace_day, engine, day, never)})
+    share = times["delta"].median / times["whole"].median
+    what = f"{database.facts.visits:,} hits: {ADDED:,} added, with all proofs"
+    line = f"{what}, at most {DELTA_LIMIT} × computing it whole ({share:.3f} ×, {shown(times['delta'].median)})"
+    row = {
+        "what": f"{what}; beside it, not plain but the day whole",
+        "time": shown(times["delta"].median),
+        "plain": shown(times["whole"].median),
+        "× plain": f"{share:.3f}",
+    }
+    return row, line, share <= DELTA_LIMIT
+
+
+#: Hits of the day's last minutes, two in five of new sessions.
+_COME_IN = """
+insert into event_access_logs (
+    campaign_id, session_id, utm_source, utm_medium, utm_campaign, cid, marketing_campaign_link_id, accessed_at
+)
+select campaign_id, case when random() < 0.4 then gen_random_uuid()::text else session_id end, utm_source, utm_medium,
+    utm_campaign, cid, marketing_campaign_link_id, accessed_at
+from (select * from event_access_logs where accessed_at >= :from order by random() limit :hits) v
+"""
 
 
 def _from_nothing(database: Measured, backfill: Callable[[], None]) -> Callable[[], None]:
