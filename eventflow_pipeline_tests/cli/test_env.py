@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,12 +56,8 @@ def _until(holds: Callable[[], object], seconds: float) -> None:
 @pytest.mark.long
 def test_dg_dev_in_the_checkout_as_the_page_says(home: Path) -> None:
     """The page's own line, in a shell; its Postgres ends with the shell, and not before."""
-    line = next(
-        line.strip()
-        for line in (project_root() / "docs" / "running.md").read_text().splitlines()
-        if line.startswith("    eval ")
-    ).partition(" #")[0]
-    assert line.endswith("dg dev")
+    page = (project_root() / "docs" / "running.md").read_text()
+    (line,) = re.findall(r"^    (eval .*dg dev)(?: +#.*)?$", page, re.MULTILINE)
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
     clean |= {
