@@ -81,6 +81,7 @@ def test_at_every_statement(
     before = published(database)
     fill(mirror, ZoneInfo("Asia/Seoul"), seed=7)
     lost_at: list[str] = []
+    found: list[dict[str, list[str]]] = []
     for nth in itertools.count():
         lost = Lost(database, nth)
         with losing(lost, database, monkeypatch) as engine:
@@ -93,13 +94,15 @@ def test_at_every_statement(
         if not lost.at:
             break
         lost_at.append(lost.at)
-        if "commit" not in lost_at[:-1]:
-            assert published(database) == before, (nth, lost.at)
+        found.append(published(database))
     assert "commit" in lost_at
     assert any("partition_state" in statement for statement in lost_at)
     assert ("copy" in lost_at) is (name == "spark")
     after = published(database)
     assert after != before
+    new = found.index(after) if after in found else len(found)
+    assert lost_at[new - 1] == "commit"
+    assert found == [before] * new + [after] * (len(found) - new)
     replace_day(database.pipeline, day, settings, Request(accepted=True, from_scratch=True))
     assert published(database) == after
 
