@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.days.range_replacement import FailedDay, stop_replacing
+from eventflow_pipeline.warehouse.days.range_replacement import FailedDay
 from eventflow_pipeline.warehouse.days.replacement import DayTotals, Request, replace_day
+from eventflow_pipeline.warehouse.db.at_once import stop
 from eventflow_pipeline.warehouse.engines.day_engine import EngineError
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines.damaged_days import (
@@ -140,7 +141,7 @@ def test_a_range_that_is_cancelled_is_computed_for_nobody(
     at_work = threading.Thread(target=replaced_days, args=[database, by_spark], daemon=True)
     at_work.start()
     assert begun.wait(60)
-    stop_replacing(database.pipeline)
+    stop(database.pipeline)
     at_work.join(60)
     assert not at_work.is_alive()
     for thread in [thread for thread in threading.enumerate() if thread.name.startswith("cluster-")]:

@@ -22,7 +22,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from eventflow_pipeline.warehouse.days.range_replacement import stop_replacing
+from eventflow_pipeline.warehouse.db.at_once import stop
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines.damaged_days import (
     DAYS,
@@ -168,7 +168,7 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
     at_work = threading.Thread(target=replaced_days, args=[database, settings], daemon=True)
     at_work.start()
     assert _until(lambda: bool(cluster.running_jobs()))
-    stop_replacing(database.pipeline)
+    stop(database.pipeline)
     at_work.join(60)
     assert not at_work.is_alive()
     assert _until(lambda: not cluster.running_jobs())
