@@ -82,6 +82,7 @@ def _scene(instance: dg.DagsterInstance, defs: dg.Definitions, world: Database) 
     return _asked(instance)
 
 
+@pytest.mark.long
 def test_statuses_of_a_range_with_failing_days_are_those_of_dagster_s_own_class(
     instance: dg.DagsterInstance,
     defs: dg.Definitions,

@@ -151,7 +151,7 @@ def test_rows_of_dagster_s_batches_are_the_same(make: Make) -> None:
     assert _rows(ours) == _rows(own)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_s_rows_are_those_of_dagster_s_own_class(
     instance: dg.DagsterInstance, defs: dg.Definitions, database: Database, make: Make
 ) -> None:

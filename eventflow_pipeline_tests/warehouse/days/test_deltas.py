@@ -150,14 +150,7 @@ _WORK: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
 _HISTORY = st.lists(_ADD | st.one_of(*_OTHERWISE) | st.one_of(*_WORK) | st.one_of(*_WORK), min_size=8, max_size=25)
 
 
-@pytest.mark.slow
-@limits(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-)
-@given(
+_HISTORIES = given(
     visits=_VISITS,
     entries=_ENTRIES,
     folds=st.lists(st.sampled_from(small.FOLDS), unique=True, max_size=4),
@@ -165,7 +158,33 @@ _HISTORY = st.lists(_ADD | st.one_of(*_OTHERWISE) | st.one_of(*_WORK) | st.one_o
     added=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=20), _ENTRIES),
     history=_HISTORY,
 )
-def test_every_publication_is_the_whole_day(
+
+
+def _examples(most: int) -> limits:
+    return limits(
+        max_examples=most,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    )
+
+
+@pytest.mark.slow
+@_examples(2)
+@_HISTORIES
+def test_every_publication_is_the_whole_day(adding: Adding, **drawn: Any) -> None:
+    _run(adding, **drawn)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@_examples(60)
+@_HISTORIES
+def test_every_publication_is_the_whole_day_many_times(adding: Adding, **drawn: Any) -> None:
+    _run(adding, **drawn)
+
+
+def _run(
     adding: Adding,
     visits: list[dict[str, Any]],
     entries: list[dict[str, Any]],
