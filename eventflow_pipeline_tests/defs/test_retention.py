@@ -1,7 +1,8 @@
 """Pruning: what nothing rests on goes, and no partition or check changes its status."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +22,9 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
+from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
+from eventflow_pipeline.domain.verification import nightly_ranges
+from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import FIRST_DAY, Database
 from eventflow_pipeline_tests.defs.jobs import buckets_alone
 
@@ -28,6 +32,8 @@ SESSION_DAYS = dg.AssetKey(["stats", "session_days"])
 CAMPAIGN = dg.AssetKey(["stats", "campaign_daily"])
 AUTOMATIC = {"dagster/sensor_name": "heal_changed_days_sensor"}
 CHECK = "parity"
+#: Of the year that is simulated; fewer show the same sooner.
+HISTORY_DAYS = int(os.environ.get("RETENTION_DAYS", "364"))
 
 
 def _day(number: int) -> str:
@@ -230,3 +236,58 @@ def test_files_that_a_cluster_left_go(runs: Runs, tmp_path: Path, monkeypatch: p
         (lake / name / "session_days").mkdir(parents=True)
     runs.prune(pass_days=0)
     assert {found.name for found in lake.iterdir()} == {in_use, "another's"}
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(4 * 3600)
+def test_a_year_of_history_stays_small(
+    instance: dg.DagsterInstance, defs: dg.Definitions, database: Database, runs: Runs
+) -> None:
+    """What a day leaves for good is the same in every quarter; printed are rows and size of Dagster's database.
+
+    A day is a run that opens it and finishes the one before, one that heals it, the two verifications of its night, and
+    the pruning. More heals of a day, and its hourly verifications, are superseded and gone with the third day.
+    """
+    days = [FIRST_DAY + timedelta(days=number) for number in range(1, HISTORY_DAYS + 1)]
+    facts.clients(database, {facts.CLIENT: [facts.CAMPAIGN]})
+    for day in (FIRST_DAY, *days):
+        at = datetime.fromisoformat(f"{day} 12:00+09")
+        facts.visits(database, *[at] * 40, session_id=f"{day}-{{n}}")
+        facts.entries(database, *[at] * 5, session_id=f"{day}-{{n}}")
+    daily, verify = defs.resolve_job_def("daily_buckets_job"), defs.resolve_job_def("verify_days_job")
+    schedule = {"dagster/schedule_name": "a schedule"}
+
+    def run(job: dg.JobDefinition, first: date, last: date, tags: dict[str, str]) -> None:
+        span = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+        assert job.execute_in_process(instance=instance, tags={**tags, **span}, raise_on_error=False).success
+
+    left = []
+    for number, day in enumerate(days, 1):
+        run(daily, day - timedelta(days=1), day, schedule)
+        run(daily, day, day, AUTOMATIC)
+        for part in nightly_ranges(FIRST_DAY, day, database.settings.checks.verify_days):
+            run(verify, part.first, part.last, schedule)
+        runs.prune(pass_days=1)
+        if number % (HISTORY_DAYS // 4) == 0:
+            left.append(_rows())
+            print(f"after {number} days: {left[-1]}, {_megabytes():.1f} MB", flush=True)
+    growth = [{table: later[table] - earlier[table] for table in later} for earlier, later in pairwise(left)]
+    for table, first in growth[0].items():
+        assert growth[-1][table] <= 1.1 * first + 10, (table, growth)
+
+
+def _rows() -> dict[str, int]:
+    with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"]) as connection:
+        tables = ("runs", "run_tags", "event_logs", "asset_event_tags", "asset_check_executions", "job_ticks")
+        return {
+            table: connection.execute(f"select count(*) from {table}".encode()).fetchall()[0][0] for table in tables
+        }
+
+
+def _megabytes() -> float:
+    """Size of Dagster's database once what was deleted is given back."""
+    with psycopg.connect(os.environ["DAGSTER_POSTGRES_URL"], autocommit=True) as connection:
+        connection.execute("vacuum full")
+        ((size,),) = connection.execute("select pg_database_size(current_database())").fetchall()
+    return float(size) / 1e6
