@@ -9,7 +9,7 @@ SQL_CHECKED := $(VENV)/.sql_checked
 # The schema's functions are strings to a linter; sql/spark/ is written from the others, in another dialect.
 SQL := $(shell find sql -name '*.sql' -not -path 'sql/migrations/*' -not -path 'sql/schema/*' -not -path 'sql/spark/*')
 
-.PHONY: demo test test-long bench install engines spark check docs diagrams pictures reference format lock clean
+.PHONY: demo test test-long bench install engines spark check docs diagrams pictures pictures-of-years reference format lock clean
 
 demo: $(RUNTIME)
 	@$(BIN)/eventflow demo $(ARGS)
@@ -95,6 +95,10 @@ diagrams: install
 # The pages' pictures, from what `make demo` left; ARGS="overview why" some only. Needs Chromium.
 pictures: install
 	@$(BIN)/python docs/pictures.py $(ARGS)
+
+# Those of Dagster's pages over three years, of an installation made for it, and how long each takes to load. Minutes.
+pictures-of-years: install
+	@$(BIN)/python docs/pictures_of_years.py $(ARGS)
 
 # After a command's help or a setting was changed: the pages that are made of them.
 reference: install
