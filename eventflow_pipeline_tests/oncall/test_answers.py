@@ -39,11 +39,11 @@ _SEEN = [
 
 
 def _titles(database: Database, receiver: HttpReceiver, seen: list[Condition], minutes: int) -> list[str]:
-    """What the receiver got in one pass, some minutes from now."""
+    """What the receiver got in one pass, some minutes from now; but for the daily message, which comes at its hour."""
     settings = database.settings.changed(alerts={"urls": SecretStr(receiver.url)})
     before = len(receiver.titles)
     assert notify(database.pipeline, settings, {"s": seen}, datetime.now(UTC) + timedelta(minutes=minutes))
-    return receiver.titles[before:]
+    return [title for title in receiver.titles[before:] if not title.startswith("[daily]")]
 
 
 def test_incidents_are_answered_by_command(eventflow: Eventflow, database: Database, receiver: HttpReceiver) -> None:
