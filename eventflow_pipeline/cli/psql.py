@@ -34,11 +34,11 @@ def psql(
         told = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
         address = url.set(drivername="postgresql", password=None).render_as_string()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the statement, not for the server around it
-        done = subprocess.run([_program(), "-d", address, *(arguments or [])], env=told, check=False)
+        done = subprocess.run([psql_program(), "-d", address, *(arguments or [])], env=told, check=False)
     raise typer.Exit(done.returncode)
 
 
-def _program() -> str:
+def psql_program() -> str:
     """The one on PATH, else the one beside the project's own server. Raises UserError where there is neither."""
     if found := shutil.which("psql"):
         return found

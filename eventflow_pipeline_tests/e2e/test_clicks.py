@@ -27,7 +27,7 @@ from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.databases import Database, Databases
 from eventflow_pipeline_tests.defs.conftest import defs
 from eventflow_pipeline_tests.defs.jobs import run_days
-from eventflow_pipeline_tests.e2e.afternoon import zone_where_it_is_afternoon
+from eventflow_pipeline_tests.e2e.afternoon import quiet_afternoon
 from eventflow_pipeline_tests.e2e.running_stack import RunningStack, running_stack
 from eventflow_pipeline_tests.facts import CAMPAIGN, CLIENT, clients, entries, link, visits
 
@@ -119,13 +119,9 @@ def world(databases: Databases, _template: str, tmp_path_factory: pytest.TempPat
         computed = run_eventflow({**os.environ}, "backfill", "--from", days.first.isoformat())
         assert computed.returncode == 0, computed.stderr
 
-    environment = {
-        "EVENTFLOW_TIMEZONE": zone_where_it_is_afternoon(),
-        "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
-        # Nothing is healed here but by those who click.
-        "EVENTFLOW_CHANGES_INTERVAL_SECONDS": "3600",
-    }
-    with running_stack(databases, _template, tmp_path_factory.mktemp("clicks"), 7, prepare, **environment) as running:
+    with running_stack(
+        databases, _template, tmp_path_factory.mktemp("clicks"), 7, prepare, **quiet_afternoon()
+    ) as running:
         yield World(**vars(running))
 
 

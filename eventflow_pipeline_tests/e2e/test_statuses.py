@@ -27,7 +27,7 @@ from eventflow_pipeline.warehouse.parity.comparison import compare_everything
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.command_line import run_eventflow
 from eventflow_pipeline_tests.databases import Database, Databases
-from eventflow_pipeline_tests.e2e.afternoon import zone_where_it_is_afternoon
+from eventflow_pipeline_tests.e2e.afternoon import quiet_afternoon
 from eventflow_pipeline_tests.e2e.running_stack import RunningStack, running_stack
 from eventflow_pipeline_tests.statuses import QUERY, Statuses, seen, statuses
 
@@ -143,13 +143,7 @@ def _stack(databases: Databases, template: str, home: Path, storage: str | None)
         computed = run_eventflow({**os.environ}, "backfill", "--from", days.first.isoformat())
         assert computed.returncode == 0, computed.stderr
 
-    environment = {
-        "EVENTFLOW_TIMEZONE": zone_where_it_is_afternoon(),
-        "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
-        # Nothing is healed here but by whoever asks.
-        "EVENTFLOW_CHANGES_INTERVAL_SECONDS": "3600",
-    }
-    with running_stack(databases, template, home, _DAYS, prepare, **environment) as running:
+    with running_stack(databases, template, home, _DAYS, prepare, **quiet_afternoon()) as running:
         yield World(**vars(running))
 
 

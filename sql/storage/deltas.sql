@@ -28,79 +28,74 @@ from stats.delta_day d
 join stats.partition_state s on s.bucket_date = d.bucket_date and s.computed_at is not null
 where d.bucket_date = :bucket_date;
 
+-- name: facts_of_day
+-- WHAT: the facts of a day: when each occurred and was recorded (an entry when it is dated). Grain: one fact.
+-- Inputs: stats.visit_facts, stats.entry_facts; :window_start, :window_end. (Not a statement of its own.)
+select v.id, v.accessed_at as occurred_at, v.created_at as recorded_at
+from stats.visit_facts v
+where v.accessed_at >= :window_start and v.accessed_at < :window_end
+union all
+select e.id, e.created_at, e.created_at
+from stats.entry_facts e
+where e.created_at >= :window_start and e.created_at < :window_end;
+
 -- name: select_added_facts
 -- WHAT: the facts of a day that were recorded lately and not counted when it was published, at most :most.
--- Grain: one fact. Inputs: stats.visit_facts, stats.entry_facts by time of recording; stats.delta_day; :bucket_date, :since,
--- :window_start, :window_end. An entry is recorded when it is dated. Only candidates: proof is select_proof.
+-- Grain: one fact. Inputs: facts_of_day, by time of recording; stats.delta_day; :bucket_date, :since, :window_start,
+-- :window_end. Only candidates: proof is select_proof.
 select f.id, f.occurred_at, f.recorded_at
 from (
-    select v.id, v.accessed_at as occurred_at, v.created_at as recorded_at
-    from stats.visit_facts v
-    where v.created_at >= :since and v.accessed_at >= :window_start and v.accessed_at < :window_end
-    union all
-    select e.id, e.created_at, e.created_at
-    from stats.entry_facts e
-    where e.created_at >= greatest(cast(:since as timestamptz), cast(:window_start as timestamptz)) and e.created_at < :window_end
+    {include storage/deltas/facts_of_day}
 ) f
-where not exists (
+where f.recorded_at >= :since
+  and not exists (
     select from stats.delta_day d cross join unnest(d.counted) as c (id) where d.bucket_date = :bucket_date and c.id = f.id
-)
+  )
 order by f.id
 limit :most;
 
 -- name: select_random_facts
 -- WHAT: some of a day's facts, taken at random. For tests: the day is published without them and they are added.
--- Grain: one fact. Inputs: stats.visit_facts, stats.entry_facts by time; :window_start, :window_end, :most.
+-- Grain: one fact. Inputs: facts_of_day; :window_start, :window_end, :most.
 select f.id, f.occurred_at, f.recorded_at
 from (
-    select v.id, v.accessed_at as occurred_at, v.created_at as recorded_at
-    from stats.visit_facts v
-    where v.accessed_at >= :window_start and v.accessed_at < :window_end
-    union all
-    select e.id, e.created_at, e.created_at
-    from stats.entry_facts e
-    where e.created_at >= :window_start and e.created_at < :window_end
+    {include storage/deltas/facts_of_day}
 ) f
 where random() < 0.5
 order by f.id
 limit :most;
 
+-- name: session_days_of_some
+-- WHAT: what numbers/session_days says, of some of the facts or (:are_these false) of all others.
+-- Grain: client, entity, link, link_status, UTM triple, session_id, excluded. Inputs: numbers/folded_facts, which holds the
+-- rules; :window_start, :window_end; :ids, of the facts. (Not a statement of its own.)
+select
+    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
+    sum(hits), sum(conversions), excluded, sum(folded), sum(fact_hash), sum(attribution_hash), sum(id_hash),
+    coalesce(sum(id_hash) filter (where recorded_at <= transaction_timestamp() - interval '1 hour'), 0)
+from (
+    {include numbers/folded_facts}
+) fact
+where (id = any (cast(:ids as uuid[]))) = cast(:are_these as boolean)
+group by
+    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id, excluded;
+
 -- name: insert_added
--- HOW: the attributed facts that were added, as numbers/session_days has them; a window after the other.
--- Grain: window, client, entity, link, link_status, UTM triple, session_id, excluded. Inputs: numbers/folded_facts, which
--- holds the rules; :window_start, :window_end; :ids, of the facts.
+-- HOW: stages the attributed facts that were added; a window after the other. Grain and inputs: session_days_of_some.
 insert into stage_added (
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
     hits, conversions, excluded, folded_facts, fact_hash, attribution_hash, id_hash, settled_id_hash
 )
-select
-    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    sum(hits), sum(conversions), excluded, sum(folded), sum(fact_hash), sum(attribution_hash), sum(id_hash),
-    coalesce(sum(id_hash) filter (where recorded_at <= transaction_timestamp() - interval '1 hour'), 0)
-from (
-    {include numbers/folded_facts}
-) fact
-where id = any (cast(:ids as uuid[]))
-group by
-    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id, excluded;
+{include storage/deltas/session_days_of_some};
 
 -- name: insert_others
--- HOW: the day's attributed facts but for some, as numbers/session_days has them. For tests: see select_random_facts.
--- Grain: as insert_added. Inputs: numbers/folded_facts; :window_start, :window_end; :ids, of those left out.
+-- HOW: stages the day's attributed facts but for some. For tests: see select_random_facts. Grain and inputs:
+-- session_days_of_some.
 insert into stage_session_days (
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
     hits, conversions, excluded, folded_facts, fact_hash, attribution_hash, id_hash, settled_id_hash
 )
-select
-    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id,
-    sum(hits), sum(conversions), excluded, sum(folded), sum(fact_hash), sum(attribution_hash), sum(id_hash),
-    coalesce(sum(id_hash) filter (where recorded_at <= transaction_timestamp() - interval '1 hour'), 0)
-from (
-    {include numbers/folded_facts}
-) fact
-where id <> all (cast(:ids as uuid[]))
-group by
-    client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign, session_id, excluded;
+{include storage/deltas/session_days_of_some};
 
 -- name: select_proof
 -- WHAT: is the day, as its facts are now, what was published and the facts that were added, and nothing else? Both sums of
@@ -453,19 +448,15 @@ where p.bucket_date = :bucket_date;
 
 -- name: upsert_delta_day
 -- HOW: remembers of a day that was published which of its facts were recorded lately: who asks for what was added since then
--- asks for others. Grain: one business day. Inputs: stats.visit_facts, stats.entry_facts by time of recording;
--- :bucket_date, :window_start, :window_end, :overlap; :deltas, how many more were published (NULL: it was computed whole).
+-- asks for others. Grain: one business day. Inputs: facts_of_day, by time of recording; :bucket_date,
+-- :window_start, :window_end, :overlap; :deltas, how many more were published (NULL: it was computed whole).
 insert into stats.delta_day as d (bucket_date, whole_at, counted, deltas)
 select cast(:bucket_date as date), transaction_timestamp(), array(
-           select v.id
-           from stats.visit_facts v
-           where v.created_at >= transaction_timestamp() - cast(:overlap as interval)
-             and v.accessed_at >= :window_start and v.accessed_at < :window_end
-           union all
-           select e.id
-           from stats.entry_facts e
-           where e.created_at >= greatest(transaction_timestamp() - cast(:overlap as interval), cast(:window_start as timestamptz))
-             and e.created_at < :window_end
+           select f.id
+           from (
+               {include storage/deltas/facts_of_day}
+           ) f
+           where f.recorded_at >= transaction_timestamp() - cast(:overlap as interval)
        ), coalesce(cast(:deltas as bigint), 0)
 on conflict (bucket_date) do update set
     whole_at = case when cast(:deltas as bigint) is null then excluded.whole_at else d.whole_at end,

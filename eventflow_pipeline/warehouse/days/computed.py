@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Engine, RowMapping
 
 from eventflow_pipeline.domain.days import DayRange
-from eventflow_pipeline.warehouse.days.replacement import DayTotals
+from eventflow_pipeline.warehouse.days.replacement import DayTotals, totals_as_stored
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.db.sql import statement
 
@@ -40,10 +40,9 @@ def computations(engine: Engine, since: datetime | None = None) -> list[Computat
 
 
 def stored_totals(engine: Engine, days: Iterable[date]) -> list[DayTotals]:
-    """What the computed ones of ``days`` hold, but stale ones, as ``replace_day`` said it when it computed them."""
+    """``totals_as_stored``, asked by itself."""
     with connect(engine) as connection:
-        rows = connection.execute(statement("storage/computed/select_stored_totals"), {"days": list(days)}).mappings()
-        return [DayTotals(**row) for row in rows]
+        return totals_as_stored(connection, days)
 
 
 def busiest_campaigns(engine: Engine, days: DayRange, most: int = 10) -> Sequence[RowMapping]:

@@ -146,7 +146,7 @@ def stage(connection: Connection, window: DayWindow, added: Added) -> None:
     """Stage the attributed facts that were added."""
     for part in windows_of(added.occurred_at, window):
         bounds = {"window_start": part.start, "window_end": part.end}
-        execute_folded(connection, "storage/deltas/insert_added", {**bounds, "ids": added.ids})
+        execute_folded(connection, "storage/deltas/insert_added", {**bounds, "ids": added.ids, "are_these": True})
     connection.execute(text("analyze stage_added"))
 
 

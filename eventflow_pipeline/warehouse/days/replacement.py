@@ -1,6 +1,6 @@
 """Replacing one business day in one transaction: session-days, buckets, hour buckets and the state of the day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
@@ -120,8 +120,8 @@ def replace_day(engine: Engine, day: date, settings: Settings, request: Request 
     everywhere = settings.changes.deltas == "everywhere" and not (request.accepted or request.from_scratch)
     if everywhere and delta.update_day(engine, day, settings, _behalf(request)) is None:
         with connect(engine) as connection:
-            if totals := _stored_totals(connection, day):
-                return totals
+            if published := totals_as_stored(connection, [day]):
+                return published[0]
     try:
         return _replace_day(engine, day, settings, request)
     except DayHeld as held:
@@ -197,8 +197,8 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
             if comparison:
                 comparison.rest()
             delta.remember_whole(connection, day, settings)
-            if added is not None and (published := _stored_totals(connection, day)):
-                return published
+            if added is not None and (published := totals_as_stored(connection, [day])):
+                return published[0]
     measured = {f.name: totals[f.name] for f in fields(DayTotals) if f.name in totals}
     return DayTotals(
         day=day,
@@ -273,7 +273,7 @@ def _left_out(connection: Connection, day: date, settings: Settings) -> delta.Ad
     added = delta.random_part(connection, day, window)
     connection.execute(text("truncate stage_session_days"))
     bounds = {"window_start": window.start, "window_end": window.end}
-    execute_folded(connection, "storage/deltas/insert_others", {**bounds, "ids": added.ids})
+    execute_folded(connection, "storage/deltas/insert_others", {**bounds, "ids": added.ids, "are_these": False})
     return added
 
 
@@ -284,11 +284,10 @@ def _require_all_added(connection: Connection, day: date, everything: RowMapping
         raise ParityError(f"{day}: {', '.join(wrong)} are others after facts were added than of all facts at once.")
 
 
-def _stored_totals(connection: Connection, day: date) -> DayTotals | None:
-    """What a computed day holds; None where it is marked again already."""
-    found = connection.execute(statement("storage/computed/select_stored_totals"), {"days": [day]})
-    row = found.mappings().one_or_none()
-    return DayTotals(**row) if row else None
+def totals_as_stored(connection: Connection, days: Iterable[date]) -> list[DayTotals]:
+    """What the computed ones of ``days`` hold, but stale ones, as ``replace_day`` said it when it computed them."""
+    rows = connection.execute(statement("storage/computed/select_stored_totals"), {"days": list(days)}).mappings()
+    return [DayTotals(**row) for row in rows]
 
 
 def _computing(connection: Connection, day: date, settings: Settings) -> AbstractContextManager[ComputedDay]:

@@ -80,22 +80,28 @@ def webinar_day_lock(connection: Connection, day: date) -> Iterator[None]:
 
 
 @contextmanager
+def _tried(connection: Connection, *locks: tuple[int, int, str]) -> Iterator[bool]:
+    """Whether every one of these locks (its two keys, and its suffix where it is shared) was free, at once."""
+    taken: list[tuple[int, int, str]] = []
+    for space, key, shared in locks:
+        keys = {"space": space, "key": key}
+        if not connection.execute(text(f"select pg_try_advisory_lock{shared}(:space, :key)"), keys).scalar():
+            break
+        taken.append((space, key, shared))
+    try:
+        yield len(taken) == len(locks)
+    finally:
+        with suppress(SQLAlchemyError):  # a lost connection has given its locks back already
+            for space, key, shared in reversed(taken):
+                keys = {"space": space, "key": key}
+                connection.execute(text(f"select pg_advisory_unlock{shared}(:space, :key)"), keys)
+
+
+@contextmanager
 def try_day(connection: Connection, day: date) -> Iterator[bool]:
     """Whether ``day`` is free, at once: inside the block nobody replaces it and no histogram step runs."""
-    taken: list[tuple[str, dict[str, int]]] = []
-    for suffix, keys in (
-        ("_shared", {"space": _HISTOGRAM, "key": 0}),
-        ("", {"space": _DAY, "key": day.toordinal()}),
-    ):
-        if not connection.execute(text(f"select pg_try_advisory_lock{suffix}(:space, :key)"), keys).scalar():
-            break
-        taken.append((suffix, keys))
-    try:
-        yield len(taken) == 2
-    finally:
-        with suppress(SQLAlchemyError):
-            for suffix, keys in reversed(taken):
-                connection.execute(text(f"select pg_advisory_unlock{suffix}(:space, :key)"), keys)
+    with _tried(connection, (_HISTOGRAM, 0, "_shared"), (_DAY, day.toordinal(), "")) as free:
+        yield free
 
 
 @contextmanager
@@ -197,14 +203,8 @@ def histogram_step(connection: Connection) -> Iterator[None]:
 @contextmanager
 def try_histogram_step(connection: Connection) -> Iterator[bool]:
     """``histogram_step``; gives False, at once, where a day is being replaced."""
-    keys = {"space": _HISTOGRAM, "key": 0}
-    acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with suppress(SQLAlchemyError):
-                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+    with _tried(connection, (_HISTOGRAM, 0, "")) as free:
+        yield free
 
 
 def strangers(connection: Connection, spaces: tuple[int, int] = _SPACES) -> list[tuple[int, str]]:
@@ -219,27 +219,15 @@ def alert_pass(connection: Connection) -> Iterator[bool]:
 
     A stranger's session is none: nobody mutes alerts by taking the lock.
     """
-    keys = {"space": _ALERTS, "key": 0}
-    acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
-    try:
-        yield acquired or bool(strangers(connection, (_ALERTS, _ALERTS)))
-    finally:
-        if acquired:
-            with suppress(SQLAlchemyError):
-                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+    with _tried(connection, (_ALERTS, 0, "")) as free:
+        yield free or bool(strangers(connection, (_ALERTS, _ALERTS)))
 
 
 @contextmanager
 def try_chunks(connection: Connection) -> Iterator[bool]:
     """Sole right to write what facts amount to by chunk; gives False, at once, when another pass is at it."""
-    keys = {"space": _CHUNKS, "key": 0}
-    acquired = bool(connection.execute(text("select pg_try_advisory_lock(:space, :key)"), keys).scalar())
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with suppress(SQLAlchemyError):
-                connection.execute(text("select pg_advisory_unlock(:space, :key)"), keys)
+    with _tried(connection, (_CHUNKS, 0, "")) as free:
+        yield free
 
 
 @contextmanager

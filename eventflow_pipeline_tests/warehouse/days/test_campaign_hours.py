@@ -1,7 +1,6 @@
 """Hour buckets (B1): for the listed clients and campaigns only, on UTC hours (T2), in the day's own transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,14 +11,6 @@ from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.independent_count import Counted
 from eventflow_pipeline_tests.worlds.small_world import Mirror
-
-
-@pytest.fixture
-def mirror(database: Database) -> Iterator[Mirror]:
-    made = Mirror(database)
-    made.clear()
-    yield made
-    made.close()
 
 
 def _list(database: Database, **listed: list[UUID]) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from sqlalchemy import event, text
@@ -24,7 +24,18 @@ from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
 from eventflow_pipeline.warehouse.db.engine import connect, pipeline_engine
 from eventflow_pipeline.warehouse.db.locks import day_lock
 from eventflow_pipeline_tests.databases import Database
-from eventflow_pipeline_tests.warehouse.ranges.test_ranges import AT, DAYS, Engineer, killed_before
+from eventflow_pipeline_tests.warehouse.ranges.test_ranges import (
+    AT,
+    CHANGES_BUT_ADDED,
+    DAY,
+    DAYS,
+    ENTRIES,
+    FIXED,
+    PHASES,
+    VISITS,
+    Engineer,
+    killed_before,
+)
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.independent_count import Fold
 from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
@@ -126,47 +137,31 @@ def adding(database: Database) -> Iterator[Adding]:
     made.close()
 
 
-_VISITS = st.lists(small.visits(AT), max_size=25)
-_ENTRIES = st.lists(small.entries(AT), max_size=6)
-_NTH = st.integers(0, 30)
-_DAY = st.sampled_from(DAYS)
-_ADD = st.tuples(st.just("add"), st.lists(small.visits(AT), min_size=1, max_size=12), _ENTRIES)
-_OTHERWISE: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
-    st.tuples(st.just("delete"), _NTH),
-    st.tuples(st.just("edit"), _NTH, small.visits(AT)),
-    st.tuples(st.just("set_link"), st.sampled_from(list(small.LINK_ROWS)), _NTH),
-    st.tuples(st.just("set_campaign"), st.sampled_from(list(small.CAMPAIGN_ROWS)), _NTH),
-    st.tuples(st.just("set_webinar"), st.sampled_from(list(small.WEBINAR_ROWS)), _NTH),
-    st.tuples(st.just("exclude"), st.sampled_from([small.CAMPAIGN, small.FOREIGN])),
-    st.tuples(st.just("fold"), st.sampled_from(small.FOLDS)),
-)
+_ADD = st.tuples(st.just("add"), st.lists(small.visits(AT), min_size=1, max_size=12), ENTRIES)
 _WORK: Sequence[st.SearchStrategy[tuple[Any, ...]]] = (
-    st.tuples(st.just("replace"), _DAY),
-    st.tuples(st.just("replace"), _DAY),
-    st.tuples(st.just("replace"), _DAY),
+    st.tuples(st.just("replace"), DAY),
+    st.tuples(st.just("replace"), DAY),
+    st.tuples(st.just("replace"), DAY),
     st.tuples(st.just("merge_pending")),
-    st.tuples(st.just("crash"), st.integers(0, 70), _DAY),
+    st.tuples(st.just("crash"), st.integers(0, 70), DAY),
 )
-_HISTORY = st.lists(_ADD | st.one_of(*_OTHERWISE) | st.one_of(*_WORK) | st.one_of(*_WORK), min_size=8, max_size=25)
+_HISTORY = st.lists(
+    _ADD | st.one_of(*CHANGES_BUT_ADDED) | st.one_of(*_WORK) | st.one_of(*_WORK), min_size=8, max_size=25
+)
 
 
 _HISTORIES = given(
-    visits=_VISITS,
-    entries=_ENTRIES,
+    visits=VISITS,
+    entries=ENTRIES,
     folds=st.lists(st.sampled_from(small.FOLDS), unique=True, max_size=4),
     merged=st.booleans(),
-    added=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=20), _ENTRIES),
+    added=st.tuples(st.lists(small.visits(AT), min_size=5, max_size=20), ENTRIES),
     history=_HISTORY,
 )
 
 
 def _examples(most: int) -> limits:
-    return limits(
-        max_examples=most,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-        phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    )
+    return limits(**{**FIXED, "max_examples": most}, phases=PHASES)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Single days of random facts in zones that change their clocks, against pandas: T1, T2, N1, E1-E3, A1-A3, M1-M5."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,13 +23,6 @@ CHANGES = {
     "Atlantic/Azores": (date(2024, 3, 30), date(2024, 10, 26)),
     "Asia/Kolkata": (date(2024, 3, 30), date(2024, 10, 26)),
 }
-
-
-@pytest.fixture
-def mirror(database: Database) -> Iterator[Mirror]:
-    made = Mirror(database)
-    yield made
-    made.close()
 
 
 def _facts_around(first: date) -> st.SearchStrategy[datetime]:

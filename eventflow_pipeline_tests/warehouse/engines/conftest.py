@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,14 +14,6 @@ from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines.damaged_days import DAYS, fill
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.small_world import Mirror
-
-
-@pytest.fixture
-def mirror(database: Database) -> Iterator[Mirror]:
-    made = Mirror(database)
-    made.clear()
-    yield made
-    made.close()
 
 
 @pytest.fixture

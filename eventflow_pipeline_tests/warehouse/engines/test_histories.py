@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.ranges import test_ranges as ranges
 from eventflow_pipeline_tests.worlds import small_world as small
-from eventflow_pipeline_tests.worlds.independent_count import Fold
 
 pytest.importorskip("pysail", reason="the extra spark is not installed (make engines)")
 pytest.importorskip("pyspark", reason="the extra spark is not installed (make engines)")
@@ -39,16 +37,8 @@ def engineer(database: Database) -> Iterator[ranges.Engineer]:
     engines=st.lists(st.booleans(), min_size=5, max_size=5),
 )
 def test_every_answer_is_that_of_a_clean_load_whoever_computed(
-    engineer: ranges.Engineer,
-    by_spark: Settings,
-    visits: list[dict[str, Any]],
-    entries: list[dict[str, Any]],
-    folds: list[Fold],
-    backfilled: list[date],
-    history: list[tuple[Any, ...]],
-    engines: list[bool],
-    _round: int,
+    engineer: ranges.Engineer, by_spark: Settings, engines: list[bool], _round: int, **drawn: Any
 ) -> None:
     choice = itertools.cycle([True, *engines])
     engineer.settings = lambda: by_spark if next(choice) else engineer.database.settings
-    ranges.live_through(engineer, visits, entries, folds, backfilled, history)
+    ranges.live_through(engineer, **drawn)

@@ -216,13 +216,6 @@ def test_no_other_character_becomes_one_that_is_looked_for() -> None:
         assert looked_for.isdisjoint(unicodedata.normalize("NFC", chr(code)).lower()), hex(code)
 
 
-@pytest.fixture
-def mirror(database: Database) -> Iterator[Mirror]:
-    made = Mirror(database)
-    yield made
-    made.close()
-
-
 def test_one_tenants_long_texts_cost_nobodys_day(mirror: Mirror) -> None:
     """Nine grains have a key of three UTM; none may outgrow an index, in days, session-days and histograms."""
     noise = random.Random(7)
