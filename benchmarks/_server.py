@@ -34,6 +34,8 @@ SETTINGS = {
     "max_parallel_workers_per_gather": "2",
     "synchronous_commit": "on",
 }
+#: The command of this environment.
+EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,6 @@ def run_program(arguments: list[str], environment: Mapping[str, str], folder: Pa
 
 def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange) -> Callable[[], None]:
     """``eventflow backfill`` of ``days``: starting the process, checks and Dagster's records included."""
-    command(running, "drop database if exists dagster with (force)")
-    command(running, "create database dagster")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
     environment |= {
         "EVENTFLOW_DATABASE_URL": database.url,
@@ -121,7 +121,8 @@ def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange
         "EVENTFLOW_DATABASE_WORK_MEM_MB": str(database.settings.database.work_mem_mb),
         "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
     }
-    backfill = [str(Path(sys.executable).with_name("eventflow")), "backfill", "--json"]
+    new_dagster(running, environment)
+    backfill = [EVENTFLOW, "backfill", "--json"]
     backfill += ["--from", str(days.first), "--to", str(days.last)]
 
     def whole() -> None:
@@ -130,6 +131,13 @@ def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange
             raise RuntimeError(f"eventflow backfill failed: {done.stdout} {done.stderr[-2000:]}")
 
     return whole
+
+
+def new_dagster(running: EmbeddedServer, environment: Mapping[str, str]) -> None:
+    """A new database for Dagster with its tables, as they are after its first start, and nothing in them."""
+    command(running, "drop database if exists dagster with (force)")
+    command(running, "create database dagster")
+    run_program([EVENTFLOW, "dagster", "instance", "info"], environment)
 
 
 def attach(running: EmbeddedServer, name: str, facts: Facts, timezone: str = "Asia/Seoul") -> Measured:

@@ -15,7 +15,7 @@ from dagster_shared.utils import environ
 
 from benchmarks import report
 from benchmarks._facts import Facts
-from benchmarks._server import Measured, command, create, run_program, server
+from benchmarks._server import EVENTFLOW, Measured, create, new_dagster, run_program, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
 from eventflow_pipeline.dev.embedded import EmbeddedServer
@@ -109,11 +109,9 @@ def _lines(found: Mapping[str, Found], names: list[str], growth: float) -> dict[
 
 def _environment(running: EmbeddedServer, database: Measured, home: Path) -> dict[str, str]:
     """Of every process that is measured; with a new database for Dagster."""
-    command(running, "drop database if exists dagster with (force)")
-    command(running, "create database dagster")
     (home / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
-    return kept | {
+    values = kept | {
         "EVENTFLOW_DATABASE_URL": database.url,
         "EVENTFLOW_HOME": str(home),
         "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
@@ -124,6 +122,8 @@ def _environment(running: EmbeddedServer, database: Measured, home: Path) -> dic
         "DAGSTER_EVENT_BATCH_SIZE": "200",
         "PYTHONWARNINGS": "ignore",
     }
+    new_dagster(running, values)
+    return values
 
 
 def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tuple[dict[str, Times], int]:
@@ -140,11 +140,10 @@ def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tu
         def backfill() -> Callable[[], None]:
             rebuild(database.owner, database.settings)
             environment = _environment(running, database, Path(home))
-            eventflow = str(Path(sys.executable).with_name("eventflow"))
 
             def whole() -> None:
                 before = _committed(environment)
-                run_program([eventflow, "backfill", "--json", "--from", first, "--to", last], environment)
+                run_program([EVENTFLOW, "backfill", "--json", "--from", first, "--to", last], environment)
                 committed.append(_committed(environment) - before)
 
             return whole
@@ -222,5 +221,6 @@ def _section(rows: list[dict[str, str]], lines: Mapping[str, bool]) -> report.Se
 _INTRO = """\
 From nothing, with the checks of a backfill. The engine alone (`benchmarks/_engine_alone.py`) is one process without
 Dagster that calls the same functions with the same connections: session-days, buckets, histograms, indicators, their
-judgement, and raw parity with the facts; ranges are compared by neither. Both sides start a process. Medians of
-{repetitions}, in turn. A launched run is counted without the tick that the queue waits for."""
+judgement, and raw parity with the facts; ranges are compared by neither. Both sides start a process; Dagster's
+tables are there, and empty. Medians of {repetitions}, in turn. A launched run is counted without the tick that the
+queue waits for."""

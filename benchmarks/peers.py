@@ -161,5 +161,6 @@ _INTRO = f"""\
 200,000 visits and their entries of {_FIRST} to {_LAST} (UTC), 20 campaigns, on one server. Both peers compute one
 table of visits and conversions by day, campaign, link and UTM triple, check nothing and answer no ranges; they restate
 days that are there. `eventflow backfill` computes them from nothing, in nine grains, with return histograms,
-indicators, raw parity with the facts and Dagster's records. All start a process. Medians of {REPETITIONS}, in turn.
+indicators, raw parity with the facts and Dagster's records. All start a process and find their own tables there, made
+before. Medians of {REPETITIONS}, in turn.
 The peers' programs and projects are not part of this repository: BENCH_PEERS_BIN and BENCH_PEERS say where they are."""
