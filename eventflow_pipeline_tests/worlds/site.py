@@ -12,6 +12,7 @@ from sqlalchemy import text
 from eventflow_pipeline.domain.days import day_start, today
 from eventflow_pipeline.warehouse.changes.detection import Detection, Scope, detect_changes
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline_tests import facts
 from eventflow_pipeline_tests.databases import Database
@@ -81,7 +82,7 @@ class Site:
     def counts(self, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """What a statement puts into ``day_counts``, in an order of its own."""
         with connect(self.database.pipeline) as connection:
-            connection.execute(statement("storage/changes/create_day_counts"))
+            create_scratch(connection, "storage/changes/create_day_counts")
             with repeatable_read(connection):
                 connection.execute(statement(name), parameters)
                 rows = connection.execute(text("select * from day_counts")).all()

@@ -37,6 +37,7 @@ from eventflow_pipeline.warehouse.changes.guard import (
 )
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read, server_time
 from eventflow_pipeline.warehouse.db.locks import quality_lock, try_chunks, try_day
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds, execute_folded
 from eventflow_pipeline.warehouse.ranges.pruning import oldest_replaceable
@@ -432,7 +433,7 @@ def _compare(
     All are compared before the first is judged, and where one differs the ``others``, too: facts gone from one may have
     turned up on another.
     """
-    connection.execute(statement("storage/changes/create_day_counts"))
+    create_scratch(connection, "storage/changes/create_day_counts")
     parts = [_compare_part(connection, settings, part, by_chunk) for part in _together(days)]
     if any(part.rows for part in parts):
         parts += [_compare_part(connection, settings, part, by_chunk) for part in _together(others)]

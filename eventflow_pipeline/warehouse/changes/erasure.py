@@ -13,6 +13,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.guard import day_losses
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
 from eventflow_pipeline.warehouse.db.locks import histogram_step
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import execute_folded
 
@@ -109,7 +110,7 @@ def explained_days(engine: Engine, settings: Settings, held: Mapping[date, int])
     """
     explained = set()
     with connect(engine) as connection:
-        connection.execute(statement("storage/changes/create_day_counts"))
+        create_scratch(connection, "storage/changes/create_day_counts")
         for day, own in held.items():
             window = DayRange(day, day).window(settings.zone)
             with repeatable_read(connection):

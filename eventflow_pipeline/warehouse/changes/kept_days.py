@@ -9,6 +9,7 @@ from eventflow_pipeline.domain.days import DayRange, day_start
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Scope, StaleDay, detect_changes, stale_days
 from eventflow_pipeline.warehouse.db.engine import connect, repeatable_read
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import execute_folded
 from eventflow_pipeline.warehouse.registry import current_definition
@@ -27,7 +28,7 @@ def keep_days(engine: Engine, settings: Settings, days: Iterable[date], reason: 
     """
     days = list(days)
     with connect(engine) as connection:
-        connection.execute(statement("storage/changes/create_day_counts"))
+        create_scratch(connection, "storage/changes/create_day_counts")
         for day in days:
             window = DayRange(day, day).window(settings.zone)
             with repeatable_read(connection):

@@ -19,11 +19,22 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.chunks import renew_chunks
 from eventflow_pipeline.warehouse.db.engine import connect, day_transaction
 from eventflow_pipeline.warehouse.db.locks import try_chunks, try_day
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.engines.day_engine import DayWork
 from eventflow_pipeline.warehouse.engines.postgres import PostgresDay
 from eventflow_pipeline.warehouse.fact_days import execute_folded
 from eventflow_pipeline.warehouse.registry import current_definition, hourly_lists, published_grains
+
+#: What a connection that computes days has to create.
+SCRATCH = (
+    "storage/days/create_session_days_stage",
+    "storage/days/create_cells",
+    "storage/days/create_buckets_stage",
+    "storage/changes/create_day_counts",
+    "storage/deltas/create_added",
+    "storage/deltas/create_bucket_changes",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +62,12 @@ def update_day(engine: Engine, day: date, settings: Settings, behalf: Behalf | N
     lock. Its return histograms are left pending for ``histograms.merge_pending``. ``engine`` must be the pipeline's.
     """
     with connect(engine) as connection:
-        create_scratch(connection)
+        create_scratch(connection, *SCRATCH)
         with try_day(connection, day) as free, try_chunks(connection) as alone:
             if not (free and alone):
                 return Refusal.IN_WORK
             with day_transaction(connection):
                 return add_facts(connection, day, settings, behalf or Behalf())
-
-
-def create_scratch(connection: Connection) -> None:
-    """The scratch tables of a connection that computes days."""
-    for name in (
-        "days/create_session_days_stage",
-        "days/create_cells",
-        "days/create_buckets_stage",
-        "changes/create_day_counts",
-        "deltas/create_added",
-        "deltas/create_bucket_changes",
-    ):
-        connection.execute(statement(f"storage/{name}"))
 
 
 def clear_scratch(connection: Connection) -> None:

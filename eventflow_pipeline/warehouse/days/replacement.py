@@ -42,6 +42,7 @@ from eventflow_pipeline.warehouse.days import delta
 from eventflow_pipeline.warehouse.days.delta_comparison import DeltaComparison
 from eventflow_pipeline.warehouse.db.engine import connect, day_transaction
 from eventflow_pipeline.warehouse.db.locks import chunks_lock, day_lock, no_histogram_step
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.engines.day_engine import ComputedDay, DayWork, EngineError, day_engine
 from eventflow_pipeline.warehouse.engines.postgres import PostgresDay
@@ -134,7 +135,7 @@ def _replace_day(engine: Engine, day: date, settings: Settings, request: Request
     bounds = {"window_start": window.start, "window_end": window.end}
     the_day = {"bucket_date": day}
     with connect(engine) as connection:
-        delta.create_scratch(connection)
+        create_scratch(connection, *delta.SCRATCH)
         with (
             no_histogram_step(connection),
             day_lock(connection, day),

@@ -22,6 +22,7 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import Clients, differing_days
 from eventflow_pipeline.warehouse.db.at_once import at_once
 from eventflow_pipeline.warehouse.db.engine import connect, day_transaction, grouping_by_hash, joining_by_hash
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds
 from eventflow_pipeline.warehouse.registry import current_definition, hourly_lists
@@ -172,9 +173,7 @@ def compare_everything(engine: Engine, settings: Settings, days: DayRange, clien
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     with connect(engine) as connection:
-        connection.execute(statement("parity/create_stage"))
-        connection.execute(statement("parity/create_members"))
-        connection.execute(statement("storage/changes/create_day_counts"))
+        create_scratch(connection, "parity/create_stage", "parity/create_members", "storage/changes/create_day_counts")
         with day_transaction(connection):
             yield connection
 

@@ -13,6 +13,7 @@ from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, day_transaction, joining_by_hash, reason
 from eventflow_pipeline.warehouse.db.locks import quality_lock
+from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
 from eventflow_pipeline.warehouse.fact_days import day_bounds, execute_folded
 from eventflow_pipeline.warehouse.quality.deficit import Span, visits_and_entries
@@ -62,7 +63,7 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
     bounds, window = day_bounds(days, settings.zone), days.window(settings.zone)
     newest = max(today(settings.zone), days.last)
     with connect(engine) as connection, quality_lock(connection):
-        connection.execute(statement("storage/changes/create_day_counts"))
+        create_scratch(connection, "storage/changes/create_day_counts")
         with day_transaction(connection):
             execute_folded(
                 connection,
