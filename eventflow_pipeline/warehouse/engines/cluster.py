@@ -130,9 +130,10 @@ def described(session: "SparkSession", settings: Settings) -> dict[str, str]:
     master = told("spark.master")
     if executors := told("spark.executor.instances") or "".join(re.findall(r"^local-cluster\[(\d+)", master)):
         said["executors"] = executors
-    pages, host = settings.spark.ui, told("spark.driver.host")
-    if not pages and host and told("spark.ui.enabled") != "false":
-        pages = f"http://{host}:{told('spark.ui.port') or 4040}"
+    pages, host, port = settings.spark.ui, told("spark.driver.host"), told("spark.ui.port") or "4040"
+    # Port 0 is whichever was free: it does not say which.
+    if not pages and host and port != "0" and told("spark.ui.enabled") != "false":
+        pages = f"http://{host}:{port}"
     if pages:
         said["spark"] = f"{pages.rstrip('/')}/connect/session/?id={session.session_id}"
     return said

