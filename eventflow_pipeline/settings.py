@@ -93,6 +93,9 @@ class SparkSettings(Section):
     timeout_seconds: int = Field(
         1_800, ge=1, description="Longest the cluster may take for a day; then it is told to stop."
     )
+    statement_timeout_seconds: int = Field(
+        900, ge=1, description="Longest it may take for one statement of a day; then it is told to stop."
+    )
     job_facts: int = Field(
         1_000_000,
         ge=0,

@@ -1,14 +1,14 @@
 -- numbers/buckets for Spark SQL, written by python -m eventflow_pipeline.dev.spark_statements.
 SELECT
-  CAST(:grain AS STRING) AS grain,
-  CASE WHEN :by_client THEN counted.client_id END AS client_id,
-  CASE WHEN :by_entity THEN counted.entity_type END AS entity_type,
-  CASE WHEN :by_entity THEN counted.entity_id END AS entity_id,
-  CASE WHEN :by_link THEN counted.link_id END AS link_id,
-  CASE WHEN :by_link THEN counted.link_status END AS link_status,
-  CASE WHEN :by_utm_source THEN counted.utm_source END AS utm_source,
-  CASE WHEN :by_utm_medium THEN counted.utm_medium END AS utm_medium,
-  CASE WHEN :by_utm_campaign THEN counted.utm_campaign END AS utm_campaign,
+  CAST(counted.grain AS STRING) AS grain,
+  CASE WHEN counted.by_client THEN counted.client_id END AS client_id,
+  CASE WHEN counted.by_entity THEN counted.entity_type END AS entity_type,
+  CASE WHEN counted.by_entity THEN counted.entity_id END AS entity_id,
+  CASE WHEN counted.by_link THEN counted.link_id END AS link_id,
+  CASE WHEN counted.by_link THEN counted.link_status END AS link_status,
+  CASE WHEN counted.by_utm_source THEN counted.utm_source END AS utm_source,
+  CASE WHEN counted.by_utm_medium THEN counted.utm_medium END AS utm_medium,
+  CASE WHEN counted.by_utm_campaign THEN counted.utm_campaign END AS utm_campaign,
   SUM(counted.hits) AS hits,
   SUM(counted.visits) AS visits,
   SUM(counted.sessionless_hits) AS sessionless_hits,
@@ -28,26 +28,42 @@ FROM (
     c.visits,
     c.sessionless_hits,
     c.conversions,
-    c.day_no
+    c.day_no,
+    grains.grain,
+    grains.by_client,
+    grains.by_entity,
+    grains.by_link,
+    grains.by_utm_source,
+    grains.by_utm_medium,
+    grains.by_utm_campaign
   FROM stage_cells AS c
+  CROSS JOIN grains
   WHERE
     c.session_no IS NULL
   UNION ALL
   SELECT
-    CASE WHEN :by_client THEN c.client_id END AS client_id,
-    CASE WHEN :by_entity THEN c.entity_type END AS entity_type,
-    CASE WHEN :by_entity THEN c.entity_id END AS entity_id,
-    CASE WHEN :by_link THEN c.link_id END AS link_id,
-    CASE WHEN :by_link THEN c.link_status END AS link_status,
-    CASE WHEN :by_utm_source THEN c.utm_source END AS utm_source,
-    CASE WHEN :by_utm_medium THEN c.utm_medium END AS utm_medium,
-    CASE WHEN :by_utm_campaign THEN c.utm_campaign END AS utm_campaign,
+    CASE WHEN grains.by_client THEN c.client_id END AS client_id,
+    CASE WHEN grains.by_entity THEN c.entity_type END AS entity_type,
+    CASE WHEN grains.by_entity THEN c.entity_id END AS entity_id,
+    CASE WHEN grains.by_link THEN c.link_id END AS link_id,
+    CASE WHEN grains.by_link THEN c.link_status END AS link_status,
+    CASE WHEN grains.by_utm_source THEN c.utm_source END AS utm_source,
+    CASE WHEN grains.by_utm_medium THEN c.utm_medium END AS utm_medium,
+    CASE WHEN grains.by_utm_campaign THEN c.utm_campaign END AS utm_campaign,
     CAST(SUM(c.hits) AS INT),
     1,
     0,
     CAST(SUM(c.conversions) AS INT),
-    c.day_no
+    c.day_no,
+    grains.grain,
+    grains.by_client,
+    grains.by_entity,
+    grains.by_link,
+    grains.by_utm_source,
+    grains.by_utm_medium,
+    grains.by_utm_campaign
   FROM stage_cells AS c
+  CROSS JOIN grains
   WHERE
     c.session_no IS NOT NULL
   GROUP BY
@@ -60,7 +76,14 @@ FROM (
     7,
     8,
     c.session_no,
-    c.day_no
+    c.day_no,
+    grains.grain,
+    grains.by_client,
+    grains.by_entity,
+    grains.by_link,
+    grains.by_utm_source,
+    grains.by_utm_medium,
+    grains.by_utm_campaign
 ) AS counted
 GROUP BY
   2,
@@ -71,4 +94,5 @@ GROUP BY
   7,
   8,
   9,
-  counted.day_no
+  counted.day_no,
+  counted.grain

@@ -5,6 +5,7 @@ same beside their facts. What fails is computed once more, each day by itself: n
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -65,8 +66,9 @@ class Work:
     """How days are computed, and what becomes of the files."""
 
     settings: Settings
-    #: Returns the folder of the results, and what the part of each day is called in it.
-    compute: Callable[["SparkSession", Sequence[Exported]], tuple[str, Sequence[str]]]
+    #: Returns the folder of the results, and what the part of each day is called in it; tells each statement's name
+    #: when it begins.
+    compute: Callable[["SparkSession", Sequence[Exported], Callable[[str], None]], tuple[str, Sequence[str]]]
     delete: Callable[[str], None]
 
 
@@ -78,6 +80,8 @@ class Turn:
     exported: Exported
     computed: Future[Computed] = field(default_factory=Future)
     over: bool = False
+    #: What the cluster is at for it, and since when.
+    asked: tuple[str, float] | None = None
 
     def leave(self) -> None:
         """The day needs nothing any more; when none of its job does, the cluster is told to stop."""
@@ -139,8 +143,15 @@ class Job:
                 self._sessions.append((session, turns))
             try:
                 by = {**described(session, self._work.settings), "days of the job": str(len(turns))}
-                folder, parts = self._work.compute(session, [turn.exported for turn in turns])
+
+                def asking(name: str) -> None:
+                    for turn in turns:
+                        turn.asked = name, time.monotonic()
+
+                folder, parts = self._work.compute(session, [turn.exported for turn in turns], asking)
             finally:
+                for turn in turns:
+                    turn.asked = None
                 with _CHANGED:
                     self._sessions.remove((session, turns))
         with _CHANGED:

@@ -7,12 +7,11 @@ at work: where the two differ in anything nothing is published.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -129,7 +128,7 @@ class SparkDay:
         done = time.monotonic()
         execute_folded(self.connection, "storage/export/insert_client_facts_stage", self.work.bounds)
         if self._turn:
-            self._computed = self._wait_for(self._turn.computed)
+            self._computed = self._wait_for(self._turn)
         computed = time.monotonic()
         self._stage("stage_session_days", _SESSION_DAYS, "session_days")
         with joining_by_hash(self.connection):
@@ -200,28 +199,40 @@ class SparkDay:
         if self._turn:
             self._turn.leave()
 
-    def _wait_for(self, computed: Future[Computed]) -> Computed:
+    def _wait_for(self, turn: Turn) -> Computed:
         """Until the cluster is done, fails or is late. Whoever cancels what the connection does ends the wait."""
-        deadline = time.monotonic() + self.settings.spark.timeout_seconds
-        while not computed.done():
-            if time.monotonic() > deadline:
+        limits, begun = self.settings.spark, time.monotonic()
+        while not turn.computed.done():
+            now, asked = time.monotonic(), turn.asked
+            late = ""
+            if now - begun > limits.timeout_seconds:
+                late = f"was not done within {limits.timeout_seconds} s (EVENTFLOW_SPARK_TIMEOUT_SECONDS)"
+            elif asked and now - asked[1] > limits.statement_timeout_seconds:
+                late = (
+                    f"did not answer the statement {asked[0]} within {limits.statement_timeout_seconds} s "
+                    "(EVENTFLOW_SPARK_STATEMENT_TIMEOUT_SECONDS)"
+                )
+            if late:
                 raise EngineError(
-                    f"{self.work.day}: the cluster was not done within {self.settings.spark.timeout_seconds} s "
-                    "(EVENTFLOW_SPARK_TIMEOUT_SECONDS); it was told to stop, and nothing of the day was published."
+                    f"{self.work.day}: the cluster {late}; it was told to stop, and nothing of the day was published: "
+                    "see what keeps it, or set a longer time."
                 )
             self.connection.execute(text("select pg_sleep(0.02)"))
-        return computed.result()
+        return turn.computed.result()
 
 
-def compute(settings: Settings, session: "SparkSession", days: Sequence[Exported]) -> tuple[str, Sequence[str]]:
+def compute(
+    settings: Settings, session: "SparkSession", days: Sequence[Exported], asking: Callable[[str], None]
+) -> tuple[str, Sequence[str]]:
     """Compute exported days, whose windows are apart; returns the folder of the results and what in it each day's part
-    is called. Of several, each one's rows are in a folder by its number. Raises EngineError.
+    is called. Of several, each one's rows are in a folder by its number. ``asking`` is told the name of each statement
+    when it begins. Raises EngineError.
     """
     files, root = FileSystem.from_uri(lake(settings))
     folder = _new_folder(files, root, "job", settings)
     try:
         with engine_errors(settings, "did not compute it"):
-            _compute_into(folder, files, settings, session, days)
+            _compute_into(folder, files, settings, session, days, asking)
     except BaseException:
         with _left_for_later():
             files.delete_dir(folder)
@@ -236,7 +247,12 @@ def _numbers(days: Sequence[Exported]) -> dict[date, int]:
 
 
 def _compute_into(
-    folder: str, files: FileSystem, settings: Settings, session: "SparkSession", days: Sequence[Exported]
+    folder: str,
+    files: FileSystem,
+    settings: Settings,
+    session: "SparkSession",
+    days: Sequence[Exported],
+    asking: Callable[[str], None],
 ) -> None:
     root = lake(settings).rstrip("/")
 
@@ -247,6 +263,7 @@ def _compute_into(
         session.read.parquet(*map(uri, names)).createOrReplaceTempView(view)
 
     def ask(name: str, parameters: dict[str, Any]) -> "DataFrame":
+        asking(name)
         return session.sql(sql_text(f"spark/{name}"), args=parameters or None)
 
     def write(rows: "DataFrame", name: str) -> None:
@@ -277,8 +294,8 @@ def _compute_into(
     write(ask("cells", {}), "cells")
     if parquet_files(files, f"{folder}/cells"):
         read("stage_cells", f"{folder}/cells")
-        grains = [ask("buckets", dict(grain)) for grain in work.grains]
-        write(reduce(lambda one, other: one.unionAll(other), grains), "buckets")
+        session.createDataFrame([dict(grain) for grain in work.grains]).createOrReplaceTempView("grains")
+        write(ask("buckets", {}), "buckets")
     if work.clients or work.campaigns:
         lists = {"clients": work.clients, "campaigns": work.campaigns}
         listed = {name: ",".join(map(str, ids)) for name, ids in lists.items()}

@@ -15,6 +15,8 @@ from eventflow_pipeline_tests.worlds.small_world import Mirror
 
 #: The clocks of Santiago go forward on one of them, a day of 23 hours; the last but one has no fact.
 DAYS = [date(2024, 9, 7) + timedelta(days=n) for n in range(4)]
+#: In place of exported_ids: a cluster is at work on it until it is told to stop.
+ENDLESS = "SELECT count(*) AS facts, 0 AS ids, 1 AS day_no FROM range(9223372036854775807) WHERE id % 3 = 1"
 PUBLISHED = {
     "session_days": "s.*",
     "bucket_daily": "s.*",

@@ -4,6 +4,7 @@ The engine is Sail, of the extra ``spark``; with an address in SPARK_CONNECT, a 
 """
 
 import socket
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from eventflow_pipeline.warehouse.engines.day_engine import EngineError
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines.damaged_days import (
     DAYS,
+    ENDLESS,
     PUBLISHED,
     but_for_the_engine,
     compute_all,
@@ -160,6 +162,24 @@ def test_a_cluster_that_never_answers_is_left(mirror: Mirror, database: Database
         address = SecretStr(f"sc://127.0.0.1:{silent.getsockname()[1]}")
         told = _no_other(database, by_spark.changed(spark={"url": address, "timeout_seconds": 1}))
     assert "EVENTFLOW_SPARK_TIMEOUT_SECONDS" in told
+
+
+def test_a_statement_that_takes_too_long_is_stopped(
+    mirror: Mirror, database: Database, by_spark: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster works on something that never ends: it is told to stop; the day stays what it was, and stale."""
+    fill(mirror, ZoneInfo("Asia/Seoul"), seed=1)
+    compute_all(database, database.settings)
+    detect_changes(database.pipeline, by_spark, Scope.ALL)
+    said = spark.sql_text
+    monkeypatch.setattr(spark, "sql_text", lambda name: ENDLESS if name == "spark/exported_ids" else said(name))
+    told = _no_other(database, by_spark.changed(spark={"statement_timeout_seconds": 1}))
+    assert "the statement exported_ids" in told
+    assert "EVENTFLOW_SPARK_STATEMENT_TIMEOUT_SECONDS" in told
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("cluster-")]:
+        thread.join()
+    stale_now = database.rows("select bucket_date from stats.partition_state where stale_since is not null")
+    assert {row["bucket_date"] for row in stale_now} == {*DAYS}
 
 
 @pytest.mark.parametrize(

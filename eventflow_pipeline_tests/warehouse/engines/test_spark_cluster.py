@@ -28,6 +28,7 @@ from eventflow_pipeline.warehouse.db.at_once import stop
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines.damaged_days import (
     DAYS,
+    ENDLESS,
     but_for_the_engine,
     compute_all,
     published,
@@ -168,8 +169,7 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
     with urllib.request.urlopen(page, timeout=60) as answer:
         assert answer.status == 200
 
-    endless = "SELECT count(*) AS facts, 0 AS ids, 1 AS day_no FROM range(9223372036854775807) WHERE id % 3 = 1"
-    monkeypatch.setattr(spark, "sql_text", lambda name: endless if name == "spark/exported_ids" else said(name))
+    monkeypatch.setattr(spark, "sql_text", lambda name: ENDLESS if name == "spark/exported_ids" else said(name))
     database.execute("truncate stats.partition_state")
     at_work = threading.Thread(target=replaced_days, args=[database, settings], daemon=True)
     at_work.start()
