@@ -89,6 +89,23 @@ def _sail(*, object_store: bool) -> _Sail:
 
 
 @contextmanager
+def _of_a_file() -> Iterator[None]:
+    """Spark's client, while it is imported, takes a process that runs no file (``python -c``) for one of its doctests,
+    and ends it.
+    """
+    main = sys.modules["__main__"]
+    with _ONE_AT_A_TIME:
+        unnamed = not hasattr(main, "__file__")
+        if unnamed:
+            main.__file__ = __file__
+        try:
+            yield
+        finally:
+            if unnamed:
+                del main.__file__
+
+
+@contextmanager
 def cluster_session(settings: Settings) -> Iterator["SparkSession"]:
     """A session of its own on the cluster, ended with the block. Whatever it is asked may wait for ever.
 
@@ -96,8 +113,9 @@ def cluster_session(settings: Settings) -> Iterator["SparkSession"]:
     """
     # It has not been tried with this pandas, which nothing here uses; that its tries are used up an error says as well.
     warnings.filterwarnings("ignore", module=r"pyspark\.")
-    from pyspark.sql.connect.client.retries import DefaultPolicy
-    from pyspark.sql.connect.session import SparkSession
+    with _of_a_file():
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+        from pyspark.sql.connect.session import SparkSession
 
     if settings.spark.url:
         address = settings.spark.url.get_secret_value()

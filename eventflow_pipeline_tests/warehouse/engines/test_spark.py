@@ -3,7 +3,10 @@
 The engine is Sail, of the extra ``spark``; with an address in SPARK_CONNECT, a Spark Connect server on this machine.
 """
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -129,6 +132,19 @@ def test_a_client_that_is_held_keeps_what_is_published(mirror: Mirror, database:
         small.CLIENT: (40, 40),
         small.OTHER: (41, 41),
     }
+
+
+def test_a_process_that_runs_no_file_is_served_as_well(tmp_path: Path) -> None:
+    """... which Spark's client takes for its own doctests."""
+    program = """if True:
+        from eventflow_pipeline.settings import Settings
+        from eventflow_pipeline.warehouse.engines.cluster import cluster_session
+        with cluster_session(Settings()) as session:
+            print(session.sql("select 6 * 7 as answer").collect()[0].answer, "__file__" in globals())
+    """
+    environment = {"PATH": os.environ["PATH"], "EVENTFLOW_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("42 False\n", 0), done.stderr
 
 
 def _no_other(database: Database, settings: Settings, day: date = DAYS[0]) -> str:
