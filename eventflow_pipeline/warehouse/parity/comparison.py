@@ -59,8 +59,9 @@ def _compare_days(engine: Engine, settings: Settings, days: DayRange, client_id:
         differences = [
             *_differences(connection, Part.BUCKET, "bucket", parameters),
             *_differences(connection, Part.HOUR, "hour", {**parameters, **hourly_lists(connection)}),
-            *_differences(connection, Part.SESSION_DAYS, "session_days", parameters),
         ]
+        with grouping_by_hash(connection):
+            differences += _differences(connection, Part.SESSION_DAYS, "session_days", parameters)
         if client_id is None:
             differences += _differences(connection, Part.STATE, "state", parameters)
         held = _held_differences(connection, parameters)
