@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from pydantic import SecretStr
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.warehouse.engines.damaged_days import DAYS, fill
+from eventflow_pipeline_tests.warehouse.engines.spark_clusters import Cluster, started
+from eventflow_pipeline_tests.warehouse.ranges import test_ranges as ranges
 from eventflow_pipeline_tests.worlds import small_world as small
 from eventflow_pipeline_tests.worlds.small_world import Mirror
 
@@ -22,6 +25,21 @@ def by_spark(database: Database, tmp_path: Path) -> Settings:
     address = os.environ.get("SPARK_CONNECT")
     cluster = {"lake": (tmp_path / "lake").as_uri(), "url": SecretStr(address) if address else None}
     return database.settings.changed(engine="spark", spark=cluster)
+
+
+@pytest.fixture
+def engineer(database: Database) -> Iterator[ranges.Engineer]:
+    """Does what a history says."""
+    made = ranges.Engineer(database)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Spark itself."""
+    with started(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -12,9 +12,12 @@ from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import connect
 from eventflow_pipeline.warehouse.engines.day_engine import DayWork
 from eventflow_pipeline_tests.databases import Database
+from eventflow_pipeline_tests.worlds import small_world as small
 
 pytest.importorskip("pysail", reason="the extra spark is not installed (make engines)")
 pytest.importorskip("pyspark", reason="the extra spark is not installed (make engines)")
+pa = pytest.importorskip("pyarrow")
+rows_and_files = pytest.importorskip("eventflow_pipeline.warehouse.engines.files")
 cluster = pytest.importorskip("eventflow_pipeline.warehouse.engines.cluster")
 spark = pytest.importorskip("eventflow_pipeline.warehouse.engines.spark")
 
@@ -73,3 +76,33 @@ def test_sail_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
             sail.stop()
         assert "secret@h" not in told
         assert ("of-the-lake" in told) is object_store
+
+
+def test_memory_does_not_grow_with_the_day(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what is handed to a cluster is ever there as a whole, nor what comes of it."""
+    monkeypatch.setattr(rows_and_files, "_BLOCK", 1 << 14)
+    monkeypatch.setattr(rows_and_files, "_ROWS", 64)
+    window = {"window_start": START, "window_end": START + timedelta(days=1)}
+    files, peaks = rows_and_files.FileSystem.from_uri(tmp_path.as_uri())[0], []
+    usual = pa.default_memory_pool()
+    for visits in (500, 9_500):
+        database.execute(
+            """
+            insert into event_access_logs (campaign_id, session_id, utm_campaign, accessed_at)
+            select :campaign, md5(n::text), repeat(md5(n::text), 4), :start from generate_series(1, :visits) as n
+            """,
+            campaign=small.CAMPAIGN, start=START, visits=visits,
+        )  # fmt: skip
+        counting = pa.proxy_memory_pool(usual)
+        pa.set_memory_pool(counting)
+        try:
+            with connect(database.pipeline) as connection:
+                rows_and_files.export(connection, "visit_facts", window, files, str(tmp_path / "visits.parquet"))
+                connection.exec_driver_sql("drop table if exists staged")
+                connection.exec_driver_sql("create temporary table staged (id text, utm_campaign text)")
+                rows_and_files.stage(connection, "staged", ("id", "utm_campaign"), files, str(tmp_path))
+                assert connection.exec_driver_sql("select count(*) from staged").scalar_one() in (500, 10_000)
+        finally:
+            pa.set_memory_pool(usual)
+        peaks.append(counting.max_memory())
+    assert peaks[1] < 2 * peaks[0], peaks
