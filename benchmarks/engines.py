@@ -1,14 +1,18 @@
 """One day by each engine, in CPU seconds a million facts, beside counting distinct sessions plainly on the cluster."""
 
 import os
+import re
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import psutil
 from pydantic import SecretStr
@@ -30,6 +34,9 @@ HITS = 5_000_000
 WARMING_HITS = 20_000
 #: Of a cluster: at most so many times the CPU of the plain statement there.
 LIMIT = 3
+#: Of this process, which hands facts to a cluster and takes its results: at most so much more memory than with a day of
+#: WARMING_HITS.
+MORE_MIB = 128
 
 
 @dataclass(slots=True)
@@ -42,36 +49,73 @@ class _Cost:
 
 
 def run() -> report.Section:
-    """Measure on a server of its own. ``BENCH_ENGINES_HITS``: another size. ``BENCH_SPARK``: address and process id of
-    a Spark Connect server on this machine, by comma, which is then measured as well.
+    """Measure on a server of its own. ``BENCH_ENGINES_HITS``: another size. Spark takes part where it is installed
+    (``make spark``; Java): one process that is driver and executor, with as many threads as there are cores.
     """
     require_extras("spark")
     hits = int(os.environ.get("BENCH_ENGINES_HITS") or (50_000 if os.environ.get("BENCH_QUICK") else HITS))
     rows: list[dict[str, str]] = []
     lines: dict[str, bool] = {}
+    parquet = 0
     with server() as running, tempfile.TemporaryDirectory(prefix="eventflow-lake-", dir="/var/tmp") as lake:
         database = create(running, "engines", Facts(hits, 1))
         small = create(running, "engines_small", Facts(WARMING_HITS, 1))
-        postgres = psutil.Process(running.pid)
-        clusters: dict[str, tuple[Settings, int | None]] = {"Postgres": (database.settings, None)}
-        spark = {"engine": "spark", "spark": {"lake": Path(lake).as_uri()}}
-        clusters["Sail"] = (database.settings.changed(**spark), None)
-        if named := os.environ.get("BENCH_SPARK"):
-            url, pid = named.split(",")
-            spark["spark"] = {"lake": Path(lake).as_uri(), "url": SecretStr(url)}
-            clusters["Spark"] = (database.settings.changed(**spark), int(pid))
-        for name, (settings, pid) in clusters.items():
-            _day(small, settings)
-            cost = _measured({"Postgres": postgres, **_cluster(pid)}, partial(_day, database, settings))
-            rows.append(_row(f"{name}: the day", hits, cost))
-            if name == "Postgres":
+        postgres = {"Postgres": psutil.Process(running.pid)}
+        # A child of this one, as Sail is.
+        cluster = {"cluster": psutil.Process()}
+        rows.append(_row("Postgres: the day", hits, _measured(postgres, partial(_day, database, database.settings))))
+        for name, starting in (("Sail", nullcontext()), ("Spark", _spark(Path(lake)))):
+            if name == "Spark" and not (_spark_home() / "jars").is_dir():
                 continue
-            with _exported(database, settings) as plainly:
-                plain = _measured(_cluster(pid), plainly)
-            rows.append(_row(f"{name}: distinct sessions plainly", hits, plain))
-            spent = cost.cpu["cluster"] / plain.cpu["cluster"]
-            lines[f"{name}: at most {LIMIT} × the plain statement's CPU ({spent:.1f} ×)"] = spent <= LIMIT
-    return report.Section("engines", "One day by each engine", _intro(hits), rows, lines)
+            with starting as url:
+                settings = database.settings.changed(engine="spark", spark={"lake": Path(lake).as_uri(), "url": url})
+                before = _measured(cluster, partial(_day, small, settings))
+                cost = _measured({**postgres, **cluster}, partial(_day, database, settings))
+                rows.append(_row(f"{name}: the day", hits, cost))
+                with _exported(database, settings) as (plainly, parquet):
+                    plain = _measured(cluster, plainly)
+                rows.append(_row(f"{name}: distinct sessions plainly", hits, plain))
+                spent = cost.cpu["cluster"] / plain.cpu["cluster"]
+                lines[f"{name}: at most {LIMIT} × the plain statement's CPU ({spent:.1f} ×)"] = spent <= LIMIT
+                more = cost.peak_mib - before.peak_mib
+                lines[
+                    f"{name}: at most {MORE_MIB} MiB more of this process than for {WARMING_HITS:,} hits ({more:.0f})"
+                ] = more <= MORE_MIB
+    return report.Section("engines", "One day by each engine", _intro(hits, parquet), rows, lines)
+
+
+def _spark_home() -> Path:
+    return Path(os.environ.get("SPARK_HOME") or Path(sys.prefix, "spark"))
+
+
+@contextmanager
+def _spark(folder: Path) -> Iterator[SecretStr]:
+    """Address of a Spark Connect server that runs on this machine as long as the block."""
+    home = _spark_home()
+    configuration = {
+        "spark.driver.memory": "4g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.connect.grpc.binding.port": 0,
+    }
+    options = [part for name, value in configuration.items() for part in ("--conf", f"{name}={value}")]
+    command = [f"{home}/bin/spark-submit", "--master", "local[*]"]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options, "spark-internal"]
+    said = folder / "spark.log"
+    with said.open("w") as log:
+        running = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, start_new_session=True,
+            env={**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"},
+        )  # fmt: skip
+    try:
+        while not (found := re.search(r"Spark Connect server started at: \S+:(\d+)\n", said.read_text())):
+            if running.poll() is not None:
+                raise RuntimeError(f"Spark did not start: {said.read_text()[-2000:]}")
+            sleep(0.1)
+        yield SecretStr(f"sc://127.0.0.1:{found[1]}")
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
 
 
 def _day(database: Measured, settings: Settings) -> None:
@@ -80,8 +124,8 @@ def _day(database: Measured, settings: Settings) -> None:
 
 
 @contextmanager
-def _exported(database: Measured, settings: Settings) -> Iterator[Callable[[], None]]:
-    """The yardstick over the same visits, in a session that has them already."""
+def _exported(database: Measured, settings: Settings) -> Iterator[tuple[Callable[[], None], int]]:
+    """The yardstick over the same visits, in a session that has them already, and of how many bytes of Parquet."""
     from pyarrow.fs import FileSystem
 
     from eventflow_pipeline.warehouse.engines.files import export
@@ -96,12 +140,8 @@ def _exported(database: Measured, settings: Settings) -> Iterator[Callable[[], N
         session.read.parquet(f"{settings.spark.lake}/plain/visit_facts.parquet").createOrReplaceTempView(
             "stats_visit_facts"
         )
-        yield lambda: session.sql(measured("select_distinct_by_grains").text).collect()
-
-
-def _cluster(pid: int | None) -> dict[str, psutil.Process]:
-    """Whose CPU is the cluster's: a named process with its children, else those of this one, Sail among them."""
-    return {"cluster": psutil.Process(pid)} if pid else {"this process": psutil.Process()}
+        size = files.get_file_info(f"{folder}/visit_facts.parquet").size
+        yield (lambda: session.sql(measured("select_distinct_by_grains").text).collect()), size
 
 
 def _measured(whose: dict[str, psutil.Process], thing: Callable[[], None]) -> _Cost:
@@ -125,7 +165,6 @@ def _measured(whose: dict[str, psutil.Process], thing: Callable[[], None]) -> _C
         done.set()
         watching.join()
     cpu = {name: _cpu(one) - before[name] for name, one in whose.items()}
-    cpu["cluster"] = cpu.get("cluster", cpu.get("this process", 0.0))
     return _Cost(cpu, perf_counter() - began, peak[0])
 
 
@@ -146,16 +185,20 @@ def _row(what: str, hits: int, cost: _Cost) -> dict[str, str]:
     return {
         "what": what,
         "CPU s a million facts, Postgres": f"{cost.cpu['Postgres'] / millions:.1f}" if "Postgres" in cost.cpu else "",
-        "CPU s a million facts, cluster and client": f"{cost.cpu['cluster'] / millions:.1f}",
+        "CPU s a million facts, cluster and client": f"{cost.cpu['cluster'] / millions:.1f}"
+        if "cluster" in cost.cpu
+        else "",
+        "core-hours a billion facts": f"{sum(cost.cpu.values()) / millions / 3.6:.1f}",
         "seconds": shown(cost.seconds),
         "most memory of this process": f"{cost.peak_mib:.0f} MiB",
     }
 
 
-def _intro(hits: int) -> str:
+def _intro(hits: int, parquet: int) -> str:
     return (
-        f"One day of {hits:,} hits, from nothing, by `EVENTFLOW_ENGINE` ([scale](scale.md)), after one of "
-        f"{WARMING_HITS:,} that is not counted: a cluster runs for long, and begins by compiling its own code. Of the "
-        "cluster's share the export and the conversion to and from Parquet are part where the cluster is Sail, which "
-        "runs beside this process; always Postgres counts every client's part of the day and stores what is published."
+        f"One day of {hits:,} hits, from nothing, by `EVENTFLOW_ENGINE` ([scale](scale.md)); by a cluster after one of "
+        f"{WARMING_HITS:,} that is not counted: it runs for long, and begins by compiling its own code. Of the "
+        "cluster's share the export and the conversion to and from Parquet are part, which are done here; always "
+        "Postgres counts every client's part of the day and stores what is published. "
+        f"A visit is {parquet / hits:.0f} bytes of Parquet."
     )
