@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -54,3 +55,16 @@ def imported() -> dict[str, list[str]]:
 )
 def test_nothing_dear_is_imported_that_is_not_used(imported: dict[str, list[str]], step: str, used: set[str]) -> None:
     assert _DEAR & set(imported[step]) == used
+
+
+def test_a_command_does_not_look_for_garbage_when_it_ends() -> None:
+    """In all that it has loaded: what was registered before a command runs after what the command did."""
+    program = """
+        import atexit, gc, sys
+        atexit.register(lambda: print(gc.get_freeze_count() > 10_000))
+        sys.argv = ["eventflow", "--version"]
+        from eventflow_pipeline.cli import main
+        main()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"
