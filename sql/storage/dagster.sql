@@ -24,6 +24,24 @@ where c.execution_status = 'FAILED'
   ), c.materialization_event_storage_id, 0)
 order by c.asset_key, c.check_name, c.partition;
 
+-- name: select_latest_materializations
+-- WHAT: of each of some assets the latest materialization of each of some partitions, and of any (without a partition);
+-- those from before the asset was wiped are none. Grain: asset, partition. Runs in Dagster's own database.
+-- Inputs: event_logs, asset_keys; the two lists. Portable: Dagster's storage in memory is SQLite.
+select m.asset_key, m.partition, max(m.id) as id
+from event_logs m
+join asset_keys a on a.asset_key = m.asset_key
+where m.asset_key in :asset_list and m.dagster_event_type = 'ASSET_MATERIALIZATION' and m.partition in :partition_list
+  and (a.wipe_timestamp is null or m.timestamp > a.wipe_timestamp)
+group by m.asset_key, m.partition
+union all
+select a.asset_key, null as partition, m.id
+from asset_keys a
+join event_logs m on m.id = (
+    select max(n.id) from event_logs n where n.asset_key = a.asset_key and n.dagster_event_type = 'ASSET_MATERIALIZATION'
+)
+where a.asset_key in :asset_list and (a.wipe_timestamp is null or m.timestamp > a.wipe_timestamp);
+
 -- name: select_last_recorded
 -- WHAT: by which run and when each of some partitions of an asset was last recorded as materialized.
 -- Grain: partition. Runs in Dagster's own database. Inputs: event_logs; :asset, :partitions.

@@ -21,7 +21,6 @@ from eventflow_pipeline.defs.dagster_internals.private import (
     forget_planned_checks,
     latest_materializations,
     log_check,
-    newest_materializations,
     output_of,
     store_checks,
 )
@@ -113,14 +112,13 @@ def record(context: CheckContext, results: Results, settings: Settings) -> None:
     keys = {day.isoformat() for days in results.values() for day in days}
     # All reads come before the first event: a read has to wait until Dagster's storage has written what is logged.
     assets = {check.asset_key for check in results}
-    materialized = {asset: latest_materializations(context.instance, asset, keys) for asset in assets}
-    newest = newest_materializations(context.instance, assets)
+    materialized = latest_materializations(context.instance, assets, keys)
     passing = []
     for check, days in aged.items():
         alike: dict[tuple[str, ...], dict[str, int | None]] = defaultdict(dict)
         first: dict[tuple[str, ...], DayResult] = {}
         for day, result in days.items():
-            materialization = materialized[check.asset_key].get(day.isoformat())
+            materialization = materialized[check.asset_key].by_partition.get(day.isoformat())
             if result.passed:
                 said = (result.note, *(f"{name} {number}" for name, number in result.numbers.items()))
                 alike[said][day.isoformat()] = materialization
@@ -133,7 +131,7 @@ def record(context: CheckContext, results: Results, settings: Settings) -> None:
         evaluation = Evaluation(
             standing.passed, _SEVERITY[standing.severity], standing.description, standing.metadata()
         )
-        log_check(context, check, None, newest.get(check.asset_key), evaluation)
+        log_check(context, check, None, materialized[check.asset_key].newest, evaluation)
 
 
 def _evaluation(result: DayResult, day: date | None = None) -> Evaluation:
