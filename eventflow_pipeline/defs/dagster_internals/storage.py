@@ -20,23 +20,37 @@ import select
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache, partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from dagster import DagsterEventType
+from dagster._core.asset_graph_view.serializable_entity_subset import SerializableEntitySubset
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as _Status
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionResolvedStatus,
+    AssetCheckPartitionInfo,
+)
+from dagster._core.storage.asset_check_state import AssetCheckState
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunsFilter
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetKeyTable, SqlEventLogStorageTable
-from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
 from dagster_postgres.utils import (
     DagsterPostgresException,
     create_pg_engine,
     get_token_provider_from_config,
     pg_url_from_config,
+    retry_pg_connection_fn,
 )
 from sqlalchemy import Connection, Engine, event, func, text
 from sqlalchemy.dialects import postgresql
@@ -44,6 +58,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 if TYPE_CHECKING:
+    from dagster import AssetCheckKey, PartitionsDefinition
+    from dagster._core.definitions.partitions.subset import PartitionsSubset
     from dagster._core.events.log import EventLogEntry
     from dagster._serdes import ConfigurableClassData
     from dagster_postgres.auth import PgTokenProvider
@@ -54,12 +70,15 @@ LONGEST_WAIT = 0.5
 MOST_WAITING = 1000
 _POOL: Mapping[str, Any] = {
     "isolation_level": "AUTOCOMMIT",
-    "pool_size": 1,
+    "pool_size": 2,
+    "pool_use_lifo": True,
     "max_overflow": 20,
     "pool_recycle": 1800,
+    "use_native_hstore": False,  # or each connection begins by asking for it
 }
 _log = logging.getLogger(__name__)
 
+_ISOLATION = text("set transaction isolation level read committed")
 # Readers follow the log by id, so ids must become visible in their order: one transaction writes at a time. One that
 # stands still is ended, as all others wait for it.
 _BEGIN = text("""
@@ -82,6 +101,9 @@ where planned.asset_key = any(:assets) and planned.check_name = any(:names) and 
   and planned.asset_key = new.asset and planned.check_name = new.name and planned.run_id = new.run
   and planned.partition {same} returning new.place
 """
+_IN_PROGRESS = AssetCheckExecutionResolvedStatus.IN_PROGRESS
+#: By these Dagster's classes tell whether a database has their tables.
+_TABLES = frozenset({"runs", "instance_info", "event_logs", "jobs"})
 _Row = dict[str, Any]
 _Entry = tuple["EventLogEntry", _Row]
 
@@ -106,6 +128,18 @@ def keep_open(engine: Engine) -> Engine:
     return engine
 
 
+class _Found:
+    """What a database was found to have, once: it is asked again only for what it had not, as a migration adds it."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def __call__(self, what: str, look: Callable[[], bool]) -> bool:
+        if what not in self._known and look():
+            self._known.add(what)
+        return what in self._known
+
+
 class BatchedEventLogStorage(PostgresEventLogStorage):
     """``PostgresEventLogStorage`` that writes events by the batch, through connections that stay open."""
 
@@ -116,6 +150,7 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
 
     def optimize_for_webserver(self, *args: Any, **kwargs: Any) -> None:
         """As Dagster's, which makes another engine."""
+        self._engine.dispose()
         super().optimize_for_webserver(*args, **kwargs)
         keep_open(self._engine)
 
@@ -124,7 +159,7 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
         self._process = os.getpid()
         self._waiting: list[_Entry] = []
         self._errors: dict[str, Exception] = {}
-        self._found: set[tuple[str, str]] = set()
+        self._found = _Found()
         self._timer: threading.Timer | None = None
         self._lock, self._writer, self._writing = threading.Lock(), threading.RLock(), False
         # At the end of the process, also of a child of multiprocessing, which runs nothing of atexit.
@@ -210,6 +245,26 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
                 AssetCheckExecutionsTable.insert(), [row | {"evaluation_event_storage_id": newest} for row in rows]
             )
 
+    def get_asset_check_state(
+        self, keys: Sequence[tuple["AssetCheckKey", "PartitionsDefinition | None"]]
+    ) -> Mapping["AssetCheckKey", AssetCheckState]:
+        """Statuses of checks by partition, as Dagster's, which adds one partition after another to a set.
+
+        Checks mostly have the same partitions with the same status: what there is of those is worked out once for all.
+        """
+        found: dict[AssetCheckKey, list[AssetCheckPartitionInfo]] = defaultdict(list)
+        for info in self.get_asset_check_partition_info([key for key, _ in keys]):
+            found[info.check_key].append(info)
+        planned_by = {i.latest_planned_run_id for infos in found.values() for i in infos if _status(i) == _IN_PROGRESS}
+        ended = {}
+        if planned_by:
+            over = self._instance.get_runs(RunsFilter(run_ids=[*planned_by], statuses=FINISHED_STATUSES))
+            ended = {run.run_id: run.status for run in over}
+        every, same = cache(_keys), cache(_subset)
+        return {
+            key: _check_state(key, of, found[key], every(of), same).with_updates(key, of, [], ended) for key, of in keys
+        }
+
     def dispose(self) -> None:
         """Write what waits, and close every connection."""
         self._flush_or_wait()
@@ -218,16 +273,25 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
 
     def has_table(self, table_name: str) -> bool:
         """Whether there is such a table; one that was there is not looked for again."""
-        return self._once(super().has_table, table_name)
+        return self._found(f"table {table_name}", partial(super().has_table, table_name))
 
     def has_asset_key_col(self, column_name: str) -> bool:
         """Whether asset_keys has such a column; one that was there is not looked for again."""
-        return self._once(super().has_asset_key_col, column_name)
+        return self._found(f"column {column_name}", partial(super().has_asset_key_col, column_name))
 
-    def _once(self, look: Callable[[str], bool], name: str) -> bool:
-        if (look.__name__, name) not in self._found and look(name):
-            self._found.add((look.__name__, name))
-        return (look.__name__, name) in self._found
+    @contextmanager
+    def index_transaction(self) -> Iterator[Connection]:
+        """A connection in a transaction. Dagster's sets the isolation of the connection instead, and sets it back."""
+        with self.index_connection() as connection:
+            raw: Any = connection.connection.dbapi_connection
+            raw.autocommit = False
+            try:
+                with connection.begin():
+                    connection.execute(_ISOLATION)
+                    yield connection
+            finally:
+                if not raw.closed:
+                    raw.autocommit = True
 
     def _connect(self) -> AbstractContextManager[Connection]:
         """A connection that sees everything stored here."""
@@ -348,6 +412,57 @@ class BatchedEventLogStorage(PostgresEventLogStorage):
         connection.execute(insert.on_conflict_do_update(index_elements=["asset_key"], set_=changes), rows)
 
 
+class AskedOnceRunStorage(PostgresRunStorage):
+    """``PostgresRunStorage`` that asks once what its tables have; Dagster's asks four times a run."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._found = _Found()
+        super().__init__(*args, **kwargs)
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether runs have the columns of their times."""
+        return self._found("has_run_stats_index_cols", super().has_run_stats_index_cols)
+
+    def has_backfill_id_column(self) -> bool:
+        """Whether runs have the column of their backfill."""
+        return self._found("has_backfill_id_column", super().has_backfill_id_column)
+
+    def has_bulk_actions_selector_cols(self) -> bool:
+        """Whether backfills have the column of what they select."""
+        return self._found("has_bulk_actions_selector_cols", super().has_bulk_actions_selector_cols)
+
+    def has_bulk_action_job_name_column(self) -> bool:
+        """Whether backfills have the column of their job."""
+        return self._found("has_bulk_action_job_name_column", super().has_bulk_action_job_name_column)
+
+    def has_backfill_tags_table(self) -> bool:
+        """Whether there is the table of backfills' tags."""
+        return self._found("has_backfill_tags_table", super().has_backfill_tags_table)
+
+
+class AskedOnceScheduleStorage(PostgresScheduleStorage):
+    """``PostgresScheduleStorage`` that asks once what its tables have; Dagster's asks for each state it reads."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._found = _Found()
+        super().__init__(*args, **kwargs)
+
+    def _has_instigators_table(self, conn: Connection) -> bool:
+        return self._found("instigators", partial(super()._has_instigators_table, conn))
+
+    def has_instigators_table(self) -> bool:
+        """Whether there is the table of states of schedules and sensors."""
+        return self._found("instigators", super().has_instigators_table)
+
+    def has_secondary_index_table(self) -> bool:
+        """Whether there is the table of migrations of rows."""
+        return self._found("secondary indexes", super().has_secondary_index_table)
+
+    def has_built_index(self, migration_name: str) -> bool:
+        """Whether a migration of rows is done."""
+        return self._found(f"index {migration_name}", partial(super().has_built_index, migration_name))
+
+
 def _check_row(entry: "EventLogEntry", stored: _Row) -> _Row:
     """What the row of a check's execution has of its event, planned or evaluated."""
     data: Any = entry.get_dagster_event().event_specific_data
@@ -404,6 +519,49 @@ def _write_checks(connection: Connection, events: Sequence[_Entry]) -> None:
         connection.execute(AssetCheckExecutionsTable.insert(), list(rows.values()))
 
 
+def _status(info: AssetCheckPartitionInfo) -> AssetCheckExecutionResolvedStatus | None:
+    """Of a partition before it is known whether the run that planned it has ended; None: it was materialized since."""
+    if info.latest_execution_status == _Status.PLANNED:
+        return _IN_PROGRESS
+    return AssetCheckExecutionResolvedStatus(info.latest_execution_status.value) if info.is_current else None
+
+
+def _keys(partitions: "PartitionsDefinition | None") -> Set[str | None]:
+    return frozenset(partitions.get_partition_keys()) if partitions else frozenset({None})
+
+
+def _subset(partitions: "PartitionsDefinition | None", keys: tuple[Any, ...]) -> "PartitionsSubset | None":
+    return partitions.subset_with_partition_keys(keys) if partitions else None
+
+
+def _check_state(
+    key: "AssetCheckKey",
+    partitions: "PartitionsDefinition | None",
+    infos: Sequence[AssetCheckPartitionInfo],
+    every: Set[str | None],
+    same: Callable[["PartitionsDefinition | None", tuple[Any, ...]], "PartitionsSubset | None"],
+) -> AssetCheckState:
+    """The state of a check whose running runs are taken to go on."""
+    by_status: dict[AssetCheckExecutionResolvedStatus, list[Any]] = defaultdict(list)
+    by_run: dict[str, list[Any]] = defaultdict(list)
+    for info in infos:
+        if (status := _status(info)) and info.partition_key in every:
+            by_status[status].append(info.partition_key)
+            if status == _IN_PROGRESS:
+                by_run[info.latest_planned_run_id].append(info.partition_key)
+
+    def subset(some: list[Any]) -> SerializableEntitySubset["AssetCheckKey"]:
+        keys = tuple(sorted(some)) if partitions else ()
+        return SerializableEntitySubset.from_coercible_value(key, same(partitions, keys), partitions)
+
+    seen = (max(i.latest_check_event_storage_id, i.latest_materialization_storage_id or 0) for i in infos)
+    return AssetCheckState(
+        latest_storage_id=max(seen, default=0),
+        subsets={status: subset(some) for status, some in by_status.items()},
+        in_progress_runs={run: subset(some) for run, some in by_run.items()},
+    )
+
+
 def _is_away(problem: Exception) -> bool:
     if isinstance(problem, DBAPIError):
         return problem.connection_invalidated
@@ -425,9 +583,18 @@ class BatchedPostgresStorage(DagsterPostgresStorage):
         inst_data: "ConfigurableClassData | None" = None,
         token_provider: "PgTokenProvider | None" = None,
     ) -> None:
-        super().__init__(postgres_url, should_autocreate_tables, inst_data, token_provider)
+        super().__init__(postgres_url, False, inst_data, token_provider)
+        self.should_autocreate_tables = should_autocreate_tables
+        shared = keep_open(create_pg_engine(postgres_url, token_provider, **_POOL))
+        if should_autocreate_tables:
+            there = retry_pg_connection_fn(lambda: set(sa.inspect(shared).get_table_names()))
+            if not there >= _TABLES:  # each of Dagster's classes makes its own
+                DagsterPostgresStorage(postgres_url, token_provider=token_provider)
+        self._run_storage = AskedOnceRunStorage(postgres_url, False, token_provider=token_provider)
         self._event_log_storage = BatchedEventLogStorage(postgres_url, False, token_provider=token_provider)
-        self._run_storage._engine = keep_open(create_pg_engine(postgres_url, token_provider, **_POOL))
+        self._schedule_storage = AskedOnceScheduleStorage(postgres_url, False, token_provider=token_provider)
+        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            storage._engine = shared
 
     @classmethod
     def from_config_value(cls, inst_data: "ConfigurableClassData | None", config_value: Mapping[str, Any]) -> Self:

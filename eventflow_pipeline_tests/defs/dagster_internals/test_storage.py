@@ -1,6 +1,7 @@
 """Dagster's storage as dagster.yaml names it: it stores what Dagster's own class stores, in far fewer writes."""
 
 import inspect
+import itertools
 import json
 import multiprocessing
 import os
@@ -21,11 +22,17 @@ import pytest
 from dagster import DagsterEventType
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster_postgres import PostgresEventLogStorage
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from eventflow_pipeline.defs.dagster_internals.storage import BatchedEventLogStorage
+from eventflow_pipeline.defs.dagster_internals.storage import BatchedPostgresStorage as Storage
 from eventflow_pipeline.dev.environment import environment
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
@@ -106,26 +113,25 @@ def _elsewhere(databases: Databases, storage: Any) -> psycopg.Connection:
 
 
 def _terminate(databases: Databases, storage: Any) -> None:
-    """End every connection of a storage, as a restart of the server does."""
-    for pid in databases.pids(storage._engine.url.database):
-        databases.admin(f"select pg_terminate_backend({pid})")
-    while databases.pids(storage._engine.url.database):
-        pass
+    """End every connection of a storage, as a restart of the server does; also one that it opens meanwhile."""
+    while pids := databases.pids(storage._engine.url.database):
+        for pid in pids:
+            databases.admin(f"select pg_terminate_backend({pid})")
 
 
 @contextmanager
-def _statements() -> Iterator[list[str]]:
-    """Every statement this process sends to any database meanwhile."""
+def _statements(to: Any = Engine) -> Iterator[list[str]]:
+    """Every statement this process sends meanwhile, to any database or through one engine."""
     seen: list[str] = []
 
     def sent(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         seen.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", sent)
+    event.listen(to, "before_cursor_execute", sent)
     try:
         yield seen
     finally:
-        event.remove(Engine, "before_cursor_execute", sent)
+        event.remove(to, "before_cursor_execute", sent)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
@@ -301,6 +307,16 @@ def test_a_webserver_s_lost_connection_is_replaced(make: Make, databases: Databa
     assert _steps(storage) == ["1"]
 
 
+def test_a_webserver_leaves_no_connection_behind_that_it_had_before(databases: Databases) -> None:
+    name = databases.create()
+    storage = Storage(databases.url(name))
+    assert databases.pids(name)
+    for part in (storage.run_storage, storage.event_log_storage, storage.schedule_storage):
+        part.optimize_for_webserver(statement_timeout=60_000, pool_recycle=-1, max_overflow=5)
+    assert databases.pids(name) == set()
+    databases.drop(name)
+
+
 def test_a_write_cut_off_in_the_middle_is_done_again(make: Make, databases: Databases) -> None:
     storage = make()
     storage.store_event_batch([materialized("a", f"day {number}") for number in range(3)])
@@ -456,12 +472,126 @@ def test_planning_years_of_days_is_a_few_hundred_statements(
     assert rows[1] == count
 
 
+def test_a_run_asks_no_more_the_more_days_it_has_and_what_tables_have_only_once(
+    instance: dg.DagsterInstance, defs: dg.Definitions, database: Database
+) -> None:
+    """Whatever it computes, measures and checks. Writes are left aside: they are as many as its half seconds."""
+    job = defs.resolve_job_def("daily_buckets_job")
+    asked: list[list[str]] = []
+    for days in (2, 2, 20):
+        span = DayRange(date(2024, 1, 1), date(2024, 1, days))
+        with _statements(instance.event_log_storage._engine) as statements:  # type: ignore[attr-defined]
+            assert run_days(job, instance, span).success
+        reads = [one for one in statements if one.lstrip("-").lstrip().startswith(("SELECT", "select", "WHAT"))]
+        asked.append([one for one in reads if "pg_advisory_xact_lock" not in one])
+    first, again, longer = asked
+    assert any("pg_catalog" in one for one in first)
+    assert not any("pg_catalog" in one for one in (*again, *longer))
+    assert len(longer) == len(again) < 60, "\n".join(again)
+
+
+def test_states_of_schedules_and_sensors_are_read_without_asking_what_there_is(instance: dg.DagsterInstance) -> None:
+    assert instance.get_instigator_state("origin", "selector") is None
+    with _statements(instance.schedule_storage._engine) as statements:  # type: ignore[union-attr]
+        assert instance.get_instigator_state("origin", "selector") is None
+    assert len(statements) == 1, statements
+
+
+def test_a_transaction_isolates_as_dagster_s_whatever_the_server_s_default_is(make: Make, databases: Databases) -> None:
+    storage = make()
+    name = storage._engine.url.database
+    databases.admin(f"""alter database "{name}" set default_transaction_isolation to 'serializable'""")
+    _terminate(databases, storage)
+    with storage.index_transaction() as connection:
+        connection.execute(text("insert into event_logs (event) values ('of a transaction')"))
+        assert connection.scalar(text("show transaction_isolation")) == "read committed"
+        with storage.index_connection() as other:
+            assert not other.scalar(text("select count(*) from event_logs"))
+    with storage.index_connection() as connection:
+        assert connection.scalar(text("select count(*) from event_logs")) == 1
+        connection.execute(text("insert into event_logs (event) values ('at once')"))
+        with storage.index_connection() as other:
+            assert other.scalar(text("select count(*) from event_logs")) == 2
+
+
+def test_an_instance_makes_what_tables_a_database_has_not_and_keeps_the_others(databases: Databases) -> None:
+    """As Dagster's own, of which each part makes its tables where its main one is missing."""
+    names = [databases.create() for _ in range(2)]
+    own, ours = (kind(databases.url(name)) for kind, name in zip((DagsterPostgresStorage, Storage), names, strict=True))
+    tables = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
+    with ours.event_log_storage.index_connection() as connection:
+        made = connection.scalars(text(tables)).all()
+        connection.execute(text("drop table jobs, instigators, job_ticks, asset_daemon_asset_evaluations"))
+        connection.execute(text("insert into event_logs (event) values ('kept')"))
+    again = Storage(databases.url(names[1]))
+    with own.event_log_storage.index_connection() as connection:
+        assert made == connection.scalars(text(tables)).all()
+    with again.event_log_storage.index_connection() as connection:
+        assert made == connection.scalars(text(tables)).all()
+        assert connection.scalar(text("select event from event_logs")) == "kept"
+    for storage, name in zip((ours, own), reversed(names), strict=True):
+        storage.event_log_storage.dispose()
+        databases.drop(name)
+
+
+def test_statuses_of_checks_are_those_dagster_s_own_class_works_out(instance: dg.DagsterInstance) -> None:
+    """Of partitions that passed, failed, were materialized since, or were only planned: by a run that goes on, failed,
+    or left them out; of days that are no partitions, and of a check of the whole asset."""
+    status = dg.DagsterRunStatus
+    left_out = "00000000-0000-0000-0000-00000000000c"
+    for run_id, ended in ((RUN, status.FAILURE), (OTHER, status.STARTED), (left_out, status.SUCCESS)):
+        instance.add_run(dg.DagsterRun("job", run_id=run_id, status=ended))
+    storage: Any = instance.event_log_storage
+    for one in (
+        *(materialized("a", day) for day in DAYS),
+        check_planned("daily", DAYS),
+        checked("daily", DAYS[0], target=1),
+        checked("daily", DAYS[1], target=2, passed=False),
+        check_planned("again", DAYS),
+        *(checked("again", day, target=number) for number, day in enumerate(DAYS, 1)),
+        check_planned("again", DAYS[:1], OTHER),
+        check_planned("again", DAYS[1:2], left_out),
+        materialized("a", DAYS[2]),
+        check_planned("whole"),
+        checked("whole", passed=False),
+        check_planned("planned whole", run_id=OTHER),
+    ):
+        storage.store_event(one)
+    every, later = (dg.DailyPartitionsDefinition(day) for day in DAYS[:2])
+    names = ("daily", "again", "whole", "planned whole", "never")
+    seen = set()
+    for which, partitions in itertools.product((names, ("never",)), (every, later, None)):
+        asked = [(dg.AssetCheckKey(dg.AssetKey("a"), name), partitions) for name in which]
+        ours = storage.get_asset_check_state(asked)
+        own = PostgresEventLogStorage.get_asset_check_state(storage, asked)
+        assert {key: _by_partition(state) for key, state in ours.items()} == {
+            key: _by_partition(state) for key, state in own.items()
+        }
+        seen |= {status for state in ours.values() for status, some in _by_partition(state)[1].items() if some}
+    assert seen == {"SUCCEEDED", "FAILED", "IN_PROGRESS", "SKIPPED", "EXECUTION_FAILED"}
+
+
+def _by_partition(state: Any) -> tuple[Any, ...]:
+    """All that a state of a check says."""
+
+    def what(subset: Any) -> object:
+        return sorted(subset.subset_value.get_partition_keys()) if subset.is_partitioned else subset.bool_value
+
+    return (
+        state.latest_storage_id,
+        {status.name: what(subset) for status, subset in state.subsets.items()},
+        {run_id: what(subset) for run_id, subset in state.in_progress_runs.items()},
+    )
+
+
 def test_private_parts_of_dagster_are_as_they_were_read() -> None:
     """Read in dagster-postgres 0.29: when this fails, read its event log again, then move the version."""
     assert version("dagster-postgres").startswith("0.29.")
     own = inspect.getsource(PostgresEventLogStorage)
     for relied_on in ("self._engine = create_pg_engine(", "def _connect(self)", "self._token_provider"):
         assert relied_on in own
+    for kind in (PostgresRunStorage, PostgresScheduleStorage):  # they share the connections of the event log
+        assert "create_pg_connection(self._engine)" in inspect.getsource(kind)
     methods = ("_event_to_row", "_get_asset_entry_values", "_store_asset_event_tags", "index_transaction", "has_table")
     assert all(hasattr(PostgresEventLogStorage, name) for name in (*methods, "has_asset_key_col"))
     tables = dg._core.storage.event_log.schema  # type: ignore[attr-defined]
