@@ -450,10 +450,6 @@ class AskedOnceScheduleStorage(PostgresScheduleStorage):
     def _has_instigators_table(self, conn: Connection) -> bool:
         return self._found("instigators", partial(super()._has_instigators_table, conn))
 
-    def has_instigators_table(self) -> bool:
-        """Whether there is the table of states of schedules and sensors."""
-        return self._found("instigators", super().has_instigators_table)
-
     def has_secondary_index_table(self) -> bool:
         """Whether there is the table of migrations of rows."""
         return self._found("secondary indexes", super().has_secondary_index_table)
