@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app
+from eventflow_pipeline.domain.days import local_time
 
 
 @app.command()
@@ -34,7 +35,7 @@ def doctor(
         findings = examine(settings, client_id)
     lines = []
     for f in findings:
-        since = f"\n  since    {f.since.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}" if f.since else ""
+        since = f"\n  since    {local_time(f.since, settings.zone)}" if f.since else ""
         cause = f" ({f.cause})" if f.cause else ""
         lines.append(
             f"{f.severity.upper():5}  {f.summary}{since}\n  meaning  {f.meaning}{cause}\n  fix      {f.fix}\n"

@@ -1,6 +1,6 @@
 """Business days: their absolute bounds in any time zone, and inclusive ranges of them (T1, T3)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -14,6 +14,11 @@ LONGEST_RANGE = 3_660
 def local_date(instant: datetime, zone: ZoneInfo) -> date:
     """Date a clock in ``zone`` shows at ``instant`` (aware)."""
     return instant.astimezone(zone).date()
+
+
+def local_time(instant: datetime, zone: ZoneInfo) -> str:
+    """An instant as people read it, in the business zone: ``2026-11-28 09:30 KST``."""
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def today(zone: ZoneInfo, now: datetime | None = None) -> date:
@@ -98,3 +103,9 @@ def contiguous(days: Iterable[date]) -> list[DayRange]:
         else:
             ranges.append(DayRange(day, day))
     return ranges
+
+
+def first_of(ranges: Sequence[DayRange], most: int = 5) -> str:
+    """The first few ranges by name, and how many more there are."""
+    more = f" and {len(ranges) - most} more ranges" if len(ranges) > most else ""
+    return ", ".join(map(str, ranges[:most])) + more

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.days import DayRange, contiguous, first_of, local_time
 from eventflow_pipeline.domain.foreign_text import in_message
 from eventflow_pipeline.domain.incidents import Incident, Message, State
 from eventflow_pipeline.domain.personal_data import redact
@@ -70,10 +70,8 @@ def one_line(incident: Incident, settings: Settings, now: datetime) -> str:
     """An incident in a list: its key, how bad it is, what has been made of it, since when, and what it is."""
     state = incident.state(now)
     known = "" if state is State.OPEN else f" {state}"
-    return (
-        f"{incident.key}  {incident.condition.severity}{known}  since {_moment(incident.condition.since, settings)}  "
-        f"{_said(incident.condition.summary)}"
-    )
+    since = local_time(incident.condition.since, settings.zone)
+    return f"{incident.key}  {incident.condition.severity}{known}  since {since}  {_said(incident.condition.summary)}"
 
 
 def link_of(incident: Incident, settings: Settings) -> str:
@@ -92,8 +90,7 @@ def first_cause(error: "SerializableErrorInfo | None") -> str:
 def in_words(ranges: Sequence[DayRange], most: int = 3) -> str:
     """Days as ranges, the first few by name, with how many they are."""
     days = sum(map(len, ranges))
-    more = f" and {len(ranges) - most} more ranges" if len(ranges) > most else ""
-    return ", ".join(map(str, ranges[:most])) + more + (f" ({days} days)" if days > 1 else "")
+    return first_of(ranges, most) + (f" ({days} days)" if days > 1 else "")
 
 
 def _paragraph(message: Message, incident: Incident, settings: Settings, now: datetime) -> str:
@@ -102,9 +99,9 @@ def _paragraph(message: Message, incident: Incident, settings: Settings, now: da
     days = in_words(contiguous(condition.own_days)) if condition.own_days else str(condition.days or "")
     about = f" of {_said(condition.subject)}" if condition.subject else ""
     lines.append(f"what: {condition.name}{about}" + (f", days {days}" if days else ""))
-    since = f"since: {_moment(condition.since, settings)}"
+    since = f"since: {local_time(condition.since, settings.zone)}"
     if message is Message.END:
-        since += f", until: {_moment(incident.gone_at or incident.closed_at or now, settings)}"
+        since += f", until: {local_time(incident.gone_at or incident.closed_at or now, settings.zone)}"
     lines.append(since)
     if condition.numbers and message is not Message.END:
         lines.append("numbers: " + ", ".join(f"{name} {_number(value)}" for name, value in condition.numbers.items()))
@@ -129,7 +126,3 @@ def _said(text: str) -> str:
 
 def _number(value: float | int | str | None) -> str:
     return "none" if value is None else f"{value:.4g}" if isinstance(value, float) else _said(str(value))
-
-
-def _moment(instant: datetime, settings: Settings) -> str:
-    return f"{instant.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from eventflow_pipeline.domain.days import local_time
+
 #: Each word by its name: English, Korean.
 _WORDS: Mapping[str, tuple[str, str]] = {
     "overview": ("Overview", "개요"),
@@ -141,4 +143,4 @@ def share(value: Any) -> str:
 
 def instant(value: str | None, zone: ZoneInfo) -> str:
     """An instant (ISO, with offset) in the business zone."""
-    return MISSING if value is None else f"{datetime.fromisoformat(value).astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    return MISSING if value is None else local_time(datetime.fromisoformat(value), zone)

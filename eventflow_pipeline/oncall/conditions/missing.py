@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, today
+from eventflow_pipeline.domain.days import DayRange, contiguous, day_start, first_of, today
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.due_days import missing_days
 
@@ -26,8 +26,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             subject="",
             severity=Severity.WARN,
             since=day_start(ranges[0].first, settings.zone),
-            summary=f"{count} never computed: {', '.join(map(str, ranges[:5]))}"
-            + (f" and {len(ranges) - 5} more ranges" if len(ranges) > 5 else ""),
+            summary=f"{count} never computed: {first_of(ranges)}",
             runbook="days-never-computed",
             command=f"eventflow backfill --from {ranges[0].first} --to {ranges[0].last}",
             fix="Compute them; ranges that contain one are refused, screens are not complete.",

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.days import DayRange, contiguous, first_of
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import stale_days
 from eventflow_pipeline.warehouse.ranges.pruning import keep_command
@@ -25,8 +25,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             subject="",
             severity=Severity.ERROR,
             since=min(stale.stale_since for stale in waiting),
-            summary=f"{count} changed and can no longer be computed: {', '.join(map(str, ranges[:5]))}"
-            + (f" and {len(ranges) - 5} more ranges" if len(ranges) > 5 else ""),
+            summary=f"{count} changed and can no longer be computed: {first_of(ranges)}",
             runbook="changed-and-pruned",
             command=keep_command(days.first, days.last),
             fix="Put the facts back as they were, or keep the published numbers as they are.",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.days import DayRange, contiguous, first_of
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.detection import stale_days
 
@@ -29,8 +29,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             subject="",
             severity=Severity.ERROR if minutes >= settings.alerts.stale_error_minutes else Severity.WARN,
             since=oldest,
-            summary=f"{count} stale for {minutes} min: {', '.join(map(str, ranges[:5]))}"
-            + (f" and {len(ranges) - 5} more ranges" if len(ranges) > 5 else ""),
+            summary=f"{count} stale for {minutes} min: {first_of(ranges)}",
             runbook="aggregation-late",
             command="eventflow heal",
             fix="See whether runs fail or wait; otherwise recompute the range.",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
-from eventflow_pipeline.domain.days import DayRange, contiguous
+from eventflow_pipeline.domain.days import DayRange, contiguous, first_of
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.changes.due_days import underived_days
 
@@ -26,9 +26,7 @@ def conditions(engine: Engine, settings: Settings, now: datetime) -> list[Condit
             subject="",
             severity=Severity.WARN,
             since=oldest,
-            summary=f"{count} computed, but not measured and checked for {minutes} min: "
-            + ", ".join(map(str, ranges[:5]))
-            + (f" and {len(ranges) - 5} more ranges" if len(ranges) > 5 else ""),
+            summary=f"{count} computed, but not measured and checked for {minutes} min: {first_of(ranges)}",
             runbook="aggregation-late",
             command="eventflow heal",
             fix="See whether the steps behind the days fail; otherwise have the days measured and checked.",
