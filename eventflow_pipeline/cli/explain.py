@@ -1,6 +1,7 @@
 """``eventflow explain``: why a number is what it is."""
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from eventflow_pipeline.cli.app import Json, answer, app, asked_day
-from eventflow_pipeline.domain.days import DayRange
+from eventflow_pipeline.domain.days import DayRange, local_time
 from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.errors import UserError
 
@@ -61,8 +62,15 @@ def _cell(value: Any, zone: ZoneInfo) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, datetime):
-        return f"{value.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+        return local_time(value, zone)
     return "–" if value is None else plain(str(value))
+
+
+def _before_and_after(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the ledger, its measures as ``before → after``: so a terminal has room for it."""
+    said = {name: change[name] for name in ("replaced_at", "cause", "reason", "author", "run_id")}
+    said["run_id"] = said["run_id"] and said["run_id"].partition("-")[0]
+    return said | {m: f"{change[f'{m}_before']} → {change[f'{m}_after']}" for m in ("hits", "visits", "conversions")}
 
 
 def _print_explanation(found: Any, failing: list[dict[str, Any]], zone: ZoneInfo) -> None:
@@ -134,4 +142,4 @@ def _print_explanation(found: Any, failing: list[dict[str, Any]], zone: ZoneInfo
         console.print(f"Of {found.folded_facts} facts a rule folds a field (A6): see `eventflow fold list`.")
     show("How links and UTM were found", found.attribution)
     show("Excluded (E3)", found.excluded)
-    show("What changed the day", found.ledger)
+    show("What changed the day", [_before_and_after(row) for row in found.ledger])
