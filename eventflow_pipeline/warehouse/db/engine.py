@@ -1,5 +1,6 @@
 """Connections to the database of facts and buckets: who connects, as which role, with which limits."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -78,8 +79,11 @@ def require_dagster_database() -> None:
 def admin_engine(settings: Settings) -> Engine:
     """Engine of the role that owns the tables (EVENTFLOW_OWNER_URL): for migrations, sample data and nothing else."""
     if settings.owner.url is None:
-        return _engine(settings)
-    return _engine(settings, settings.owner.url, "EVENTFLOW_OWNER_URL")
+        engine = _engine(settings)
+    else:
+        engine = _engine(settings, settings.owner.url, "EVENTFLOW_OWNER_URL")
+    engine.update_execution_options(changes_schema=True)
+    return engine
 
 
 def pipeline_engine(settings: Settings) -> Engine:
@@ -125,6 +129,17 @@ def not_allowed(why: str, role: str = PIPELINE_ROLE) -> UserError:
     return UserError(
         f"The user of EVENTFLOW_DATABASE_URL has too few rights ({why}): have the owner of EventFlow's tables run "
         f"`grant {role} to` that user, or connect as the owner (EVENTFLOW_OWNER_URL) to change the schema."
+    )
+
+
+def may_not_read(connection: Connection, why: str) -> UserError:
+    """The refusal for a login that may not read what every command reads first."""
+    options = connection.engine.get_execution_options()
+    if not options.get("changes_schema"):
+        return not_allowed(why)
+    return UserError(
+        f"The user of {options['variable']} is not the owner of EventFlow's tables ({why}), who alone changes the "
+        "schema: set EVENTFLOW_OWNER_URL to the owner's address."
     )
 
 
@@ -215,6 +230,10 @@ def connect(engine: Engine, variable: str | None = None) -> Iterator[Connection]
         if "pooling mode" in why:  # one that lends statements has no transactions: nothing gets as far as being asked
             raise no_session(named) from problem
         remedy = "and that the server is up"
+        if "authentication failed" in why:
+            remedy = "and the password in it"
+        if re.search(r'database ".*" does not exist', why):
+            remedy = "or have the database created"
         if "certificate" in why or "SSL" in why:
             remedy = "whose host, sslmode and sslrootcert must be those of the server's certificate"
         raise UnreachableError(

@@ -6,10 +6,11 @@ Apart from the migrations, whose library takes longer to import than all else th
 from datetime import date
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from eventflow_pipeline.errors import UserError
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import not_allowed
+from eventflow_pipeline.warehouse.db.engine import may_not_read, reason
 
 #: Why the build settings cannot be read: asked step by step, because each question fails without the one before.
 _HINDRANCE = text("""
@@ -30,8 +31,11 @@ def stored_build_settings(connection: Connection) -> tuple[str, date] | None:
     if hindrance == "absent":
         return None
     if hindrance:
-        raise not_allowed(hindrance)
-    row = connection.execute(text("select time_zone, first_partition from stats.build_settings")).one_or_none()
+        raise may_not_read(connection, hindrance)
+    try:
+        row = connection.execute(text("select time_zone, first_partition from stats.build_settings")).one_or_none()
+    except ProgrammingError as problem:  # rows are for those who may ask who they are
+        raise may_not_read(connection, reason(problem)) from problem
     return (row.time_zone, row.first_partition) if row else None
 
 
