@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
@@ -27,10 +29,21 @@ def dagster(
     from eventflow_pipeline.dev.dagster_process import ENVIRONMENT, LOCATION
     from eventflow_pipeline.dev.environment import environment
 
-    with environment(dagster=True), tempfile.TemporaryDirectory(prefix="eventflow-dagster-") as folder:
+    # Of a job it launches Dagster says nothing: the run is given its id here, so that it can be said.
+    run_id = str(uuid4()) if list(arguments[:2]) == ["job", "launch"] and not _names_run(arguments) else None
+    with environment(dagster=True) as settings, tempfile.TemporaryDirectory(prefix="eventflow-dagster-") as folder:
         # Code of its own, under the name that the daemon knows: the code server may be down, or on another machine.
         location = f"{{module_name: eventflow_pipeline.definitions, location_name: {LOCATION}}}"
         Path(folder, "workspace.yaml").write_text(f"load_from: [python_module: {location}]\n")
-        command = [sys.executable, "-m", "dagster", *arguments]
+        command = [sys.executable, "-m", "dagster", *arguments, *(("--run-id", run_id) if run_id else ())]
         done = subprocess.run(command, cwd=folder, env={**os.environ, **ENVIRONMENT}, check=False)
+    if run_id and done.returncode == 0:
+        url = settings.docs.dagster_url.rstrip("/")
+        page = f"{url}/runs/{run_id}" if url else "Dagster › Runs"
+        typer.echo(f"Run {run_id} is launched: the daemon starts it. See {page}, or `eventflow dagster run list`.")
     raise typer.Exit(done.returncode)
+
+
+def _names_run(arguments: Sequence[str]) -> bool:
+    """Whether the caller gave the run its id, or asks for help only."""
+    return any(argument.partition("=")[0] in ("--run-id", "--help", "-h") for argument in arguments)

@@ -93,7 +93,11 @@ def test_a_job_that_failed_runs_again(world: RunningStack, monkeypatch: pytest.M
         create_run_for_test(instance, job_name="prune_history_job", status=dg.DagsterRunStatus.FAILURE)
     command = _named(world, "failed run of prune_history_job")
     assert command
-    _run(world, command)
+    said = _run(world, command)
+    ((launched,),) = world.dagster(
+        "select run_id from runs where pipeline_name = 'prune_history_job' and status <> 'FAILURE'"
+    )
+    assert f"Run {launched} is launched" in said
     _await("it succeeds", lambda: sorted(_runs(world, "prune_history_job")) == ["FAILURE", "SUCCESS"])
     assert _named(world, "failed run of prune_history_job") is None
 
