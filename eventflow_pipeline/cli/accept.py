@@ -183,7 +183,10 @@ def held_data(held: Sequence["StaleDay"]) -> list[dict[str, Any]]:
             "cause": stale.cause.value,
             "since": stale.held_since,
             "reason": stale.held_reason,
-            "clients": [{"id": client, "name": name} for client, name in stale.held_names.items()],
+            "clients": [
+                {"id": client, "name": name, "reason": stale.reason_of(client)}
+                for client, name in stale.held_names.items()
+            ],
         }
         for stale in held
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eventflow_pipeline.cli.app import Author, Json, answer, app, login_name
-from eventflow_pipeline.domain.days import contiguous
+from eventflow_pipeline.domain.days import contiguous, local_time
 from eventflow_pipeline.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def show(key: Key, as_json: Json = False) -> None:
     head = f"{incident.key}  {incident.condition.severity}  {incident.state(now)}"
     said = [f"{incident.answered_by} said: {incident.reason}"] if incident.reason else []
     told = incident.last_notified_at
-    said += [f"told: {told.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"] if told else ["told: nobody yet"]
+    said += [f"told: {local_time(told, settings.zone)}"] if told else ["told: nobody yet"]
     text = "\n".join([head, *said, body(Message.BEGIN, [incident], settings, now)])
     answer(as_json, _data(incident, now), text)
 
@@ -108,8 +108,9 @@ def ack(key: Key, reason: Reason, author: Author = None, as_json: Json = False) 
 def mute(
     reason: Reason,
     until: Annotated[
-        str, typer.Option("--until", metavar="TIME", help="90m, 4h, 2d, or a local time such as '2026-11-27 18:00'.")
-    ],
+        str | None,
+        typer.Option("--until", metavar="TIME", help="90m, 4h, 2d, or a local time such as '2026-11-27 18:00'."),
+    ] = None,
     key: Annotated[
         str | None, typer.Argument(metavar="[KEY]", help="Key of the incident. Without: a maintenance window.")
     ] = None,
@@ -128,13 +129,19 @@ def mute(
     client: Annotated[
         str | None, typer.Option("--client", metavar="CLIENT", help="Of a window: only this client (id or name).")
     ] = None,
+    end: Annotated[
+        bool,
+        typer.Option(
+            "--end", help="End it early, instead of --until: of a window with the same --condition, --client."
+        ),
+    ] = False,
     author: Author = None,
     as_json: Json = False,
 ) -> None:
     """Say nothing of an incident until then, but its end; or keep a maintenance window, in which none begins.
 
     What is still wrong when the time is over is told then. A window may be announced: `alerts mute --client NAME
-    --from "2026-11-28 02:00" --until 4h` is over at 06:00.
+    --from "2026-11-28 02:00" --until 4h` is over at 06:00, or when it is ended: `alerts mute --client NAME --end`.
     """
     from eventflow_pipeline.oncall import answers
 
@@ -143,16 +150,25 @@ def mute(
         raise UserError("Give either the KEY of an incident, or --condition or --client for a maintenance window.")
     if key is not None and begins is not None:
         raise UserError("--from is for a maintenance window: an incident is muted from now on, leave it out.")
+    if (until is None) is not end:
+        raise UserError("Give either --until, when it is to be over, or --end, to end what was muted before.")
+    if end and begins is not None:
+        raise UserError("--end ends a maintenance window now: leave --from out.")
     with _database() as (settings, engine):
         if key is not None:
-            moment = answers.moment_of(until, settings.zone, datetime.now(UTC))
+            moment = answers.moment_of(until, settings.zone, datetime.now(UTC)) if until else None
             _print(answers.mute(engine, key, moment, by, why), settings, as_json)
+            return
+        if until is None:
+            ended = answers.end_windows(engine, condition=condition, client=client, by=by, reason=why)
+            count = "1 maintenance window is" if len(ended) == 1 else f"{len(ended)} maintenance windows are"
+            answer(as_json, {"ended": [asdict(window) for window in ended]}, f"{count} over: what is wrong is told.")
             return
         window = answers.announce(
             engine, settings.zone, condition=condition, client=client, begins=begins, until=until, by=by, reason=why
         )
-    begin, end = (f"{at.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}" for at in (window.from_at, window.until))
-    answer(as_json, asdict(window), f"Nothing of it begins from {begin} until {end}.")
+    span = f"from {local_time(window.from_at, settings.zone)} until {local_time(window.until, settings.zone)}"
+    answer(as_json, asdict(window), f"Nothing of it begins {span}.")
 
 
 @alerts.command()
@@ -220,10 +236,10 @@ def _why(reason: str) -> str:
 
 
 def _of_window(window: "MaintenanceWindow", names: Mapping[str, str], settings: "Settings", now: datetime) -> str:
-    begin, end = (f"{at.astimezone(settings.zone):%Y-%m-%d %H:%M %Z}" for at in (window.from_at, window.until))
     whose = f" of client {names.get(str(window.client_id), window.client_id)}" if window.client_id else ""
-    ahead = f"from {begin} " if window.from_at > now else ""
-    return f"maintenance of {window.condition or 'everything'}{whose} {ahead}until {end}"
+    ahead = f"from {local_time(window.from_at, settings.zone)} " if window.from_at > now else ""
+    until = local_time(window.until, settings.zone)
+    return f"maintenance of {window.condition or 'everything'}{whose} {ahead}until {until}"
 
 
 def _data(incident: "Incident", now: datetime) -> dict[str, Any]:

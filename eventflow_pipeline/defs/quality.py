@@ -157,7 +157,7 @@ def _held(engine: Engine, settings: Settings, days: Sequence[date]) -> dict[date
                     "client": name,
                     "hits": found.hits if found else None,
                     "entries": found.entries if found else None,
-                    "reason": held[day].held_reason,
+                    "reason": held[day].reason_of(client),
                     "command": accept_command(day, day),
                 }
                 for client, name in (held[day].held_names or {None: "(cannot be told)"}).items()

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -163,17 +163,23 @@ class Hold:
     """Why clients (None: the unknown one) keep what is published of a day, in one sentence, and which.
 
     ``clients`` would lose too much; facts went between them and those it is held ``with_them`` for, or may have.
-    Neither: it cannot be told whose (links vanished), and the whole day is held.
+    Neither: it cannot be told whose (links vanished), and the whole day is held. ``reasons``: of several that would
+    lose, each one's own.
     """
 
     reason: str
     clients: frozenset[UUID | None] = frozenset()
     with_them: frozenset[UUID | None] = frozenset()
+    reasons: Mapping[UUID | None, str] = field(default_factory=dict, compare=False)
 
     @property
     def covers(self) -> frozenset[UUID | None]:
         """Everybody whose part is held; empty: the whole day."""
         return self.clients | self.with_them
+
+    def reason_of(self, client: UUID | None) -> str:
+        """Why it is held as far as the client is concerned: its own loss, else the day's reason."""
+        return self.reasons.get(client, self.reason)
 
 
 def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits, cause: Cause | None = None) -> Hold | None:
@@ -186,14 +192,18 @@ def hold_for(losses: Iterable[ClientLoss], limits: GuardLimits, cause: Cause | N
     held = [loss for loss in losses if _is_mass_loss(loss, limits)]
     if not held:
         return None
-    worst = max(held, key=lambda loss: loss.fall / loss.before)
-    vanished = worst.vanished * 2 >= worst.lost
+    held.sort(key=lambda loss: loss.fall / loss.before, reverse=True)
+    reasons: dict[UUID | None, str] = {}
+    for loss in held:
+        reasons.setdefault(loss.client_id, _sentence(loss, cause))
+    return Hold(reasons[held[0].client_id], frozenset(reasons), reasons=reasons)
+
+
+def _sentence(loss: ClientLoss, cause: Cause | None) -> str:
+    vanished = loss.vanished * 2 >= loss.lost
     because = "dimension rows vanished" if vanished else _BECAUSE.get(cause, "facts were deleted")
-    whose = f"client {worst.client_name or worst.client_id}" if worst.client_id else "the unknown client"
-    return Hold(
-        f"{worst.measure} of {whose} would fall from {worst.before} to {worst.after} because {because}",
-        frozenset(loss.client_id for loss in held),
-    )
+    whose = f"client {loss.client_name or loss.client_id}" if loss.client_id else "the unknown client"
+    return f"{loss.measure} of {whose} would fall from {loss.before} to {loss.after} because {because}"
 
 
 def _is_mass_loss(loss: ClientLoss, limits: GuardLimits) -> bool:
@@ -265,7 +275,8 @@ def judge_day(
             return Verdict(cause, held)
         still = held.clients & {loss.client_id for loss in losses.clients}
         if still:
-            return Verdict(cause, Hold(held.reason, still | (hold.clients if hold else still)))
+            reasons = {**(hold.reasons if hold else {}), **{client: held.reason_of(client) for client in still}}
+            return Verdict(cause, Hold(held.reason, still | (hold.clients if hold else still), reasons=reasons))
     return Verdict(cause, hold)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
 from eventflow_pipeline.domain.conditions import Condition, Severity
+from eventflow_pipeline.domain.days import local_time
 from eventflow_pipeline.domain.incidents import (
     Incident,
     MaintenanceWindow,
@@ -51,9 +53,15 @@ def acknowledge(engine: Engine, key: str, by: str, reason: str, now: datetime | 
     return _answer(engine, key, lambda incident, at: acknowledged(incident, by, reason, at), now)
 
 
-def mute(engine: Engine, key: str, until: datetime, by: str, reason: str) -> Incident:
-    """Nothing is said of the incident before ``until``, but its end."""
-    return _answer(engine, key, lambda incident, _: muted(incident, until, by, reason))
+def mute(engine: Engine, key: str, until: datetime | None, by: str, reason: str) -> Incident:
+    """Nothing is said of the incident before ``until``, but its end; None ends that now. Raises UserError."""
+
+    def change(incident: Incident, now: datetime) -> Incident:
+        if until is None and incident.state(now) is not State.MUTED:
+            raise UserError(f"The incident {incident.key} is not muted: leave out --end.")
+        return muted(incident, until or now, by, reason)
+
+    return _answer(engine, key, change)
 
 
 def close(engine: Engine, key: str, by: str, reason: str, *, false_alarm: bool) -> Incident:
@@ -79,23 +87,46 @@ def announce(
     """
     if condition is None and client is None:
         raise UserError("A maintenance window needs a condition or a client: it would cover everything.")
-    if condition is not None and condition not in NAMES:
-        raise UserError(f"There is no condition {condition}: use one of {', '.join(sorted(NAMES))}.")
+    _require_condition(condition)
     now = datetime.now(UTC)
     begin = moment_of(begins, zone, now, "--from") if begins else now
     with _between_passes(engine) as connection:
-        client_id = find_client(connection, client)["id"] if client else None
-        if client and client_id is None:
-            raise UserError("A maintenance window is of a known client: mute what is open of others by its key.")
-        window = MaintenanceWindow(condition, client_id, begin, moment_of(until, zone, begin))
+        window = MaintenanceWindow(condition, _known_client(connection, client), begin, moment_of(until, zone, begin))
         incident_store.add_maintenance_window(connection, window, reason, by)
     return window
 
 
+def end_windows(
+    engine: Engine, *, condition: str | None, client: str | None, by: str, reason: str
+) -> list[MaintenanceWindow]:
+    """End the maintenance windows of exactly this condition and client now: what they held back is told.
+
+    Raises UserError when there is none.
+    """
+    _require_condition(condition)
+    with _between_passes(engine) as connection:
+        client_id = _known_client(connection, client)
+        ended = incident_store.end_maintenance_windows(connection, condition, client_id, datetime.now(UTC), reason, by)
+    if not ended:
+        raise UserError("There is no such maintenance window: `eventflow alerts list` has those that are not over.")
+    return ended
+
+
+def _require_condition(condition: str | None) -> None:
+    if condition is not None and condition not in NAMES:
+        raise UserError(f"There is no condition {condition}: use one of {', '.join(sorted(NAMES))}.")
+
+
+def _known_client(connection: Connection, client: str | None) -> UUID | None:
+    client_id: UUID | None = find_client(connection, client)["id"] if client else None
+    if client and client_id is None:
+        raise UserError("A maintenance window is of a known client: mute what is open of others by its key.")
+    return client_id
+
+
 def send_test(settings: Settings, now: datetime) -> dict[str, bool]:
     """Send a message to each receiver; whether it was taken, by the receiver's position and kind."""
-    moment = now.astimezone(settings.zone)
-    body = f"Nothing is wrong. Sent {moment:%Y-%m-%d %H:%M %Z}."
+    body = f"Nothing is wrong. Sent {local_time(now, settings.zone)}."
     return {
         f"{position} {receiver.scheme}": _send_test(receiver, body, settings, now)
         for position, receiver in enumerate(configured_receivers(settings), start=1)
@@ -131,7 +162,7 @@ def moment_of(text: str, zone: ZoneInfo, start: datetime, option: str = "--until
         ) from problem
     at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
     if at <= start:
-        raise UserError(f"{option} {text} is not after {start.astimezone(zone):%Y-%m-%d %H:%M %Z}: give a later time.")
+        raise UserError(f"{option} {text} is not after {local_time(start, zone)}: give a later time.")
     return at
 
 

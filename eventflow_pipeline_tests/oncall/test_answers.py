@@ -114,6 +114,40 @@ def test_an_announced_maintenance_window(eventflow: Eventflow, database: Databas
     refused(eventflow("alerts", "mute", "--client", "Other", "--from", "soon", "--until", "2h", *why), "--from 'soon'")
 
 
+def test_a_maintenance_window_is_ended_early(eventflow: Eventflow, database: Database, receiver: HttpReceiver) -> None:
+    """Of exactly that condition and client, announced or begun; what it held back is told, others hold on."""
+    clients(database)
+    why = ("--reason", "moving house")
+    acme, all_of_it = ("--client", "Acme Events"), ("--condition", "heal_held")
+    assert eventflow("alerts", "mute", *acme, "--until", "4h", *why).returncode == 0
+    assert eventflow("alerts", "mute", *acme, "--from", "5h", "--until", "1h", *why).returncode == 0
+    assert eventflow("alerts", "mute", "--client", "Other", "--until", "4h", *why).returncode == 0
+    assert _titles(database, receiver, _SEEN, 0) == []
+    refused(eventflow("alerts", "mute", *all_of_it, "--end", *why), "no such maintenance window", "alerts list")
+    refused(eventflow("alerts", "mute", *acme, "--end", "--until", "1h", *why), "either --until", "or --end")
+    refused(eventflow("alerts", "mute", *acme, *why), "either --until", "or --end")
+    refused(eventflow("alerts", "mute", *acme, "--end", "--from", "1h", *why), "leave --from out")
+    done = eventflow("alerts", "mute", *acme, "--end", "--reason", "moved", "--author", "kim", "--json")
+    assert [window["client_id"] for window in json.loads(done.stdout)["ended"]] == [str(CLIENT)] * 2, done.stderr
+    assert len(json.loads(eventflow("alerts", "list", "--json").stdout)["maintenance_windows"]) == 1
+    assert _titles(database, receiver, _SEEN, 1) == ["[error] client Acme Events: 1 day is held"]
+    kept = database.rows("select ended_by, ended_reason from stats.maintenance_window where ended_at is not null")
+    assert [tuple(row.values()) for row in kept] == [("kim", "moved")] * 2
+
+
+def test_a_mute_is_ended_early(eventflow: Eventflow, database: Database, receiver: HttpReceiver) -> None:
+    clients(database)
+    _titles(database, receiver, _SEEN[:1], 0)
+    (key,) = (i["key"] for i in json.loads(eventflow("alerts", "list", "--json").stdout)["incidents"])
+    refused(eventflow("alerts", "mute", key, "--end", "--reason", "x"), "is not muted")
+    assert eventflow("alerts", "mute", key, "--until", "4h", "--reason", "known").returncode == 0
+    assert _titles(database, receiver, _SEEN[:1], 1) == []
+    done = eventflow("alerts", "mute", key, "--end", "--reason", "not known after all", "--json")
+    assert json.loads(done.stdout)["state"] == "open"
+    (still,) = _titles(database, receiver, _SEEN[:1], 2)
+    assert still == "[error] still, its mute is over: client Acme Events: 1 day is held"
+
+
 def test_one_message_to_each_receiver(eventflow: Eventflow, new_receiver: Callable[[], HttpReceiver]) -> None:
     up, down = new_receiver(), new_receiver()
     down.down()

@@ -8,8 +8,10 @@ where id::text = lower(:wanted) or stats.normalize_name(name) = stats.normalize_
 order by id;
 
 -- name: select_day_state
--- WHAT: what is known of a day. Grain: at most one row. Inputs: stats.partition_state, stats.kept_day; :bucket_date.
-select s.computed_at, s.watermark, s.run_id, s.stale_since, s.stale_cause, s.held_since, s.held_reason,
+-- WHAT: what is known of a day; held_reason: what the client would lose, else what the day is held for. Grain: at most
+-- one row. Inputs: stats.partition_state, stats.kept_day; :bucket_date, :client_id (NULL: unknown).
+select s.computed_at, s.watermark, s.run_id, s.stale_since, s.stale_cause, s.held_since,
+       coalesce(s.losing_reasons[array_position(s.losing_clients, cast(:client_id as uuid))], s.held_reason) as held_reason,
        k.accepted_at as kept_since, k.reason as kept_reason, k.author as kept_by
 from stats.partition_state s
 left join stats.kept_day k on k.bucket_date = s.bucket_date

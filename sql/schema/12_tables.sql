@@ -50,7 +50,7 @@ comment on column stats.partition_state.due is 'Somebody''s part of the stale da
 comment on table stats.client_day is
     'What each client''s part of a business day was computed from: how many facts, excluded ones included, how many of them folded or, as last counted, excluded (excluded_*), the sums of the hashes of their ids (settled_fact_ids: of those recorded an hour before facts_at or earlier), of the facts, and of what dimensions, exclusions and fold rules made of them (NULL: under another definition than the day''s). client_id NULL: the unknown client. facts_at: start of the transaction that published it; a part that is held keeps its row. By it change detection tells whose numbers are stale, and the guard whether facts went between clients or days.';
 comment on column stats.partition_state.held_since is
-    'Since when the guard against mass loss keeps numbers as they were published; held_reason says why, held_clients whose (NULL in it: the unknown one; empty: everybody''s, because it cannot be told whose), losing_clients which of them would lose too much: the others are held because facts went between them and these, or may have. `eventflow accept held` applies the change.';
+    'Since when the guard against mass loss keeps numbers as they were published; held_reason says why, held_clients whose (NULL in it: the unknown one; empty: everybody''s, because it cannot be told whose), losing_clients which of them would lose too much: the others are held because facts went between them and these, or may have; losing_reasons, in the same order, what each of these would lose. `eventflow accept held` applies the change.';
 comment on column stats.partition_state.histogram_pending is
     'The day was replaced and its histograms are not merged yet: ranges containing it are answered from session-days.';
 comment on column stats.partition_state.histogram_included is
@@ -101,7 +101,7 @@ comment on table stats.accepted_check is
 comment on table stats.incident is
     'What somebody had to be told of: a condition, whom it is about (subject; client_id where it is one client) and the days that were new (own_days). gone_at: when it was first not seen any more; notified_severity: the worst that people know of, NULL while nobody knows; suppressed: sightings without a message; due and delivered: the message being sent and which receivers (digests of their addresses) have it; acknowledged_at, muted_until, closed_at, answered_by and reason: what somebody made of it; final: it cannot become right and is told once; ended_at: when nothing was left to tell. No personal data.';
 comment on table stats.maintenance_window is
-    'Time in which a condition (NULL: any) of a client (NULL: any) begins no incident that people are told of, why and by whom.';
+    'Time in which a condition (NULL: any) of a client (NULL: any) begins no incident that people are told of, why and by whom; ended_at, ended_by, ended_reason: when, by whom and why it was ended early.';
 comment on table stats.failed_check is
     'Asset checks whose newest evaluation failed, one row per asset, check, partition (empty: unpartitioned) and client, read from Dagster''s events; a later passing evaluation removes the rows. client: its id, unknown, or empty where the finding is about no single one. detail: what is wrong first, without personal data.';
 comment on table stats.webinar_setting is

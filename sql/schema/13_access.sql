@@ -39,7 +39,7 @@ begin
             ('threshold_override', 'select, insert, update, delete', 'all_read'),
             ('accepted_check', 'select, insert, update, delete', 'all_read'),
             ('incident', 'select, insert, update, delete', 'all_read'),
-            ('maintenance_window', 'select, insert', 'all_read'),
+            ('maintenance_window', 'select, insert, update (ended_at, ended_by, ended_reason)', 'all_read'),
             ('failed_check', 'select, insert, update, delete', 'all_read'),
             ('webinar_setting', 'select', 'all_read'),
             -- Without the user, through stats.webinar_presence only.

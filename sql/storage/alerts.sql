@@ -96,12 +96,25 @@ delete from stats.incident where key = :key and notified_severity is null;
 
 -- name: select_maintenance_windows
 -- WHAT: windows that are not over. Grain: one row per window. Inputs: :now.
-select * from stats.maintenance_window where until > :now order by from_at, condition, client_id;
+select condition, client_id, from_at, until
+from stats.maintenance_window
+where until > :now and ended_at is null
+order by from_at, condition, client_id;
 
 -- name: insert_maintenance_window
 -- HOW: adds a window. Inputs: the window as parameters.
 insert into stats.maintenance_window (condition, client_id, from_at, until, reason, author)
 values (:condition, :client_id, :from_at, :until, :reason, :author);
+
+-- name: end_maintenance_windows
+-- HOW: ends the windows of exactly this condition and client (NULL: any), announced ones included.
+-- Grain: one row per window. Inputs: :condition, :client_id, :now, :reason, :author.
+update stats.maintenance_window
+set ended_at = :now, ended_by = :author, ended_reason = :reason
+where until > :now and ended_at is null
+  and condition is not distinct from cast(:condition as text)
+  and client_id is not distinct from cast(:client_id as uuid)
+returning condition, client_id, from_at, until;
 
 -- name: upsert_failed_check
 -- HOW: notes that a check failed for a client; the time of its first failure in a row is kept.

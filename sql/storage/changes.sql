@@ -58,7 +58,7 @@ group by client_id, entity_type, entity_id, excluded;
 -- day_fingerprint: of the facts now, spelled as that of stats.partition_state; kept: they are those it was accepted with.
 select
     d.bucket_date, s.computed_at, s.stale_since, s.stale_cause, s.stale_clients, s.due, s.held_since, s.held_reason,
-    s.held_clients, s.losing_clients, n.facts, n.owned_facts, n.excluded_facts, n.folded_facts, n.fingerprint,
+    s.held_clients, s.losing_clients, s.losing_reasons, n.facts, n.owned_facts, n.excluded_facts, n.folded_facts, n.fingerprint,
     n.attribution_fingerprint,
     s.facts as was_facts, s.owned_facts as was_owned_facts, 
     s.excluded_hits + s.excluded_conversions as was_excluded_facts, s.folded_facts as was_folded_facts,
@@ -328,7 +328,7 @@ where f.occurred_at >= :window_start and f.occurred_at < :window_end;
 -- WHAT: the days that wait to be computed again, and those that the guard against mass loss holds.
 -- Grain: one business day. Inputs: stats.partition_state.
 select bucket_date, computed_at, stale_since, stale_cause, stale_clients, due, held_since, held_reason, held_clients,
-       losing_clients
+       losing_clients, losing_reasons
 from stats.partition_state
 where stale_since is not null
 order by bucket_date;
@@ -340,18 +340,18 @@ select id, name from stats.clients where id = any (cast(:clients as uuid[])) and
 -- name: upsert_mark
 -- HOW: marks a day as stale or held, or takes the marks away, unless it was replaced since it was looked at.
 -- Grain: one business day. Inputs: :bucket_date, its bounds, :computed_at as seen, :stale_cause, :held_reason (NULL:
--- not so), :stale_clients, :due, :held_clients and :losing_clients. Times of marks that are there already stay, but a day
+-- not so), :stale_clients, :due, :held_clients, :losing_clients and :losing_reasons. Times of marks that are there already stay, but a day
 -- of which only held parts differed is stale anew when others do. Run under the day's lock.
 insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, histogram_pending, stale_since, stale_cause, stale_clients,
-    due, held_since, held_reason, held_clients, losing_clients
+    due, held_since, held_reason, held_clients, losing_clients, losing_reasons
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version, false,
     case when cast(:stale_cause as text) is not null then cast(:found_at as timestamptz) end, cast(:stale_cause as text),
     cast(:stale_clients as uuid[]), :due,
     case when cast(:held_reason as text) is not null then cast(:found_at as timestamptz) end, cast(:held_reason as text),
-    cast(:held_clients as uuid[]), cast(:losing_clients as uuid[])
+    cast(:held_clients as uuid[]), cast(:losing_clients as uuid[]), cast(:losing_reasons as text[])
 )
 on conflict (bucket_date) do update set
     stale_since = case when excluded.stale_cause is null then null
@@ -363,7 +363,8 @@ on conflict (bucket_date) do update set
     held_since = case when excluded.held_reason is not null then coalesce(p.held_since, excluded.held_since) end,
     held_reason = excluded.held_reason,
     held_clients = excluded.held_clients,
-    losing_clients = excluded.losing_clients
+    losing_clients = excluded.losing_clients,
+    losing_reasons = excluded.losing_reasons
 where p.computed_at is not distinct from cast(:computed_at as timestamptz);
 
 -- name: upsert_kept_day

@@ -165,7 +165,8 @@ from stage_session_days n;
 -- WHAT: what a day's stored buckets were computed from, when (NULL: never), and what it is marked with; no row when
 -- nothing is known of it. Input: :bucket_date.
 select facts, owned_facts, excluded_hits + excluded_conversions as excluded_facts, folded_facts, fingerprint,
-       attribution_fingerprint, definition, computed_at, stale_cause, held_reason, held_clients, losing_clients
+       attribution_fingerprint, definition, computed_at, stale_cause, held_reason, held_clients, losing_clients,
+       losing_reasons
 from stats.partition_state
 where bucket_date = :bucket_date;
 
@@ -481,14 +482,14 @@ where p.bucket_date = :bucket_date and p.client_id is not distinct from n.client
 -- name: upsert_partition_state
 -- HOW: records what is known of the day, in the transaction that replaced it.
 -- Grain: one row per business day. Inputs: the day's totals as parameters; :stale_cause, :stale_clients, :held_reason,
--- :held_clients and :losing_clients, NULL unless somebody's part is held, or counted while rows are missing that other
+-- :held_clients, :losing_clients and :losing_reasons, NULL unless somebody's part is held, or counted while rows are missing that other
 -- days are held for. Times of marks that are there already stay.
 insert into stats.partition_state as p (
     bucket_date, window_start, window_end, definition_version, grains, session_days,
     hits, visits, sessionless_hits, conversions, unknown_link_hits, unresolved_link_hits, unknown_client_hits,
     excluded_hits, excluded_conversions, watermark, run_id, computed_at, histogram_pending,
     facts, owned_facts, folded_facts, fact_ids, fingerprint, attribution_fingerprint, definition, facts_at,
-    stale_since, stale_cause, stale_clients, due, held_since, held_reason, held_clients, losing_clients
+    stale_since, stale_cause, stale_clients, due, held_since, held_reason, held_clients, losing_clients, losing_reasons
 )
 values (
     :bucket_date, :window_start, :window_end, :definition_version,
@@ -499,7 +500,7 @@ values (
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:stale_cause as text),
     cast(:stale_clients as uuid[]), false,
     case when cast(:held_reason as text) is not null then transaction_timestamp() end, cast(:held_reason as text),
-    cast(:held_clients as uuid[]), cast(:losing_clients as uuid[])
+    cast(:held_clients as uuid[]), cast(:losing_clients as uuid[]), cast(:losing_reasons as text[])
 )
 on conflict (bucket_date) do update set
     window_start = excluded.window_start,
@@ -535,6 +536,7 @@ on conflict (bucket_date) do update set
     held_reason = excluded.held_reason,
     held_clients = excluded.held_clients,
     losing_clients = excluded.losing_clients,
+    losing_reasons = excluded.losing_reasons,
     -- A day whose sessions did not change needs no histogram step.
     histogram_pending = not p.histogram_included or exists (
         select from stats.session_day_change c where c.bucket_date = excluded.bucket_date

@@ -42,7 +42,7 @@ def _condition(subject: str, client: UUID | None, name: str, held: list[StaleDay
         severity=Severity.ERROR,
         since=min(stale.held_since for stale in held if stale.held_since),
         summary=(f"client {name}: " if name else "")
-        + f"{count} held because of a mass loss; for {days.last}: {held[-1].held_reason}.",
+        + f"{count} held because of a mass loss; for {days.last}: {held[-1].reason_of(client)}.",
         runbook="heal-held",
         command="eventflow heal --dry-run",
         fix="Compare the loss with what was deleted in the source; restore the rows, or accept it: "

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping
 
@@ -55,7 +56,18 @@ def delete(connection: Connection, incident: Incident) -> None:
 def maintenance_windows(connection: Connection, now: datetime) -> list[MaintenanceWindow]:
     """Windows that are not over."""
     rows = connection.execute(statement("storage/alerts/select_maintenance_windows"), {"now": now})
-    return [MaintenanceWindow(row.condition, row.client_id, row.from_at, row.until) for row in rows]
+    return [MaintenanceWindow(*row) for row in rows]
+
+
+def end_maintenance_windows(
+    connection: Connection, condition: str | None, client_id: UUID | None, now: datetime, reason: str, author: str
+) -> list[MaintenanceWindow]:
+    """End the windows of exactly this condition and client; those that were not over."""
+    rows = connection.execute(
+        statement("storage/alerts/end_maintenance_windows"),
+        {"condition": condition, "client_id": client_id, "now": now, "reason": reason, "author": author},
+    )
+    return [MaintenanceWindow(*row) for row in rows]
 
 
 def add_maintenance_window(connection: Connection, window: MaintenanceWindow, reason: str, author: str) -> None:

@@ -79,6 +79,12 @@ class StaleDay:
     losing: frozenset[UUID | None] = frozenset()
     #: Something of it is not held, and waits to be computed.
     due: bool = False
+    #: Why, of each of those that would lose too much.
+    reasons: Mapping[UUID | None, str] = field(default_factory=dict, compare=False)
+
+    def reason_of(self, client: UUID | None) -> str | None:
+        """Why it is held as far as the client is concerned: its own loss, else the day's reason."""
+        return self.reasons.get(client, self.held_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +200,7 @@ def _marked_days(connection: Connection) -> list[StaleDay]:
             pruned=row.bucket_date < oldest,
             losing=frozenset(row.losing_clients or ()),
             due=row.due,
+            reasons=_reasons(row),
         )
         for row in rows
     ]
@@ -228,6 +235,7 @@ def _would_be_marked(connection: Connection, judged: list[_ComparedDay], found_a
                 pruned=compared.day < oldest,
                 losing=verdict.hold.clients if verdict.hold else frozenset(),
                 due=compared.due,
+                reasons=verdict.hold.reasons if verdict.hold else {},
             )
     return [days[day] for day in sorted(days)]
 
@@ -557,8 +565,14 @@ def _clients(ids: Iterable[UUID | None] | None) -> Clients:
 def mark_of(row: Any) -> Verdict:
     """The verdict a day is marked with, of a row of ``stats.partition_state``."""
     losing = frozenset(row.losing_clients or ())
-    hold = Hold(row.held_reason, losing, frozenset(row.held_clients or ()) - losing) if row.held_reason else None
+    with_them = frozenset(row.held_clients or ()) - losing
+    hold = Hold(row.held_reason, losing, with_them, _reasons(row)) if row.held_reason else None
     return Verdict(Cause(row.stale_cause) if row.stale_cause else None, hold)
+
+
+def _reasons(row: Any) -> dict[UUID | None, str]:
+    """Why each client that would lose is held; nothing of marks that were made without."""
+    return dict(zip(row.losing_clients or (), row.losing_reasons or (), strict=False))
 
 
 def _hold_together(
@@ -691,7 +705,8 @@ def hold_parameters(hold: Hold | None) -> dict[str, Any]:
     return {
         "held_reason": hold.reason if hold else None,
         "held_clients": sorted(hold.covers, key=str) if hold else None,
-        "losing_clients": sorted(hold.clients, key=str) if hold else None,
+        "losing_clients": (losing := sorted(hold.clients, key=str)) if hold else None,
+        "losing_reasons": [hold.reason_of(client) for client in losing] if hold else None,
     }
 
 

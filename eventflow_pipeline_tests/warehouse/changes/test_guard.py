@@ -9,6 +9,7 @@ import pytest
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.oncall.conditions import heal_held
+from eventflow_pipeline.warehouse.answers.explain import explain
 from eventflow_pipeline.warehouse.changes.detection import Scope, compare_first, stale_days
 from eventflow_pipeline.warehouse.changes.guard import DayHeld
 from eventflow_pipeline.warehouse.days.replacement import Request, replace_day
@@ -96,6 +97,31 @@ def test_deleted_facts_are_held_for_the_client_that_loses_them(site: Site) -> No
     assert [(s.day, s.held_reason) for s in found.held] == [
         (site.today, "hits of client alpha would fall from 48 to 30 because facts were deleted")
     ]
+
+
+def test_of_one_deletion_each_client_is_told_its_own_loss(site: Site) -> None:
+    """What the day is marked with names the worst; alerts, checks and `explain` of a client name what is its own."""
+    day = site.day(1)
+    site.visits(day, 15, BETA_ONLY)
+    site.heal()
+    site.database.execute("delete from event_access_logs where campaign_id = any(:ids) and accessed_at >= :first"
+                          " and accessed_at < :next", ids=[SPRING, BETA_ONLY], first=site.at(day, 0),
+                          next=site.at(site.today, 0))  # fmt: skip
+    (held,) = site.detect().held
+    own = {
+        ALPHA: "hits of client alpha would fall from 60 to 30 because facts were deleted",
+        BETA: "hits of client beta would fall from 20 to 0 because facts were deleted",
+    }
+    assert held.held_reason == own[BETA]
+    conditions = heal_held.conditions(site.database.pipeline, site.database.settings, datetime.now(UTC))
+    told = {c.client_id: c.summary for c in conditions}
+    assert {client for client, said in told.items() if client and own[client] in said} == {ALPHA, BETA}
+    for client, reason in own.items():
+        state = explain(site.database.pipeline, site.database.settings, str(client), day).state
+        assert state
+        assert state["held_reason"] == reason
+    # A later pass has it from the mark.
+    assert [stale.reasons for stale in site.detect().held] == [own]
 
 
 def test_deleted_entries_alone_are_enough(site: Site) -> None:

@@ -14,8 +14,10 @@ from eventflow_pipeline.warehouse.db.sql import sql_root
 from eventflow_pipeline.warehouse.schema.migrations import create_source, migrate, migrate_back
 from eventflow_pipeline_tests.databases import Database
 from eventflow_pipeline_tests.repetitions import some
-from eventflow_pipeline_tests.warehouse.schema.test_migrations import objects
+from eventflow_pipeline_tests.warehouse.schema.test_migrations import NEWEST, VERSIONS, objects
 
+#: The version after the newest one.
+NEXT = f"{int(NEWEST) + 1:04}"
 SHARE = "create or replace function stats.share(p_part numeric, p_whole numeric) returns numeric"
 
 
@@ -57,7 +59,7 @@ def test_plain_sql_makes_what_migrate_makes(empty_database: Database, database: 
     # Which versions are applied is noted by `migrate` alone.
     assert objects(empty_database) == {row for row in objects(database) if "schema_migration" not in str(row[1])}
     assert _comments(empty_database) == {row for row in _comments(database) if row[0] != "stats.schema_migration"}
-    assert len(migrate(empty_database.owner, empty_database.settings).applied) == 17
+    assert len(migrate(empty_database.owner, empty_database.settings).applied) == len(VERSIONS)
     assert objects(empty_database) == objects(database)
 
 
@@ -103,20 +105,20 @@ def test_a_definition_rolls_back_and_forward_with_its_checkout(database: Databas
 
 
 def test_versions_of_a_newer_checkout_are_undone_by_it_first(database: Database, other: Path) -> None:
-    (other / "migrations" / "0019_more.sql").write_text("create table stats.more ();")
-    (other / "migrations" / "down" / "0019_more.sql").write_text("drop table stats.more;")
-    assert migrate(database.owner, database.settings, other).applied == ("0019",)
-    with pytest.raises(UserError, match=r"at version 0019, which .* `eventflow migrate --to 0018`, then repeat"):
+    (other / "migrations" / f"{NEXT}_more.sql").write_text("create table stats.more ();")
+    (other / "migrations" / "down" / f"{NEXT}_more.sql").write_text("drop table stats.more;")
+    assert migrate(database.owner, database.settings, other).applied == (NEXT,)
+    with pytest.raises(UserError, match=rf"at version {NEXT}, which .* `eventflow migrate --to {NEWEST}`, then repeat"):
         migrate(database.owner, database.settings)
-    migrate_back(database.owner, "0018", other)
+    migrate_back(database.owner, NEWEST, other)
     assert migrate(database.owner, database.settings).applied == ()
 
 
 def test_a_version_that_stops_says_where_and_why(database: Database, other: Path) -> None:
-    (other / "migrations" / "0019_more.sql").write_text("create table stats.more (); select 1 / 0;")
+    (other / "migrations" / f"{NEXT}_more.sql").write_text("create table stats.more (); select 1 / 0;")
     with pytest.raises(
         UserError,
-        match=r"stopped after version 0018 and .*division by zero.*: put that right and run the command again",
+        match=rf"stopped after version {NEWEST} and .*division by zero.*: put that right and run the command again",
     ):
         migrate(database.owner, database.settings, other)
     assert migrate(database.owner, database.settings).applied == ()
@@ -145,7 +147,7 @@ def test_somebody_elses_object_is_named_before_anything_is_touched(
     for command in ("create schema theirs", "create view theirs.half as select stats.share(1, 2) as share"):
         database.execute(command)
     if with_version:
-        (other / "migrations" / "0019_more.sql").write_text("create table stats.more ();")
+        (other / "migrations" / f"{NEXT}_more.sql").write_text("create table stats.more ();")
     _edit(other, file, before, after)
     if "p_extra" in after:
         _edit(

@@ -16,6 +16,9 @@ from eventflow_pipeline.warehouse.schema.migrations import create_source, migrat
 from eventflow_pipeline.warehouse.schema.preconditions import PUBLIC_FUNCTIONS
 from eventflow_pipeline_tests.databases import Database
 
+#: All versions there are, and the newest of them.
+VERSIONS = sorted(file.name[:4] for file in (sql_root() / "migrations").glob("*.sql"))
+NEWEST = VERSIONS[-1]
 _OBJECTS = """
     select c.relkind::text, c.relname, pg_get_userbyid(c.relowner), coalesce(c.relacl::text, ''), c.relrowsecurity
     from pg_class c where c.relnamespace = to_regnamespace('stats') and c.relname <> 'schema_migration'
@@ -268,7 +271,7 @@ def test_what_would_stop_a_later_step_is_said_before_the_first(
 @pytest.mark.parametrize("version", ["nonsense", "0099"])
 def test_a_way_back_to_nowhere_is_refused(database: Database, version: str) -> None:
     with pytest.raises(
-        UserError, match=f"There is no way back to .{version}.: name base or an applied version, such as 0018"
+        UserError, match=f"There is no way back to .{version}.: name base or an applied version, such as {NEWEST}"
     ):
         migrate_back(database.owner, version)
 
