@@ -99,7 +99,7 @@ def _text(report: "HealReport", dry_run: bool) -> str:
     beyond = report.detection.out_of_range
     if beyond and (beyond.hits or beyond.conversions):
         lines.append(
-            f"{beyond.hits} hits and {beyond.conversions} conversions are dated before the first day or after today: "
-            "they count on no day until theirs has come (rule T4)."
+            "Dated before the first day or after today, and counted on no day until theirs has come (rule T4): "
+            f"hits {beyond.hits}, conversions {beyond.conversions}."
         )
     return "\n".join(lines)
