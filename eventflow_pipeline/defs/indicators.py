@@ -39,6 +39,7 @@ _TYPES = {
     "busiest_sessions": "jsonb",
     "linkage_input": "text",
     "derived_from": "text",
+    "remarked_at": "timestamptz",
     "measured_at": "timestamptz",
 }
 

@@ -206,6 +206,7 @@ begin
             ('quality_daily', 'entries', 'Entries (M3).'),
             ('quality_daily', 'linked_entries', 'Entries linked to a visit (Q2); NULL: not measured yet.'),
             ('quality_daily', 'linkage_input', 'What linked_entries was measured from (Q2): stats.linkage_inputs, a slash, how many entries visits name; NULL: marks on hits have changed since.'),
+            ('quality_daily', 'remarked_at', 'When marks on hits were last found to have changed since linkage was measured (Q2); NULL: never.'),
             ('quality_daily', 'sessionless_hits sessionless_entries', 'Those without a session (Q5).'),
             ('quality_daily', 'captured_utm_hits captured_utm_entries', 'Those with at least one of the three UTM as captured (Q3).'),
             ('quality_daily', 'utm_hits utm_entries', 'Those with at least one of the three UTM after attribution (Q3, A3).'),

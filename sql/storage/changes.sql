@@ -462,7 +462,8 @@ order by d.day;
 
 -- name: update_remarked_days
 -- HOW: forgets what linkage of the days was measured from, so that it is stale. Run under the lock of the indicators.
-update stats.quality_daily set linkage_input = null where bucket_date = any (cast(:days as date[]));
+update stats.quality_daily set linkage_input = null, remarked_at = clock_timestamp()
+where bucket_date = any (cast(:days as date[]));
 
 -- name: select_changed_days
 -- WHAT: days marked as changed of which something may be computed, and still can, with when they last were.
@@ -475,13 +476,24 @@ order by s.bucket_date;
 
 -- name: select_underived_days
 -- WHAT: computed days whose indicators, checks or return histograms are not of the computation that is stored, or whose
--- linkage (Q2) is not of the other days' as they are stored, with when the day's was. Days that will be computed again anyway, or are held, are not among them; of days that are kept with other
--- facts than theirs, whose indicators cannot be theirs, only those whose histograms are not merged.
--- A day that is added to all the time is left out for as long as :patience after it was measured.
+-- linkage (Q2) is not of the other days' as they are stored. Days that will be computed again anyway, or are held, are not
+-- among them; of days that are kept with other facts than theirs, whose indicators cannot be theirs, only those whose
+-- histograms are not merged. A day that is added to all the time is left out for as long as :patience after it was measured;
+-- so is one of which linkage alone is missing because others were computed, as they are one after the other in a backfill.
+-- since: when the computation was made that they are not of, or where linkage alone is missing, when it was moved: another
+-- day of its look-back was computed, or marks on hits were found to have changed.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check,
 -- stats.kept_day, stats.delta_day.
-select s.bucket_date, s.computed_at
+select s.bucket_date, s.computed_at,
+       case when m.derived_from = s.day_fingerprint and c.bucket_date is not null and not s.histogram_pending
+            then greatest(m.remarked_at, (
+                select max(n.computed_at)
+                from stats.partition_state n
+                where n.bucket_date between s.bucket_date - b.linkage_days_before - 1 and s.bucket_date + 1
+            )) else s.computed_at end as since
 from stats.partition_state s
+cross join stats.build_settings b
+left join stats.quality_daily m on m.bucket_date = s.bucket_date and m.scope = 'platform'
 left join stats.linkage_inputs(
     (select min(bucket_date) from stats.partition_state), (select max(bucket_date) from stats.partition_state)
 ) i on i.bucket_date = s.bucket_date
@@ -495,11 +507,10 @@ where s.computed_at is not null and s.stale_since is null
   and (s.histogram_pending or (
       (q.bucket_date is null or c.bucket_date is null)
       and not exists (select from stats.kept_day k where k.bucket_date = s.bucket_date)
-      and not exists (
-          select from stats.delta_day d
-          join stats.quality_daily m on m.bucket_date = d.bucket_date and m.scope = 'platform'
-          where d.bucket_date = s.bucket_date and d.deltas > 0 and m.measured_at > now() - cast(:patience as interval)
-      )
+      and (m.measured_at > now() - cast(:patience as interval) and (
+          m.derived_from = s.day_fingerprint and c.bucket_date is not null and m.linkage_input is not null
+          or exists (select from stats.delta_day d where d.bucket_date = s.bucket_date and d.deltas > 0)
+      )) is not true
   ))
 order by s.bucket_date;
 

@@ -22,12 +22,13 @@ def changed_days(engine: Engine) -> list[ChangedDay]:
 
 def underived_days(engine: Engine, patience: timedelta = timedelta()) -> list[ChangedDay]:
     """Computed days whose indicators, checks or histograms are of another computation than the stored one, oldest
-    first; ``since`` is when that was made. Neither stale nor held ones, nor a day that is added to all the time within
+    first; ``since`` is when that was made, or when what linkage depends on was. Neither stale nor held ones, nor a day
+    that is added to all the time, or of which linkage alone is missing because others were computed, within
     ``patience`` after it was measured.
     """
     with connect(engine) as connection:
         rows = connection.execute(statement("storage/changes/select_underived_days"), {"patience": patience})
-        return [ChangedDay(row.bucket_date, row.computed_at) for row in rows]
+        return [ChangedDay(row.bucket_date, row.since) for row in rows]
 
 
 def missing_days(engine: Engine, newest: date) -> list[date]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from eventflow_pipeline.domain.conditions import Severity
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.quality import Finding, Threshold
-from eventflow_pipeline.oncall.conditions import silence
+from eventflow_pipeline.oncall.conditions import silence, underived
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.answers.settlement import settle_client
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
@@ -238,6 +238,56 @@ def test_linkage_of_other_days_as_they_were_is_stale_until_it_is_measured_again(
     assert _measure(dimensions)["linked_entries"] == 3
     detect_changes(engine, settings, Scope.NAMED, [DAY])
     assert not _linkage_is_stale(dimensions, DAY)
+
+
+def test_linkage_that_moves_twice_is_asked_for_twice(dimensions: Database) -> None:
+    """Each time by a run of its own, whose key has the time; and nobody is told before it had time to be measured."""
+    earlier, engine, settings = DAY - timedelta(days=10), dimensions.pipeline, dimensions.settings
+    around = DayRange(earlier, DAY + timedelta(days=1))
+
+    def measured() -> None:
+        dimensions.merge_pending()
+        _measure(dimensions, around)
+        for kind in Checks:
+            note_checked(engine, checkable(engine, list(around), kind), kind)
+        dimensions.execute("update stats.quality_daily set measured_at = measured_at - interval '1 hour'")
+        assert underived_days(engine) == []
+
+    def moved(*, waits: bool) -> datetime:
+        (since,) = [due.since for due in underived_days(engine) if due.day == DAY]
+        # One day of many after the other is computed: not for each of them.
+        assert (DAY in {due.day for due in underived_days(engine, timedelta(hours=2))}) is not waits
+        assert DAY in {due.day for due in underived_days(engine, timedelta(minutes=30))}
+        assert underived.conditions(engine, settings, datetime.now(UTC) + timedelta(minutes=9)) == []
+        assert underived.conditions(engine, settings, datetime.now(UTC) + timedelta(minutes=11)) != []
+        return since
+
+    def mark(session: str) -> None:
+        dimensions.execute(
+            "insert into event_access_logs (session_id, campaign_id, accessed_at, entry_id) "
+            "select 'unrelated', :c, '2024-01-01', id from event_survey_entries where session_id = :session",
+            c=C, session=session,
+        )  # fmt: skip
+        detect_changes(engine, settings, Scope.NAMED, [DAY])
+
+    _entries(dimensions, 3)
+    dimensions.replace(*around)
+    dimensions.execute("update stats.partition_state set computed_at = computed_at - interval '3 days'")
+    measured()
+    asked = []
+    for session in ("s1", "s2"):
+        mark(session)
+        asked.append(moved(waits=False))
+        measured()
+    for _ in range(2):
+        _visits(dimensions, 1, accessed_at=AT - timedelta(days=10))
+        dimensions.replace(earlier)
+        dimensions.merge_pending()
+        note = [note_checked(engine, checkable(engine, [earlier], kind), kind) for kind in Checks]
+        assert len(note) == len(Checks)
+        asked.append(moved(waits=True))
+        measured()
+    assert asked == sorted({*asked}), "each later than the one before"
 
 
 FAILING: dict[str, tuple[dict[str, Any], dict[str, Any], Severity]] = {
