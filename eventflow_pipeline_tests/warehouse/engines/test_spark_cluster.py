@@ -81,7 +81,7 @@ def test_three_processes_and_one_killed_give_what_postgres_gives(
 
 @pytest.mark.long
 @pytest.mark.timeout(7_200)
-@limits(**{**ranges.FIXED, "max_examples": 2}, phases=ranges.PHASES)  # type: ignore[arg-type]
+@limits(**{**ranges.FIXED, "max_examples": 5}, phases=ranges.PHASES)  # type: ignore[arg-type]
 @given(**histories.DRAWN, history=ranges.HISTORY.map(lambda history: history[:6]))
 def test_every_answer_is_that_of_a_clean_load_whoever_computed(
     engineer: ranges.Engineer, by_spark: Settings, cluster: Cluster, engines: list[bool], **drawn: Any
