@@ -133,7 +133,7 @@ class Mirror:
             "truncate event_access_logs, event_survey_entries, event_survey_campaigns, webinars, campaign_link_meta, "
             "clients, stats.exclusion, stats.fold_rule, stats.fold_value, stats.session_days, "
             "stats.session_day_change, stats.bucket_daily, "
-            "stats.campaign_hourly, stats.return_histogram, stats.partition_state"
+            "stats.campaign_hourly, stats.return_histogram, stats.return_month, stats.partition_state"
         )
         self._connection.cursor().executemany(
             "insert into clients (id, name) values (%s, 'client')", [(c,) for c in CLIENTS]

@@ -78,11 +78,12 @@ begin
     end if;
     -- The histograms are maintained by differences, which a new grain has none of: all days are counted in anew by
     -- the next histogram step. Until then ranges are answered from session-days. Locked first: a step at work ends first.
-    lock table stats.partition_state, stats.return_histogram, stats.session_day_change in access exclusive mode;
+    lock table stats.partition_state, stats.return_histogram, stats.return_month, stats.session_day_change
+        in access exclusive mode;
     insert into stats.grain (name, position, key_columns)
     select p_name, coalesce(max(g.position), 0) + 1, p_key_columns from stats.grain g;
     perform stats.prepare_grain(p_name);
-    truncate stats.return_histogram, stats.session_day_change;
+    truncate stats.return_histogram, stats.return_month, stats.session_day_change;
     update stats.partition_state set histogram_pending = true, histogram_included = false;
     perform stats.grant_readers();
 end
@@ -95,6 +96,7 @@ language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format('drop table if exists stats.%I, stats.%I', p_name || '_daily', p_name || '_returns');
+    delete from stats.return_month where grain = p_name;
     delete from stats.grain where name = p_name;
     update stats.partition_state set grains = array_remove(grains, p_name) where p_name = any (grains);
 end

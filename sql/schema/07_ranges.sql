@@ -33,6 +33,33 @@ declare
         -- Its index begins with the grain, which every row of the partition has.
         where $1 < $2 and h.grain = %5$L and h.bucket_date between $1 and $2 and h.previous_date >= $1 and %4$s
     $sql$;
+    -- Over months, returns between whole months are read by month; those of the days before the first whole month began
+    -- (previous_date) or after the last one ended (bucket_date) by day. Of the days before it, returns are looked for up to
+    -- the last month that has any.
+    from_months constant text := $sql$
+        select %1$s b.hits, b.visits, b.sessionless_hits, b.conversions
+        from stats.%2$I b
+        where b.bucket_date between $1 and $2 and %4$s
+        union all
+        select %1$s null, -m.sessions, null, null
+        from stats.return_month m
+        where m.grain = %5$L and m.month between %6$L and %7$L::date - 1 and m.previous_month >= %6$L and %4$s
+        union all
+        select %1$s null, -h.sessions, null, null
+        from stats.%3$I h
+        where h.grain = %5$L and h.bucket_date between %7$L and $2 and h.previous_date >= $1 and %4$s
+        union all
+        select %1$s null, -h.sessions, null, null
+        from stats.%3$I h
+        where h.grain = %5$L and h.previous_date >= $1 and h.previous_date < %6$L
+          and h.bucket_date between $1 and %7$L::date - 1
+          and h.bucket_date < (
+              select max(m.month) + interval '1 month'
+              from stats.return_month m
+              where m.grain = %5$L and m.previous_month = date_trunc('month', $1::timestamp)::date
+                and m.month between date_trunc('month', $1::timestamp)::date and %7$L::date - 1 and %4$s
+          ) and %4$s
+    $sql$;
     from_session_days constant text := $sql$
         select %1$s stats.total(s.hits) as hits, count(s.session_id) as visits,
                stats.total(s.hits) filter (where s.session_id is null) as sessionless_hits,
@@ -70,6 +97,14 @@ begin
     ) then
         -- A day of the range was replaced and its histograms are not merged yet: count sessions in session-days.
         counted := format(from_session_days, keys_first, visible, keys);
+    elsif p_from between '0001-01-01' and '9999-12-31' and p_to between '0001-01-01' and '9999-12-31'
+        and p_to - p_from >= 62
+    then
+        -- So many days have a whole month among them; fewer are read faster by day alone. Whole months are those from the
+        -- first of one until the first of another.
+        counted := format(from_months, keys_first, p_grain || '_daily', p_grain || '_returns', visible, p_grain,
+                          date_trunc('month', p_from::timestamp + interval '1 month' - interval '1 day')::date,
+                          date_trunc('month', p_to::timestamp + interval '1 day')::date);
     else
         counted := format(from_buckets, keys_first, p_grain || '_daily', p_grain || '_returns', visible, p_grain);
     end if;

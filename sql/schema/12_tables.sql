@@ -59,6 +59,8 @@ comment on table stats.campaign_hourly is
     'Hour buckets (B1): per business day, UTC hour and campaign or webinar of a listed client or campaign, hits (M1), visits = distinct sessions of the hour (M2), sessionless hits and conversions (M3). Hours without anything have no row; visits do not add up over hours.';
 comment on table stats.return_histogram is
     'Return histograms (M6): per grain, member, business day and the latest earlier day on which the same session was seen in the same member, the number of such sessions. First-time sessions have no row.';
+comment on table stats.return_month is
+    'Return histograms by month (M6): stats.return_histogram added up over the days of a month and of an earlier one, or the same; what ranges over years are answered from.';
 comment on table stats.session_day_change is
     'Session-day rows that appeared (+1) on or vanished (-1) from a day since the histograms last included it. Emptied by the step that merges pending days. Days not yet included at all are not listed.';
 comment on table stats.detection_pass is
@@ -153,16 +155,16 @@ begin
         select t.name as table_name, c.name as column_name, v.content
         from (values
             ('session_days bucket_daily campaign_hourly return_histogram quality_daily webinar_stats_5min webinar_stats_daily webinar_client_daily', 'bucket_date', 'Business day (T1).'),
-            ('bucket_daily return_histogram', 'grain', 'Grain, a name of stats.grain (M5).'),
+            ('bucket_daily return_histogram return_month', 'grain', 'Grain, a name of stats.grain (M5).'),
             ('campaign_hourly', 'bucket_hour', 'UTC hour (T2); a zone at :30 has two rows for an hour that midnight splits.'),
-            ('session_days bucket_daily campaign_hourly return_histogram', 'client_id', 'Client of the fact''s entity, or of the entry; NULL: unknown client (E2).'),
-            ('session_days bucket_daily campaign_hourly return_histogram', 'entity_type', '`campaign`, `webinar` or `unknown` (E1).'),
-            ('session_days bucket_daily campaign_hourly return_histogram', 'entity_id', 'Campaign or webinar, also where no such row exists (E1).'),
-            ('session_days bucket_daily return_histogram', 'link_id', 'Marketing link, by id or by cid within the client (A1).'),
-            ('session_days bucket_daily return_histogram', 'link_status', '`resolved`, `unresolved` or `unknown` (A2).'),
-            ('session_days bucket_daily return_histogram', 'utm_source', 'UTM source, normalized, or the link''s (A3, N1); NULL: unknown.'),
-            ('session_days bucket_daily return_histogram', 'utm_medium', 'UTM medium (A3, N1); NULL: unknown.'),
-            ('session_days bucket_daily return_histogram', 'utm_campaign', 'UTM campaign (A3, N1); NULL: unknown.'),
+            ('session_days bucket_daily campaign_hourly return_histogram return_month', 'client_id', 'Client of the fact''s entity, or of the entry; NULL: unknown client (E2).'),
+            ('session_days bucket_daily campaign_hourly return_histogram return_month', 'entity_type', '`campaign`, `webinar` or `unknown` (E1).'),
+            ('session_days bucket_daily campaign_hourly return_histogram return_month', 'entity_id', 'Campaign or webinar, also where no such row exists (E1).'),
+            ('session_days bucket_daily return_histogram return_month', 'link_id', 'Marketing link, by id or by cid within the client (A1).'),
+            ('session_days bucket_daily return_histogram return_month', 'link_status', '`resolved`, `unresolved` or `unknown` (A2).'),
+            ('session_days bucket_daily return_histogram return_month', 'utm_source', 'UTM source, normalized, or the link''s (A3, N1); NULL: unknown.'),
+            ('session_days bucket_daily return_histogram return_month', 'utm_medium', 'UTM medium (A3, N1); NULL: unknown.'),
+            ('session_days bucket_daily return_histogram return_month', 'utm_campaign', 'UTM campaign (A3, N1); NULL: unknown.'),
             ('session_days', 'session_id', 'Visit session (S1), normalized (N1); NULL: sessionless hits and entries.'),
             ('session_days bucket_daily campaign_hourly quality_daily', 'hits', 'Visit rows (M1).'),
             ('bucket_daily campaign_hourly', 'visits', 'Distinct sessions, exact at this grain (M2): never add it up.'),
@@ -170,6 +172,9 @@ begin
             ('session_days bucket_daily campaign_hourly', 'conversions', 'Distinct entries (M3).'),
             ('return_histogram', 'previous_date', 'Latest earlier business day on which the session was seen in the same member (M6).'),
             ('return_histogram', 'sessions', 'Sessions of the day with that previous day (M6).'),
+            ('return_month', 'month', 'First day of the month of their days (M6).'),
+            ('return_month', 'previous_month', 'First day of the month of their previous days (M6).'),
+            ('return_month', 'sessions', 'Returns on days of the month, their previous day in that earlier or same month (M6).'),
             ('closing closing_figure closing_day', 'entry_no', 'Number of the entry in the chain, without gaps.'),
             ('closing closing_figure closing_day', 'client_id', 'The client whose month it is.'),
             ('closing', 'kind', '`closed`, `adjusted` or `reopened`.'),

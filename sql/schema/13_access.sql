@@ -23,6 +23,7 @@ begin
             ('partition_state', 'select, insert, update, delete', 'all_read'),
             ('client_day', 'select, insert, update, delete', 'all_read'),
             ('return_histogram', 'select, insert, update, delete', 'tenant_read'),
+            ('return_month', 'select, insert, update, delete', 'tenant_read'),
             ('session_day_change', 'select, insert, update, delete', 'all_read'),
             ('detection_pass', 'select, insert, delete', 'all_read'),
             ('day_comparison', 'select, insert, update, delete', 'all_read'),

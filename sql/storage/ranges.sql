@@ -141,6 +141,28 @@ difference as (
 ),
 keys as (
     select distinct on (member_no) * from member order by member_no
+),
+months as (
+    insert into stats.return_month as m (
+        grain, month, previous_month, client_id, entity_type, entity_id, link_id, link_status,
+        utm_source, utm_medium, utm_campaign, sessions
+    )
+    select
+        k.grain, d.month, d.previous_month, k.client_id, k.entity_type, k.entity_id, k.link_id, k.link_status,
+        k.utm_source, k.utm_medium, k.utm_campaign, d.sessions
+    from (
+        select member_no, date_trunc('month', bucket_date::timestamp)::date as month,
+               date_trunc('month', previous_date::timestamp)::date as previous_month, sum(sessions) as sessions
+        from difference
+        group by 1, 2, 3
+        having sum(sessions) <> 0
+    ) d
+    join keys k on k.member_no = d.member_no
+    order by k.client_id, d.month, d.previous_month, d.member_no
+    on conflict (
+        grain, client_id, month, previous_month, entity_type, entity_id, link_id, link_status,
+        utm_source, utm_medium, utm_campaign
+    ) do update set sessions = m.sessions + excluded.sessions
 )
 insert into stats.return_histogram as h (
     grain, bucket_date, previous_date, client_id, entity_type, entity_id, link_id, link_status,
@@ -164,11 +186,19 @@ on conflict (
 
 -- name: delete_empty_returns
 -- HOW: removes what the step brought down to no session; returns how many rows were below that, which cannot be.
--- Grain: one row of stats.return_histogram.
+-- Grain: one row of stats.return_histogram, or of stats.return_month.
 with nothing as (
     delete from stats.return_histogram where sessions <= 0 returning sessions
+),
+nothing_of_months as (
+    delete from stats.return_month where sessions <= 0 returning sessions
 )
-select count(*) filter (where sessions < 0) as negative from nothing;
+select count(*) filter (where sessions < 0) as negative
+from (
+    select sessions from nothing
+    union all
+    select sessions from nothing_of_months
+) gone;
 
 -- name: delete_merged_changes
 -- HOW: deletes the noted changes; the histograms include them now. No day can add one meanwhile (exclusive lock).
@@ -200,6 +230,27 @@ select r.* from (
 ) r
 where r.previous_date <= :current_last
   and r.previous_date >= coalesce((select c.session_days_from from stats.build_settings c), '-infinity');
+
+-- name: delete_spanning_months
+-- HOW: removes the months that delete_spanning may have removed days of. Grain: one row of stats.return_month. Rule: M6.
+delete from stats.return_month
+where month >= date_trunc('month', cast(:first_day as timestamp)) and previous_month <= cast(:last_day as date);
+
+-- name: insert_spanning_months
+-- HOW: adds up the months anew that delete_spanning_months removed: whole ones, of all their days as stored.
+-- Grain: member, month, previous month. Inputs: stats.return_histogram; :first_day, :last_day. Rule: M6.
+insert into stats.return_month (
+    grain, month, previous_month, client_id, entity_type, entity_id, link_id, link_status,
+    utm_source, utm_medium, utm_campaign, sessions
+)
+select
+    h.grain, date_trunc('month', h.bucket_date::timestamp)::date, date_trunc('month', h.previous_date::timestamp)::date,
+    h.client_id, h.entity_type, h.entity_id, h.link_id, h.link_status, h.utm_source, h.utm_medium, h.utm_campaign,
+    sum(h.sessions)
+from stats.return_histogram h
+where h.bucket_date >= date_trunc('month', cast(:first_day as timestamp))
+  and h.previous_date < date_trunc('month', cast(:last_day as timestamp)) + interval '1 month'
+group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 
 -- name: delete_changes_of_days
 -- HOW: deletes the noted changes of the days :first_day to :last_day; their histograms were written anew.

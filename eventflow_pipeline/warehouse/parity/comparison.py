@@ -85,12 +85,16 @@ def held_differences(engine: Engine, settings: Settings, days: DayRange) -> tupl
 
 
 def compare_histograms(engine: Engine, days: DayRange, client_id: UUID | None = None) -> Comparison:
-    """Return histograms of ``days`` against session-days (M6), both as they were when the days were last merged."""
+    """Return histograms of ``days`` against session-days (M6), both as they were when the days were last merged.
+
+    And what is stored of their months against what is stored of days.
+    """
     with _snapshot(engine) as connection:
         computed = _computed(connection, days)
         bounds = {**_range(days), "from_day": days.first, "current_first": None, "current_last": None}
         with joining_by_hash(connection):
             differences = _differences(connection, Part.HISTOGRAM, "histogram", {**bounds, "client_id": client_id})
+        differences += _differences(connection, Part.HISTOGRAM, "month", {**_range(days), "client_id": client_id})
     # Whether facts moved does not matter here: session-days are what histograms are counted from.
     checked = tuple(day for day, there in computed.items() if there)
     missing = tuple(day for day, there in computed.items() if not there)

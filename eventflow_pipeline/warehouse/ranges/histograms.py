@@ -85,5 +85,10 @@ def rebuild_histograms(engine: Engine, days: DayRange) -> None:
                 statement("storage/ranges/insert_spanning"),
                 {"from_day": days.first, "last_day": date.max, "current_first": days.first, "current_last": days.last},
             )
-        for step in ("delete_changes_of_days", "update_rebuilt_days"):
+        for step in (
+            "delete_spanning_months",
+            "insert_spanning_months",
+            "delete_changes_of_days",
+            "update_rebuilt_days",
+        ):
             connection.execute(statement(f"storage/ranges/{step}"), bounds)

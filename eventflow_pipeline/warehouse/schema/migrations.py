@@ -38,6 +38,7 @@ _COMPUTED = (
     "stats.bucket_daily",
     "stats.campaign_hourly",
     "stats.return_histogram",
+    "stats.return_month",
     "stats.partition_state",
     "stats.client_day",
     "stats.quality_daily",

@@ -125,16 +125,31 @@ DAMAGES = {
     "histogram, predecessor 3 days back": (
         "update stats.client_returns set sessions = 5 where bucket_date = '2024-04-30' "
         "and previous_date = '2024-04-27' and client_id = '00000000-0000-0000-0000-000000000001'",
-        {(Part.HISTOGRAM, "client", "sessions", 1, 5), (Part.WINDOW, "client", "visits", 3, -1)},
+        {
+            (Part.HISTOGRAM, "client", "sessions", 1, 5),
+            (Part.HISTOGRAM, "client", "sessions_of_month", 5, 1),
+            (Part.WINDOW, "client", "visits", 3, -1),
+        },
     ),
     "histogram, predecessor 60 days back": (
         "delete from stats.platform_returns where bucket_date = '2024-04-30' and previous_date = '2024-03-01'",
-        {(Part.HISTOGRAM, "platform", "sessions", 1, None)},
+        {
+            (Part.HISTOGRAM, "platform", "sessions", 1, None),
+            (Part.HISTOGRAM, "platform", "sessions_of_month", None, 1),
+        },
     ),
     "histogram row from nowhere": (
         "insert into stats.return_histogram (grain, bucket_date, previous_date, sessions) "
         "values ('platform', '2024-04-30', '2024-04-01', 1)",
-        {(Part.HISTOGRAM, "platform", "sessions", None, 1)},
+        {
+            (Part.HISTOGRAM, "platform", "sessions", None, 1),
+            (Part.HISTOGRAM, "platform", "sessions_of_month", 2, 1),
+        },
+    ),
+    "histogram of a month": (
+        "update stats.return_month set sessions = 7 where month = '2024-04-01' and previous_month = '2024-04-01' "
+        "and grain = 'client' and client_id = '00000000-0000-0000-0000-000000000001'",
+        {(Part.HISTOGRAM, "client", "sessions_of_month", 1, 7)},
     ),
     "state": (
         "update stats.partition_state set excluded_hits = 7, session_days = 1 where bucket_date = '2024-04-30'",

@@ -21,7 +21,7 @@ CLIENT, CAMPAIGN, WEBINAR, LINK, USER = (UUID(int=n) for n in (1, 2, 3, 4, 5))
 CLAIMS = json.dumps({"sub": str(USER), "role": "authenticated"})
 ROLES = ("authenticated", "eventflow_pipeline", "eventflow_capture", "eventflow_capture_owner", "service_role")
 SCREENS = ("get_marketing_summary", "get_link_stats", "get_client_overview", "get_data_quality")
-SECONDS, MEGABYTES = 2, 48
+SECONDS, MEGABYTES = 2, 52
 
 #: As text, since Python's calendar ends where some of them begin.
 _EDGES = ("-infinity", "4713-01-01 BC", "0001-12-31 BC", "1000-01-01", "2024-01-01", "2024-03-02", "9999-12-31",
