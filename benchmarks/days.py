@@ -69,7 +69,7 @@ def _delta(database: Measured) -> tuple[dict[str, str], str, bool]:
     engine, settings, day = database.pipeline, database.settings, database.facts.range.first
     window = database.facts.range.window(settings.zone)
     command = statement("storage/deltas/upsert_delta_day")
-    bounds = {"window_start": window.start, "window_end": window.end, "overlap": timedelta(minutes=2)}
+    bounds = {"window_start": window.start, "window_end": window.end, "since": window.end}
     never = settings.changed(changes={"deltas": "never"})
 
     def come_in() -> Callable[[], object]:

@@ -220,7 +220,7 @@ _PARAMETERS: dict[str, Any] = {
     "inputs": ["digest"], "client_id": CLIENT, "clients": [CLIENT], "entity_id": CAMPAIGN, "campaign_id": CAMPAIGN,
     "campaigns": [CAMPAIGN], "definition": "version=1", "gone": [DAY], "newest": _END,
     "held_days": [DAY], "held_clients": [CLIENT], "chunks": [_START, _NOON], "ids": [CAMPAIGN], "most": 1000,
-    "overlap": timedelta(minutes=2), "deltas": 1, "are_these": True,
+    "deltas": 1, "are_these": True,
 }  # fmt: skip
 
 #: What is not asked of one day: facts before the first and after the last partition.

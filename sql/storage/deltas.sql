@@ -39,18 +39,35 @@ select e.id, e.created_at, e.created_at
 from stats.entry_facts e
 where e.created_at >= :window_start and e.created_at < :window_end;
 
+-- name: recent_facts
+-- WHAT: the facts of a day that were recorded lately: found by when they were recorded, among those of all days, because a
+-- day is large and its statistics always behind. One that is recorded for ever later is none of them, so the day is not
+-- proven. Grain: one fact. Inputs: stats.visit_facts, stats.entry_facts; :since, :window_start, :window_end.
+-- (Not a statement of its own.)
+with visit as materialized (
+    select v.id, v.accessed_at as occurred_at, v.created_at as recorded_at
+    from stats.visit_facts v
+    where v.created_at >= :since and v.created_at < 'infinity'
+)
+select v.id, v.occurred_at, v.recorded_at
+from visit v
+where v.occurred_at >= :window_start and v.occurred_at < :window_end
+union all
+select e.id, e.created_at, e.created_at
+from stats.entry_facts e
+where e.created_at >= greatest(cast(:since as timestamptz), :window_start) and e.created_at < :window_end;
+
 -- name: select_added_facts
 -- WHAT: the facts of a day that were recorded lately and not counted when it was published, at most :most.
--- Grain: one fact. Inputs: facts_of_day, by time of recording; stats.delta_day; :bucket_date, :since, :window_start,
--- :window_end. Only candidates: proof is select_proof.
+-- Grain: one fact. Inputs: recent_facts; stats.delta_day; :bucket_date, :since, :window_start, :window_end. Only candidates:
+-- proof is select_proof.
 select f.id, f.occurred_at, f.recorded_at
 from (
-    {include storage/deltas/facts_of_day}
+    {include storage/deltas/recent_facts}
 ) f
-where f.recorded_at >= :since
-  and not exists (
+where not exists (
     select from stats.delta_day d cross join unnest(d.counted) as c (id) where d.bucket_date = :bucket_date and c.id = f.id
-  )
+)
 order by f.id
 limit :most;
 
@@ -448,15 +465,14 @@ where p.bucket_date = :bucket_date;
 
 -- name: upsert_delta_day
 -- HOW: remembers of a day that was published which of its facts were recorded lately: who asks for what was added since then
--- asks for others. Grain: one business day. Inputs: facts_of_day, by time of recording; :bucket_date,
--- :window_start, :window_end, :overlap; :deltas, how many more were published (NULL: it was computed whole).
+-- asks for others. Grain: one business day. Inputs: recent_facts; :bucket_date, :since, :window_start, :window_end;
+-- :deltas, how many more were published (NULL: it was computed whole).
 insert into stats.delta_day as d (bucket_date, whole_at, counted, deltas)
 select cast(:bucket_date as date), transaction_timestamp(), array(
            select f.id
            from (
-               {include storage/deltas/facts_of_day}
+               {include storage/deltas/recent_facts}
            ) f
-           where f.recorded_at >= transaction_timestamp() - cast(:overlap as interval)
        ), coalesce(cast(:deltas as bigint), 0)
 on conflict (bucket_date) do update set
     whole_at = case when cast(:deltas as bigint) is null then excluded.whole_at else d.whole_at end,

@@ -208,9 +208,8 @@ def _overlap(settings: Settings) -> timedelta:
 def remember_whole(connection: Connection, day: date, settings: Settings) -> None:
     """Remember what the next delta of a day that was computed whole has to know, if it may have one; else forget it."""
     window = day_window(day, settings.zone)
-    now = connection.execute(text("select transaction_timestamp()")).scalar_one()
     days = settings.changes.deltas
-    if days == "everywhere" or (days == "today" and window.start <= now < window.end):
+    if days == "everywhere" or (days == "today" and window.start <= _now(connection) < window.end):
         _remember(connection, day, settings, deltas=None)
     else:
         connection.execute(statement("storage/deltas/delete_delta_day"), {"bucket_date": day})
@@ -225,7 +224,12 @@ def _remember(connection: Connection, day: date, settings: Settings, deltas: int
             "bucket_date": day,
             "window_start": window.start,
             "window_end": window.end,
-            "overlap": _overlap(settings),
+            "since": _now(connection) - _overlap(settings),
             "deltas": deltas,
         },
     )
+
+
+def _now(connection: Connection) -> datetime:
+    now: datetime = connection.execute(text("select transaction_timestamp()")).scalar_one()
+    return now
