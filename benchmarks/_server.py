@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from benchmarks._facts import Facts, make_facts, measured
 from benchmarks.report import ROOT
 from eventflow_pipeline.dev.embedded import EmbeddedServer, start_embedded
+from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.settings import Settings
 from eventflow_pipeline.warehouse.db.engine import admin_engine, connect, pipeline_engine
@@ -131,6 +132,25 @@ def dagster_backfill(running: EmbeddedServer, database: Measured, days: DayRange
             raise RuntimeError(f"eventflow backfill failed: {done.stdout} {done.stderr[-2000:]}")
 
     return whole
+
+
+def daemon_environment(running: EmbeddedServer, database: Measured, home: Path) -> dict[str, str]:
+    """Of Dagster's own processes on ``database``, and of commands beside them; with a new database for Dagster."""
+    (home / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
+    values = kept | {
+        "EVENTFLOW_DATABASE_URL": database.url,
+        "EVENTFLOW_HOME": str(home),
+        "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
+        "EVENTFLOW_TIMEZONE": database.settings.timezone,
+        "EVENTFLOW_START_DATE": database.facts.first_day.isoformat(),
+        "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_EVENT_BATCH_SIZE": "200",
+        "PYTHONWARNINGS": "ignore",
+    }
+    new_dagster(running, values)
+    return values
 
 
 def new_dagster(running: EmbeddedServer, environment: Mapping[str, str]) -> None:

@@ -15,11 +15,10 @@ from dagster_shared.utils import environ
 
 from benchmarks import report
 from benchmarks._facts import Facts
-from benchmarks._server import EVENTFLOW, Measured, create, new_dagster, run_program, server
+from benchmarks._server import EVENTFLOW, Measured, create, daemon_environment, run_program, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
 from eventflow_pipeline.dev.embedded import EmbeddedServer
-from eventflow_pipeline.dev.environment import packaged
 from eventflow_pipeline.domain.days import DayRange, today
 from eventflow_pipeline.domain.partition_tags import RANGE_END, RANGE_START
 from eventflow_pipeline.warehouse.schema.migrations import rebuild
@@ -107,25 +106,6 @@ def _lines(found: Mapping[str, Found], names: list[str], growth: float) -> dict[
     return lines
 
 
-def _environment(running: EmbeddedServer, database: Measured, home: Path) -> dict[str, str]:
-    """Of every process that is measured; with a new database for Dagster."""
-    (home / "dagster.yaml").write_bytes(packaged("dagster.yaml").read_bytes())
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EVENTFLOW_", "DAGSTER_"))}
-    values = kept | {
-        "EVENTFLOW_DATABASE_URL": database.url,
-        "EVENTFLOW_HOME": str(home),
-        "EVENTFLOW_RUNS_PARALLEL_DAYS": str(database.settings.runs.parallel_days),
-        "EVENTFLOW_TIMEZONE": database.settings.timezone,
-        "EVENTFLOW_START_DATE": database.facts.first_day.isoformat(),
-        "DAGSTER_POSTGRES_URL": running.url("dagster").render_as_string(False),
-        "DAGSTER_HOME": str(home),
-        "DAGSTER_EVENT_BATCH_SIZE": "200",
-        "PYTHONWARNINGS": "ignore",
-    }
-    new_dagster(running, values)
-    return values
-
-
 def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tuple[dict[str, Times], int]:
     """The engine alone and the command, each from nothing; and what the command committed in Dagster's database."""
     first, last = str(days.first), str(days.last)
@@ -134,12 +114,12 @@ def _commands(running: EmbeddedServer, database: Measured, days: DayRange) -> tu
 
         def engine() -> Callable[[], None]:
             rebuild(database.owner, database.settings)
-            environment = _environment(running, database, Path(home))
+            environment = daemon_environment(running, database, Path(home))
             return lambda: run_program([sys.executable, "-m", "benchmarks._engine_alone", first, last], environment)
 
         def backfill() -> Callable[[], None]:
             rebuild(database.owner, database.settings)
-            environment = _environment(running, database, Path(home))
+            environment = daemon_environment(running, database, Path(home))
 
             def whole() -> None:
                 before = _committed(environment)
@@ -180,7 +160,7 @@ def _launched(running: EmbeddedServer, database: Measured, days: DayRange) -> tu
         rebuild(database.owner, database.settings)
         with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
             # Nothing else is to be launched meanwhile.
-            values = _environment(running, database, Path(home)) | {"EVENTFLOW_CHANGES_INTERVAL_SECONDS": "3600"}
+            values = daemon_environment(running, database, Path(home)) | {"EVENTFLOW_CHANGES_INTERVAL_SECONDS": "3600"}
             with environ(values), DagsterStack(Path(home) / "output", free_port()) as stack:
                 run_id = stack.graphql(_LAUNCH, p=parameters)["launchRun"]["run"]["runId"]
                 with psycopg.connect(values["DAGSTER_POSTGRES_URL"], autocommit=True) as connection:
