@@ -152,7 +152,7 @@ class RangeSettings(Section):
 class ChangeSettings(Section):
     """Changed facts: how they are found and healed"""
 
-    interval_seconds: int = Field(30, ge=1, description="Pause between two passes of change detection.")
+    interval_seconds: int = Field(5, ge=1, description="Pause between two passes of change detection.")
     lookback_days: int = Field(
         3,
         ge=0,

@@ -14,7 +14,6 @@ from eventflow_pipeline.defs.buckets import asset_metadata, daily_buckets_job
 from eventflow_pipeline.defs.catalog import QUALITY, SESSION_DAYS
 from eventflow_pipeline.defs.changes import plan_limits, run_requests
 from eventflow_pipeline.defs.dagster_internals.private import last_recorded
-from eventflow_pipeline.defs.definition_time import CHANGES_SECONDS
 from eventflow_pipeline.defs.quality import QUALITY_KEYS, RAW_KEYS
 from eventflow_pipeline.defs.resources import Warehouse
 from eventflow_pipeline.defs.run_tags import MEASURE
@@ -34,6 +33,8 @@ CHECKED = RAW_KEYS | QUALITY_KEYS
 _REPORTED_AT_ONCE = 50
 #: A day that is added to all the time is recorded this often at most, and so often measured and checked.
 _RECORDED_EVERY, _MEASURED_EVERY = timedelta(minutes=1), timedelta(minutes=5)
+#: Seconds between two looks: nothing that is finished here is waited for as numbers are.
+_LOOKS_EVERY = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _was_just_recorded(computation: Computation, known: Mapping[str, tuple[str, 
 @dg.sensor(
     name="finish_days_sensor",
     job=daily_buckets_job,
-    minimum_interval_seconds=CHANGES_SECONDS,
+    minimum_interval_seconds=_LOOKS_EVERY,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Ask for the indicators and checks of days where they are of another computation than the stored one: "
     "the run that computed the days failed or was cancelled behind them. The days are not computed again. Days "

@@ -17,7 +17,7 @@ from eventflow_pipeline_tests.databases import Databases
 from eventflow_pipeline_tests.worlds.site import ALPHA, AUTUMN, BETA, BETA_ONLY, LINK, SPRING, Site
 
 #: What ends the waiting for a change: the next pass whatever it is, or the time promised for the day's age.
-NEXT, MINUTE, FIVE = timedelta(), timedelta(seconds=30), timedelta(minutes=5)
+NEXT, MINUTE, FIVE = timedelta(), timedelta(minutes=1), timedelta(minutes=5)
 BACKS = (0, 1, 2, 3, 40)
 #: Where a day's hits stand that tests change.
 _MINUTE = 30
@@ -214,7 +214,7 @@ def test_a_day_that_changed_has_all_look_back_days_compared_with_it(site: Site) 
     there = {"a": site.at(source, 0), "b": site.at(source, 1440), "c": SPRING}
     site.database.execute(redate, by=timedelta(days=2, minutes=300), **there)
     site.database.execute(
-        "update stats.chunked_day set compared_at = compared_at - interval '30 seconds' where bucket_date = :d",
+        "update stats.chunked_day set compared_at = compared_at - interval '1 minute' where bucket_date = :d",
         d=target,
     )
     found = site.detect(Scope.LOOKBACK, guard={"minimum_volume": 1})
