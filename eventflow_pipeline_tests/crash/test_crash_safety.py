@@ -2,7 +2,8 @@
 
 A real stack (Postgres, daemon, code server, run workers) replaces the days again and again while facts change;
 each round kills one of them with SIGKILL. ``make test-long`` has a hundred rounds and shows the figures
-(``CRASH_SEED``: another sequence, ``CRASH_ROUNDS``: fewer rounds).
+(``CRASH_SEED``: another sequence, ``CRASH_ROUNDS``: fewer rounds), and fifty in which every day that is computed takes
+deltas.
 """
 
 import os
@@ -35,6 +36,7 @@ from eventflow_pipeline_tests.worlds.changing_facts import Facts, last_days
 
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "100"))
+DELTA_ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50"))
 DAYS = 10
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 VISITS_A_DAY = 1500
@@ -158,7 +160,13 @@ class Installation:
 
 
 @pytest.fixture
-def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def deltas() -> str:
+    """Which days take deltas (``EVENTFLOW_CHANGES_DELTAS``)."""
+    return "today"
+
+
+@pytest.fixture
+def installation(monkeypatch: pytest.MonkeyPatch, deltas: str) -> Iterator[Installation]:
     """A running installation with a loaded, not yet computed range of days."""
     home = server_folder("crash")
     days = last_days(today(Settings().zone), DAYS)  # type: ignore[call-arg,unused-ignore]
@@ -166,6 +174,7 @@ def installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EVENTFLOW_HOME", str(home))
     monkeypatch.setenv("EVENTFLOW_START_DATE", str(days.first))
+    monkeypatch.setenv("EVENTFLOW_CHANGES_DELTAS", deltas)
     for name in list(sys.modules):  # the partitions of another test's days
         if name == "eventflow_pipeline.definitions" or name.startswith("eventflow_pipeline.defs"):
             monkeypatch.delitem(sys.modules, name)
@@ -215,13 +224,14 @@ def _launch(installation: Installation) -> str:
 @pytest.mark.slow
 @pytest.mark.e2e
 @pytest.mark.parametrize(
-    "rounds",
+    ("rounds", "deltas"),
     [
-        pytest.param(1, marks=pytest.mark.timeout(1200)),
-        pytest.param(ROUNDS, marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
+        pytest.param(1, "today", marks=pytest.mark.timeout(1200)),
+        pytest.param(ROUNDS, "today", marks=[pytest.mark.long, pytest.mark.timeout(8 * 3600)]),
+        pytest.param(DELTA_ROUNDS, "everywhere", marks=[pytest.mark.long, pytest.mark.timeout(4 * 3600)]),
     ],
 )
-def test_kills_at_random_moments_of_a_backfill(installation: Installation, rounds: int) -> None:
+def test_kills_at_random_moments_of_a_backfill(installation: Installation, rounds: int, deltas: str) -> None:
     facts = Facts(installation.url, installation.days, installation.settings.timezone, SEED, VISITS_A_DAY)
     facts.load()
     began = time.monotonic()
@@ -262,6 +272,14 @@ def test_kills_at_random_moments_of_a_backfill(installation: Installation, round
     reader.stop()
     assert not reader.problems, reader.problems[:5]
     assert reader.polls > 10 * rounds, "the reader must have been looking"
+    if deltas == "everywhere":
+        with psycopg.connect(installation.url) as connection:
+            ((taken, differing),) = connection.execute(
+                "select count(*) filter (where published = 'delta'), (select sum(differing) from stats.delta_day) "
+                "from stats.day_ledger where grain = 'platform'"
+            ).fetchall()
+        assert taken > rounds
+        assert differing == 0
 
 
 def _check(installation: Installation, facts: Facts, new: dict[date, str]) -> None:
