@@ -43,7 +43,7 @@ EXPORTED: Mapping[str, Mapping[str, pa.DataType]] = {
 #: Those of them that hold facts; all others are dimensions and rules.
 FACTS = ("visit_facts", "entry_facts")
 #: Bytes of CSV that are parsed at once, of what a file's group of rows holds, and rows that are sent at once.
-_BLOCK, _ROWS = 4 << 20, 65_536
+_BLOCK, _ROWS, _READ_AHEAD = 4 << 20, 65_536, 1 << 20
 
 
 class _CopiedOut(io.RawIOBase):
@@ -146,7 +146,8 @@ def stage(connection: Connection, table: str, columns: Sequence[str], files: Fil
     into = sql.SQL("copy {} ({}) from stdin (format csv)").format(sql.Identifier(table), names)
     with _cursor(connection) as cursor, cursor.copy(into) as copy:
         for path in parquet_files(files, folder):
-            with pq.ParquetFile(path, filesystem=files) as file:
+            # Else a row group is read whole before its first row, and a cluster may put a million rows into one.
+            with pq.ParquetFile(path, filesystem=files, buffer_size=_READ_AHEAD, pre_buffer=False) as file:
                 for batch in file.iter_batches(_ROWS, columns=list(columns)):
                     lines = pa.BufferOutputStream()
                     pa_csv.write_csv(
