@@ -133,6 +133,13 @@ def _facts_a_second_and_core() -> str:
     return f"{float(f'{found:.0e}'):,.0f}"
 
 
+def _core_hours() -> str:
+    """Of the benchmark of engines, a billion facts by each."""
+    page = (ROOT / "docs/benchmarks.md").read_text()
+    postgres, sail, spark = re.findall(r"^\| \w+: the day \|[^|]*\|[^|]*\| ([\d.]+) \|", page, re.MULTILINE)
+    return f"{postgres} core-hours by Postgres alone, {sail} with Sail and {spark} with Spark"
+
+
 _HITS, _ENTITIES, _REDACTED = (DEFAULT_THRESHOLDS[name] for name in ("session_hits", "session_entities", "redacted"))
 #: What each page says, made of where it comes from.
 FROM_THE_PROJECT: dict[str, list[str]] = {
@@ -216,7 +223,7 @@ FROM_THE_PROJECT: dict[str, list[str]] = {
         f"runs of at most {_S.runs.max_days} days",
         f"nobody longer than {LOCK_TIMEOUT.replace('s', ' seconds')}",
     ],
-    "scale.md": [f"some {_facts_a_second_and_core()} facts a second and core"],
+    "scale.md": [f"some {_facts_a_second_and_core()} facts a second and core", _core_hours()],
     "serve.md": [
         f"Without dates the last {_USUAL_DAYS} days",
         f"Over {_LONGEST_BY_DAY} days by week, over {_LONGEST_BY_WEEK} by month",
