@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import Engine, text
@@ -35,6 +36,8 @@ SETTINGS = {
     "max_parallel_workers_per_gather": "2",
     "synchronous_commit": "on",
 }
+#: As sections tell them.
+TOLD = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
 #: The command of this environment.
 EVENTFLOW = str(Path(sys.executable).with_name("eventflow"))
 
@@ -91,6 +94,23 @@ def create(running: EmbeddedServer, name: str, facts: Facts, *, analysed: bool =
         with made.owner.connect() as connection:
             connection.exec_driver_sql("vacuum analyze")
     return made
+
+
+def add_member_of_busiest_client(database: Measured, user_id: str) -> UUID:
+    """Make the user a member of the client with most visits, which is returned."""
+    with connect(database.owner) as owner:
+        client: UUID = owner.execute(measured("select_busiest_client")).scalar_one()
+        owner.execute(
+            text("insert into client_members (client_id, user_id, role) values (:c, :u, 'member')"),
+            {"c": client, "u": user_id},
+        )
+    return client
+
+
+def read_as(connection: psycopg.Connection, claims: Mapping[str, str]) -> None:
+    """Let the connection read as who has such a token."""
+    connection.execute("set role authenticated")
+    connection.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps(claims),))
 
 
 def plain(database: Measured, days: DayRange) -> None:

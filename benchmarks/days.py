@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, event, text
 
 from benchmarks import report
 from benchmarks._facts import Facts
-from benchmarks._server import SETTINGS, Measured, create, dagster_backfill, plain, server
+from benchmarks._server import TOLD, Measured, create, dagster_backfill, plain, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.embedded import EmbeddedServer
 from eventflow_pipeline.warehouse.days.delta import update_day
@@ -190,5 +190,4 @@ more by itself. {settings}."""
 
 
 def _intro() -> str:
-    settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
-    return _INTRO.format(repetitions=REPETITIONS, settings=settings)
+    return _INTRO.format(repetitions=REPETITIONS, settings=TOLD)

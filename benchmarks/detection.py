@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from benchmarks import report
 from benchmarks._facts import Facts, measured
-from benchmarks._server import SETTINGS, Measured, create, server
+from benchmarks._server import TOLD, Measured, create, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.domain.days import today
 from eventflow_pipeline.warehouse.changes.detection import Scope, detect_changes
@@ -90,11 +90,10 @@ def section(times: Mapping[int, Mapping[str, Times]]) -> report.Section:
             if what in _LIMITS:
                 ratio = of[what].median / plain
                 lines[f"{hits:,} hits, {what}: at most {_LIMITS[what]} × plain ({ratio:.2f})"] = ratio <= _LIMITS[what]
-    settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
     return report.Section(
         name="detection",
         title="Change detection",
-        intro=_INTRO.format(settings=settings, repetitions=REPETITIONS),
+        intro=_INTRO.format(settings=TOLD, repetitions=REPETITIONS),
         rows=rows,
         lines=lines,
     )

@@ -1,10 +1,6 @@
 """One day by each engine, in CPU seconds a million facts, beside counting distinct sessions plainly on the cluster."""
 
 import os
-import re
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
 import psutil
 from pydantic import SecretStr
@@ -21,6 +17,7 @@ from benchmarks import report
 from benchmarks._facts import Facts, measured
 from benchmarks._server import Measured, create, server
 from benchmarks._timing import shown
+from eventflow_pipeline.dev.spark_server import SPARK, spark_server
 from eventflow_pipeline.domain.days import day_window
 from eventflow_pipeline.extras import require_extras
 from eventflow_pipeline.settings import Settings
@@ -65,7 +62,7 @@ def run() -> report.Section:
         cluster = {"cluster": psutil.Process()}
         rows.append(_row("Postgres: the day", hits, _measured(postgres, partial(_day, database, database.settings))))
         for name, starting in (("Sail", nullcontext()), ("Spark", _spark(Path(lake)))):
-            if name == "Spark" and not (_spark_home() / "jars").is_dir():
+            if name == "Spark" and not (SPARK / "jars").is_dir():
                 continue
             with starting as url:
                 settings = database.settings.changed(engine="spark", spark={"lake": Path(lake).as_uri(), "url": url})
@@ -84,38 +81,12 @@ def run() -> report.Section:
     return report.Section("engines", "One day by each engine", _intro(hits, parquet), rows, lines)
 
 
-def _spark_home() -> Path:
-    return Path(os.environ.get("SPARK_HOME") or Path(sys.prefix, "spark"))
-
-
 @contextmanager
 def _spark(folder: Path) -> Iterator[SecretStr]:
-    """Address of a Spark Connect server that runs on this machine as long as the block."""
-    home = _spark_home()
-    configuration = {
-        "spark.driver.memory": "4g",
-        "spark.driver.host": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        "spark.connect.grpc.binding.port": 0,
-    }
-    options = [part for name, value in configuration.items() for part in ("--conf", f"{name}={value}")]
-    command = [f"{home}/bin/spark-submit", "--master", "local[*]"]
-    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options, "spark-internal"]
-    said = folder / "spark.log"
-    with said.open("w") as log:
-        running = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, start_new_session=True,
-            env={**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"},
-        )  # fmt: skip
-    try:
-        while not (found := re.search(r"Spark Connect server started at: \S+:(\d+)\n", said.read_text())):
-            if running.poll() is not None:
-                raise RuntimeError(f"Spark did not start: {said.read_text()[-2000:]}")
-            sleep(0.1)
-        yield SecretStr(f"sc://127.0.0.1:{found[1]}")
-    finally:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+    """Address of a server that is driver and executor."""
+    configuration = {"spark.driver.memory": "4g", "spark.ui.enabled": "false"}
+    with spark_server(folder, "local[*]", configuration) as running:
+        yield SecretStr(running.address)
 
 
 def _day(database: Measured, settings: Settings) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from benchmarks import report
 from benchmarks._facts import Facts
-from benchmarks._server import SETTINGS, Measured, create, daemon_environment, server
+from benchmarks._server import TOLD, Measured, create, daemon_environment, server
 from benchmarks._timing import Times, shown
 from eventflow_pipeline.dev.dagster_process import DagsterStack, free_port
 from eventflow_pipeline.domain.days import today
@@ -161,8 +161,7 @@ def _section(
         f"0 differences after ({differences})": differences == 0,
         f"visits came in at {RATE} a second ({rate:.0f})": rate >= 0.95 * RATE,
     }
-    settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
-    intro = _INTRO.format(rate=RATE, seconds=seconds, batch=BATCH, settings=settings)
+    intro = _INTRO.format(rate=RATE, seconds=seconds, batch=BATCH, settings=TOLD)
     return report.Section("fresh", "From a visit to an answer", intro, [row], lines)
 
 

@@ -1,6 +1,5 @@
 """Ranges, backfills, refreshes: the incremental tables beside raw facts, a plain statement and a materialized view."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -11,7 +10,16 @@ from sqlalchemy import text
 from benchmarks import report
 from benchmarks._facts import Facts, measured
 from benchmarks._plot import draw
-from benchmarks._server import SETTINGS, Measured, create, dagster_backfill, plain, server
+from benchmarks._server import (
+    TOLD,
+    Measured,
+    add_member_of_busiest_client,
+    create,
+    dagster_backfill,
+    plain,
+    read_as,
+    server,
+)
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.embedded import EmbeddedServer
 from eventflow_pipeline.domain.days import DayRange
@@ -83,16 +91,11 @@ def _reads(databases: Mapping[str, Measured]) -> dict[str, Times]:
     for size, database in databases.items():
         with connect(database.owner) as owner:
             owner.execute(text("analyze"))
-            client = owner.execute(measured("select_busiest_client")).scalar_one()
-            owner.execute(
-                text("insert into client_members (client_id, user_id, role) values (:c, :u, 'member')"),
-                {"c": client, "u": _READER},
-            )
+        client = add_member_of_busiest_client(database, _READER)
         days = database.facts.last(RANGE_DAYS)
         reader = psycopg.connect(database.url, autocommit=True)
         connections.append(reader)
-        reader.execute("set role authenticated")
-        reader.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps({"sub": _READER}),))
+        read_as(reader, {"sub": _READER})
         things[f"select 1, {size}"] = lambda reader=reader: reader.execute("select 1").fetchall()
         for grain in GRAINS:
             arguments = (grain, days.first, days.last, client)
@@ -250,5 +253,4 @@ campaign and time. Readers are a member of the client, under the same checks as 
 
 
 def _intro(hits: Mapping[str, int]) -> str:
-    settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
-    return _INTRO.format(**hits, settings=settings, repetitions=REPETITIONS, reads=READS)
+    return _INTRO.format(**hits, settings=TOLD, repetitions=REPETITIONS, reads=READS)

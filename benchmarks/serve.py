@@ -1,6 +1,5 @@
 """`eventflow serve`: a page beside its SQL, sixteen at once, an export of a million rows beside COPY."""
 
-import json
 import os
 import re
 import subprocess
@@ -20,8 +19,8 @@ import psycopg
 from sqlalchemy import text
 
 from benchmarks import report
-from benchmarks._facts import Facts, measured
-from benchmarks._server import Measured, create, server
+from benchmarks._facts import Facts
+from benchmarks._server import Measured, add_member_of_busiest_client, create, read_as, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.dev.dagster_process import free_port
 from eventflow_pipeline.warehouse.days.range_replacement import replace_days
@@ -56,8 +55,7 @@ def run() -> report.Section:
         merge_pending(database.pipeline)
         client = _client(database, export_day)
         with _serving(database) as (browser, process), psycopg.connect(database.url, autocommit=True) as reader:
-            reader.execute("set role authenticated")
-            reader.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps(_CLAIMS),))
+            read_as(reader, _CLAIMS)
             asked = {"client": str(client), "from": str(days.first), "to": str(days.last)}
             arguments = (client, days.first, days.last)
             times = in_turn(_READS, {
@@ -81,12 +79,8 @@ def run() -> report.Section:
 
 def _client(database: Measured, export_day: date) -> UUID:
     """The busiest client, with a reader, the links promised, and on that day as many UTM triples as are exported."""
+    client = add_member_of_busiest_client(database, _CLAIMS["sub"])
     with connect(database.owner) as owner:
-        client: UUID = owner.execute(measured("select_busiest_client")).scalar_one()
-        owner.execute(
-            text("insert into client_members (client_id, user_id, role) values (:c, :u, 'member')"),
-            {"c": client, "u": _CLAIMS["sub"]},
-        )
         owner.execute(
             text(
                 "insert into campaign_link_meta (id, client_id, name) select gen_random_uuid(), :c, 'link ' || n "

@@ -1,6 +1,5 @@
 """Ranges over years of one client, beside ``select 1`` in the same session."""
 
-import json
 import os
 from collections.abc import Callable
 from datetime import date
@@ -10,7 +9,7 @@ from sqlalchemy import text
 
 from benchmarks import report
 from benchmarks._facts import Facts, measured
-from benchmarks._server import SETTINGS, Measured, create, server
+from benchmarks._server import TOLD, Measured, add_member_of_busiest_client, create, read_as, server
 from benchmarks._timing import Times, in_turn, shown
 from eventflow_pipeline.domain.days import DayRange
 from eventflow_pipeline.domain.grains import GRAINS
@@ -45,13 +44,8 @@ def compute(database: Measured) -> dict[str, int]:
         connection.execute(measured("insert_years"), size)
         for grain in GRAINS:
             if grain.name in SHOWN:
-                keys = {
-                    f"by_{key.removesuffix('_id').removesuffix('_status').removesuffix('_type')}" for key in grain.keys
-                }
-                by = ("by_entity", "by_link", "by_utm_source", "by_utm_medium", "by_utm_campaign")
-                connection.execute(
-                    measured("insert_years_buckets"), {"grain": grain.name, **{b: b in keys for b in by}}
-                )
+                grain_of = {"grain": grain.name, "keys": list(grain.keys)}
+                connection.execute(measured("insert_years_buckets"), grain_of)
         connection.execute(
             text(_STATES),
             {"first_day": facts.range.first, "last_day": facts.range.last, "grains": [g.name for g in GRAINS]},
@@ -77,15 +71,9 @@ from generate_series(cast(:first_day as timestamp), :last_day, interval '1 day')
 
 def _reads(database: Measured) -> dict[str, Times]:
     """One client's years, asked by a member of it, each in turn with ``select 1`` in the same session."""
-    with connect(database.owner) as owner:
-        client = owner.execute(measured("select_busiest_client")).scalar_one()
-        owner.execute(
-            text("insert into client_members (client_id, user_id, role) values (:c, :u, 'member')"),
-            {"c": client, "u": _READER},
-        )
+    client = add_member_of_busiest_client(database, _READER)
     with psycopg.connect(database.url, autocommit=True) as reader:
-        reader.execute("set role authenticated")
-        reader.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps({"sub": _READER}),))
+        read_as(reader, {"sub": _READER})
 
         def asked(grain: str, days: DayRange) -> Callable[[], object]:
             arguments = (grain, days.first, days.last, client)
@@ -120,8 +108,7 @@ def _section(facts: Facts, rows: dict[str, int], times: dict[str, Times]) -> rep
         if many:
             line = f"{int(days):,} days, {grain} grain, p95 at most {many} × `select 1` + 2 ms"
             lines[f"{line} ({shown(measured_times.p95)})"] = measured_times.p95 <= many * beside.p95 + ALLOWANCE
-    settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
-    intro = _INTRO.format(days=facts.days, hits=HITS_A_DAY, reads=READS, settings=settings, **rows)
+    intro = _INTRO.format(days=facts.days, hits=HITS_A_DAY, reads=READS, settings=TOLD, **rows)
     return report.Section("years", "Ranges over years", intro, table, lines)
 
 

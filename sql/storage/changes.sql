@@ -484,7 +484,7 @@ order by s.bucket_date;
 -- day of its look-back was computed, or marks on hits were found to have changed.
 -- Grain: one row per business day, oldest first. Inputs: stats.partition_state, stats.quality_daily, stats.day_check,
 -- stats.kept_day, stats.delta_day.
-select s.bucket_date, s.computed_at,
+select s.bucket_date,
        case when m.derived_from = s.day_fingerprint and c.bucket_date is not null and not s.histogram_pending
             then greatest(m.remarked_at, (
                 select max(n.computed_at)
@@ -497,15 +497,13 @@ left join stats.quality_daily m on m.bucket_date = s.bucket_date and m.scope = '
 left join stats.linkage_inputs(
     (select min(bucket_date) from stats.partition_state), (select max(bucket_date) from stats.partition_state)
 ) i on i.bucket_date = s.bucket_date
-left join stats.quality_daily q
-    on q.bucket_date = s.bucket_date and q.scope = 'platform' and q.derived_from = s.day_fingerprint
-    and split_part(q.linkage_input, '/', 1) = i.input
 left join (
     select c.bucket_date, c.derived_from from stats.day_check c group by 1, 2 having count(*) = 2
 ) c on c.bucket_date = s.bucket_date and c.derived_from = s.day_fingerprint
 where s.computed_at is not null and s.stale_since is null
   and (s.histogram_pending or (
-      (q.bucket_date is null or c.bucket_date is null)
+      ((m.derived_from = s.day_fingerprint and split_part(m.linkage_input, '/', 1) = i.input) is not true
+       or c.bucket_date is null)
       and not exists (select from stats.kept_day k where k.bucket_date = s.bucket_date)
       and (m.measured_at > now() - cast(:patience as interval) and (
           m.derived_from = s.day_fingerprint and c.bucket_date is not null and m.linkage_input is not null

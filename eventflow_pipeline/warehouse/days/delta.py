@@ -106,7 +106,7 @@ def add_facts(
     if not (proof.is_all and (proof.adds_up or before_whole)):
         return Refusal.NOT_PROVEN
     publish(connection, day, settings, added, behalf)
-    _remember(connection, day, settings, deltas=1)
+    _remember(connection, day, settings, _now(connection), deltas=1)
     return None
 
 
@@ -207,15 +207,15 @@ def _overlap(settings: Settings) -> timedelta:
 
 def remember_whole(connection: Connection, day: date, settings: Settings) -> None:
     """Remember what the next delta of a day that was computed whole has to know, if it may have one; else forget it."""
-    window = day_window(day, settings.zone)
+    window, now = day_window(day, settings.zone), _now(connection)
     days = settings.changes.deltas
-    if days == "everywhere" or (days == "today" and window.start <= _now(connection) < window.end):
-        _remember(connection, day, settings, deltas=None)
+    if days == "everywhere" or (days == "today" and window.start <= now < window.end):
+        _remember(connection, day, settings, now, deltas=None)
     else:
         connection.execute(statement("storage/deltas/delete_delta_day"), {"bucket_date": day})
 
 
-def _remember(connection: Connection, day: date, settings: Settings, deltas: int | None) -> None:
+def _remember(connection: Connection, day: date, settings: Settings, now: datetime, deltas: int | None) -> None:
     """Remember what the next delta of the day has to know; ``deltas`` None: the day was computed whole."""
     window = day_window(day, settings.zone)
     connection.execute(
@@ -224,7 +224,7 @@ def _remember(connection: Connection, day: date, settings: Settings, deltas: int
             "bucket_date": day,
             "window_start": window.start,
             "window_end": window.end,
-            "since": _now(connection) - _overlap(settings),
+            "since": now - _overlap(settings),
             "deltas": deltas,
         },
     )

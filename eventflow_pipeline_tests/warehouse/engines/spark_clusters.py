@@ -1,16 +1,8 @@
-"""Spark itself on this machine: a driver and two executors, three processes.
-
-Needs Java 17 and Spark 4: in SPARK_HOME, else where `make spark` puts it.
-"""
+"""Spark itself on this machine: a driver and two executors, three processes."""
 
 import json
-import os
-import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-SPARK = Path(os.environ.get("SPARK_HOME") or Path(sys.prefix, "spark"))
+from eventflow_pipeline.dev.spark_server import SPARK, spark_server
+
 #: Of tests that need it.
 NEEDED = [
     pytest.mark.slow,
@@ -74,40 +67,19 @@ def started(tmp_path: Path) -> Iterator[Cluster]:
         "spark.driver.extraJavaOptions": _JAVA,
         "spark.executor.extraJavaOptions": _JAVA,
         "spark.driver.memory": "1g",
-        "spark.driver.host": "127.0.0.1",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.codegen.wholeStage": "false",
         "spark.ui.port": pages,
-        # Whichever is free: it says which it took.
-        "spark.connect.grpc.binding.port": 0,
         # On a busy machine nobody is given up who has not been killed.
         "spark.network.timeout": "900s",
         "spark.worker.timeout": "900",
     }
-    options = [part for name, value in configuration.items() for part in ("--conf", f"{name}={value}")]
-    command = [f"{SPARK}/bin/spark-submit", "--master", "local-cluster[2,1,1024]"]
-    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", *options, "spark-internal"]
-    said = tmp_path / "spark.log"
-    with said.open("w") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True,
-            env={**os.environ, "SPARK_HOME": str(SPARK), "SPARK_LOCAL_IP": "127.0.0.1",
-                 "SPARK_WORKER_DIR": str(tmp_path / "work")},
-        )  # fmt: skip
     try:
-        made = Cluster("", f"http://127.0.0.1:{pages}", psutil.Process(server.pid))
-
-        def listens() -> bool:
-            assert server.poll() is None, said.read_text()[-3000:]
-            if found := re.search(r"Spark Connect server started at: \S+:(\d+)\n", said.read_text()):
-                made.address = f"sc://127.0.0.1:{found[1]}"
-            return bool(made.address) and len(made.executors()) == 2
-
-        wait_for(listens)
-        yield made
+        with spark_server(tmp_path, "local-cluster[2,1,1024]", configuration) as running:
+            made = Cluster(running.address, f"http://127.0.0.1:{pages}", psutil.Process(running.pid))
+            wait_for(lambda: len(made.executors()) == 2)
+            yield made
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
         kept.close()
 
 
