@@ -10,7 +10,6 @@ measured as (
         case when grouping(client_id) = 1 then 'platform' else 'client' end as scope,
         client_id,
         count(*) filter (where not excluded and is_visit) as hits,
-        count(distinct session_id collate "C") filter (where not excluded and is_visit) as visits,
         count(*) filter (where not excluded and not is_visit) as entries,
         count(*) filter (where not excluded and is_visit and session_id is null) as sessionless_hits,
         count(*) filter (where not excluded and not is_visit and session_id is null) as sessionless_entries,
@@ -65,8 +64,7 @@ clone as (
     join pair p on p.one = s.one and p.other = s.other and p.client_id = s.client_id
     where p.shared >= :clone_entries and p.shared >= :clone_share * p.entries_of_smaller
 ),
--- What may be more than a person is: sessions of a client with many hits, or in many campaigns and webinars, the busiest of
--- each. Named by a digest: whoever is to find it has session-days.
+-- The sessions of a client: how many (M2), and what may be more than a person is.
 session as (
     select bucket_date, client_id, session_id, sum(hits) as hits, count(*) as entities
     from (
@@ -77,6 +75,14 @@ session as (
     ) e
     group by bucket_date, client_id, session_id
 ),
+visited as (
+    select bucket_date, case when grouping(client_id) = 1 then 'platform' else 'client' end as scope, client_id,
+           count(distinct session_id collate "C") as visits
+    from session
+    group by grouping sets ((bucket_date), (bucket_date, client_id))
+),
+-- Those with many hits, or in many campaigns and webinars, the busiest of each. Named by a digest: whoever is to find it has
+-- session-days.
 busiest as (
     select distinct on (s.bucket_date, s.client_id, m.measure)
         s.bucket_date, s.client_id,
@@ -104,7 +110,7 @@ total as (
 )
 select
     t.bucket_date, t.scope, t.client_id,
-    coalesce(m.hits, 0) as hits, coalesce(m.visits, 0) as visits, coalesce(m.entries, 0) as entries,
+    coalesce(m.hits, 0) as hits, coalesce(v.visits, 0) as visits, coalesce(m.entries, 0) as entries,
     coalesce(m.sessionless_hits, 0) as sessionless_hits, coalesce(m.sessionless_entries, 0) as sessionless_entries,
     coalesce(m.captured_utm_hits, 0) as captured_utm_hits, coalesce(m.captured_utm_entries, 0) as captured_utm_entries,
     coalesce(m.utm_hits, 0) as utm_hits, coalesce(m.utm_entries, 0) as utm_entries,
@@ -129,6 +135,9 @@ from total t
 left join measured m
     on m.bucket_date = t.bucket_date and m.scope = t.scope
     and coalesce(m.client_id::text, '') = coalesce(t.client_id::text, '')
+left join visited v
+    on v.bucket_date = t.bucket_date and v.scope = t.scope
+    and coalesce(v.client_id::text, '') = coalesce(t.client_id::text, '')
 left join (
     select bucket_date, case when grouping(client_id) = 1 then 'platform' else 'client' end as scope, client_id,
            jsonb_agg(suspected order by suspected) as suspected

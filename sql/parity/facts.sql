@@ -74,39 +74,46 @@ attributed as (
     ) personal
     -- Looked at once, not wherever a field is named.
     limit all offset 0 -- noqa: AM09
+),
+asked as (
+    select
+        a.*,
+        -- Without a rule in force nothing is looked for.
+        case when exists (select from fold) then (
+            select array_agg(r.field)
+            from fold r
+            cross join lateral (
+                select case r.field
+                    when 'utm_source' then a.utm_source
+                    when 'utm_medium' then a.utm_medium
+                    when 'utm_campaign' then a.utm_campaign
+                    when 'link_id' then case a.link_status when 'unresolved' then a.link_id::text end
+                    when 'entity_id' then case when a.entity_row is null then a.entity_id::text end
+                end as value
+            ) its
+            where r.client_id is not distinct from a.client_id
+              and its.value is not null
+              and case r.kind
+                  when 'prefix' then starts_with(its.value, r.prefix)
+                  else (r.kind = 'values')
+                       = exists (select from stats.fold_value v where v.rule_no = r.rule_no and v.value = its.value)
+              end
+        ) end as folded_fields
+    from attributed a
+    limit all offset 0 -- noqa: AM09
 )
 select
     (cast(:days as date[]))[width_bucket(a.happened_at, cast(:starts as timestamptz[]))] as bucket_date,
     a.id, a.is_visit, a.happened_at, a.created_at, a.session_id, a.client_id, a.campaign_client_id, a.entity_type,
-    case when 'entity_id' = any (folded.fields) then uuid_nil.id else a.entity_id end as entity_id,
-    case when 'link_id' = any (folded.fields) then uuid_nil.id else a.link_id end as link_id,
+    case when 'entity_id' = any (a.folded_fields) then uuid_nil.id else a.entity_id end as entity_id,
+    case when 'link_id' = any (a.folded_fields) then uuid_nil.id else a.link_id end as link_id,
     a.link_status,
-    case when 'utm_source' = any (folded.fields) then '(folded)' else a.utm_source end as utm_source,
-    case when 'utm_medium' = any (folded.fields) then '(folded)' else a.utm_medium end as utm_medium,
-    case when 'utm_campaign' = any (folded.fields) then '(folded)' else a.utm_campaign end as utm_campaign,
+    case when 'utm_source' = any (a.folded_fields) then '(folded)' else a.utm_source end as utm_source,
+    case when 'utm_medium' = any (a.folded_fields) then '(folded)' else a.utm_medium end as utm_medium,
+    case when 'utm_campaign' = any (a.folded_fields) then '(folded)' else a.utm_campaign end as utm_campaign,
     a.has_utm, a.supplied_cid,
     a.entity_type = 'campaign' and exists (
         select from stats.exclusion x where x.campaign_id = a.entity_id
     ) as excluded
-from attributed a
+from asked a
 cross join (values ('00000000-0000-0000-0000-000000000000'::uuid)) as uuid_nil (id)
-left join lateral (
-    select array_agg(r.field) as fields
-    from fold r
-    cross join lateral (
-        select case r.field
-            when 'utm_source' then a.utm_source
-            when 'utm_medium' then a.utm_medium
-            when 'utm_campaign' then a.utm_campaign
-            when 'link_id' then case a.link_status when 'unresolved' then a.link_id::text end
-            when 'entity_id' then case when a.entity_row is null then a.entity_id::text end
-        end as value
-    ) its
-    where r.client_id is not distinct from a.client_id
-      and its.value is not null
-      and case r.kind
-          when 'prefix' then starts_with(its.value, r.prefix)
-          else (r.kind = 'values')
-               = exists (select from stats.fold_value v where v.rule_no = r.rule_no and v.value = its.value)
-      end
-) folded on true

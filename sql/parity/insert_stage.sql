@@ -35,9 +35,10 @@ insert into raw_cell (
 )
 select
     bucket_date,
+    -- Any order will do: first by what tells most of them apart.
     dense_rank() over (
-        order by client_id, entity_type collate "C", entity_id, link_id, link_status collate "C",
-                 utm_source collate "C", utm_medium collate "C", utm_campaign collate "C"
+        order by link_id, entity_id, utm_campaign collate "C", utm_source collate "C", utm_medium collate "C", client_id,
+                 entity_type collate "C", link_status collate "C"
     ),
     case when session_id is not null then dense_rank() over (order by session_id collate "C") end,
     client_id, entity_type, entity_id, link_id, link_status, utm_source, utm_medium, utm_campaign,

@@ -11,7 +11,14 @@ from eventflow_pipeline.domain.foreign_text import plain
 from eventflow_pipeline.domain.quality import Finding, Indicators, Judge
 from eventflow_pipeline.logs import logger
 from eventflow_pipeline.settings import Settings
-from eventflow_pipeline.warehouse.db.engine import again_when_lost, connect, day_transaction, joining_by_hash, reason
+from eventflow_pipeline.warehouse.db.engine import (
+    again_when_lost,
+    connect,
+    day_transaction,
+    grouping_by_hash,
+    joining_by_hash,
+    reason,
+)
 from eventflow_pipeline.warehouse.db.locks import quality_lock
 from eventflow_pipeline.warehouse.db.scratch import create_scratch
 from eventflow_pipeline.warehouse.db.sql import statement
@@ -83,7 +90,7 @@ def _measure(engine: Engine, settings: Settings, days: DayRange) -> None:
                 "clone_entries": settings.quality.clone_entries,
                 "clone_share": settings.quality.clone_share,
             }
-            with joining_by_hash(connection):
+            with grouping_by_hash(connection):
                 connection.execute(statement("storage/quality/upsert_indicators"), indicators_of)
             connection.execute(statement("storage/quality/delete_missing_indicators"), {"days": list(days)})
             _measure_linkage(connection, settings, days)
