@@ -285,3 +285,17 @@ def test_what_can_no_longer_be_put_right_is_a_warning(
         failed = {(e.check_name, e.severity.value) for e in found if not e.passed and e.partition}
         assert ("deficit", deficit) in failed
         assert ("raw_parity", "ERROR") in failed
+
+
+@pytest.mark.parametrize("instance", ["postgres"], indirect=True)
+def test_everything_of_a_day_is_one_run_that_succeeds(
+    defs: dg.Definitions, instance: dg.DagsterInstance, facts: Database
+) -> None:
+    """What *Materialize all* asks for: verified days have nothing left to evaluate, the other steps do it."""
+    graph = defs.resolve_asset_graph()
+    daily = graph.get(dg.AssetKey("verified_days")).partitions_def
+    everything = {key for key in graph.materializable_asset_keys if graph.get(key).partitions_def == daily}
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=everything)
+    run = run_days(job, instance, DAYS.last)
+    assert run.success
+    assert {event.asset_key for event in run.get_asset_materialization_events()} == everything

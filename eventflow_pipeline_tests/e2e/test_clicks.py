@@ -65,6 +65,14 @@ def write_facts(database: Database, days: list[date]) -> None:
     )
 
 
+def _messages(event: Any) -> Iterator[str]:
+    """What an event says, and the errors behind it."""
+    for key, value in event.items() if isinstance(event, dict) else ():
+        if key == "message" and value:
+            yield str(value)[:1000]
+        yield from _messages(value)
+
+
 class World(RunningStack):
     """The running stack, and what its runs did."""
 
@@ -99,6 +107,13 @@ class World(RunningStack):
             run=run,
         )
         return sorted((json.loads(asset)[-1], check, day) for asset, check, day in found)
+
+    def failures(self, run: str) -> list[str]:
+        """Why the run's steps failed."""
+        events = self.dagster(
+            "select event from event_logs where run_id = %(run)s and dagster_event_type = 'STEP_FAILURE'", run=run
+        )
+        return [said for (event,) in events for said in _messages(json.loads(event))]
 
     def standings(self, run: str) -> int:
         """Of how many checks the run said how they stand over all days."""
@@ -240,7 +255,7 @@ def test_a_click_evaluates_each_of_its_checks_once_on_each_of_its_days(
     world: World, clicked: dict[str, str], click: str, checks: Set[dg.AssetCheckKey], numbers: list[int]
 ) -> None:
     run = world.ended(clicked[click])
-    assert run["status"] == "SUCCESS"
+    assert run["status"] == "SUCCESS", world.failures(run["id"])
     days = [list(world.days)[number] for number in numbers]
     assert world.evaluated(run["id"]) == _each(checks, days)
     assert world.standings(run["id"]) == len(checks), "and how each stands over all days"

@@ -31,12 +31,14 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 from dagster._core.execution.plan.execute_step import _get_output_asset_events
 from dagster._core.scheduler.instigation import TickStatus
 from dagster._serdes import deserialize_value
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, String, bindparam
 
 from eventflow_pipeline.warehouse.db.sql import statement
 
 _LATEST = statement("storage/dagster/select_latest_materializations").bindparams(
-    bindparam("asset_list", expanding=True), bindparam("partition_list", expanding=True)
+    # Of which type an empty list is nobody could tell.
+    bindparam("asset_list", type_=String, expanding=True),
+    bindparam("partition_list", type_=String, expanding=True),
 )
 #: Of a step that records results of checks: of a step of checks, or of an asset that has them evaluated.
 CheckContext = dg.AssetCheckExecutionContext | dg.AssetExecutionContext

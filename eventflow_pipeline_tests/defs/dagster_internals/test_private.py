@@ -44,3 +44,12 @@ def test_latest_materializations_are_those_dagster_s_own_reads_tell(instance: dg
         assert of.newest == (newest[0].storage_id if newest else None)
     assert [len(of.by_partition) for of in found.values()] == [2, 0, 1, 0]
     assert [bool(of.newest) for of in found.values()] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(("assets", "days"), [([], DAYS), ([A], []), ([], [])])
+def test_of_nothing_there_is_no_materialization(
+    instance: dg.DagsterInstance, assets: list[dg.AssetKey], days: list[str]
+) -> None:
+    found = latest_materializations(instance, assets, days)
+    assert [*found] == assets
+    assert not any(of.by_partition or of.newest for of in found.values())
