@@ -5,6 +5,7 @@ images/cockpit-NAME.png, and all of them to a folder where one is named.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ _PAGES = {
     "partitions": ("assets/stats/platform_daily?view=partitions&partition={day}", "unknown_link_share"),
     "checks": ("assets/stats/client_daily?view=checks&checkDetail=deficit", "failing_days"),
     "events": ("assets/stats/client_daily?view=events", "materialized in run"),
-    "run": ("runs/{run}", "Success"),
+    "run": ("runs/{run}", re.compile("ASSET_MATERIALIZATION|STEP_OUTPUT")),
 }
 _SHOWN = ("partitions", "checks")
 _DAYS = int(os.environ.get("PICTURES_DAYS", "1100"))

@@ -20,7 +20,7 @@ from typing import NoReturn
 Eventflow = Callable[..., subprocess.CompletedProcess[str]]
 
 _EXECUTABLE = str(Path(sys.executable).with_name("eventflow"))
-_TIMEOUT_SECONDS = 120
+_TIMEOUT_SECONDS = 300
 #: What commands spend most of their time importing. Nothing that reads the environment: that is another every time.
 _IMPORTS = (
     "alembic.command", "apprise", "dagster", "dagster_postgres", "eventflow_pipeline.cli", "jinja2",
