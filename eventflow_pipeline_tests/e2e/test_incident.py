@@ -95,7 +95,7 @@ def test_visits_stop_while_entries_go_on(
     assert "docs/runbook.md#visits-zero-or-low" in message["message"]
     begun = database.rows("select begun_at from stats.incident where subject = :c and name = 'deficit'", c=str(CLIENT))
     looks_before = [at for at in _ticks(instance) if committed < at < begun[0]["begun_at"].timestamp()]
-    assert len(looks_before) <= 1, "the first look after the facts tells it"
+    assert len(looks_before) <= 2, "a look after the facts tells it, or on a busy machine the one after it"
 
     # 10 visits against 546 entries: an error, not a warning.
     entries(database, 546, datetime.now(UTC), 50, OTHER_CAMPAIGN, OTHER)

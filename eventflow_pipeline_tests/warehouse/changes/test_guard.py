@@ -388,7 +388,7 @@ _FACTS = """(
            count(distinct v.session_id) as visits
     from stats.visit_facts v left join stats.campaigns c on c.id = v.campaign_id
     left join stats.links l on l.id = v.link_id and l.client_id = c.client_id
-    where (v.accessed_at at time zone 'Asia/Seoul')::date = :d group by 1, 2
+    where (v.accessed_at at time zone (select time_zone from stats.build_settings))::date = :d group by 1, 2
 ) f"""
 
 
