@@ -59,34 +59,30 @@ cross join lateral (
 ) known
 order by d.day;
 
--- name: select_moved_chunks
--- WHAT: the chunks of a day of which a fact was added, deleted, changed or written anew; all of them where the day was last
--- compared with other inputs, or never.
--- Grain: one chunk. Inputs: stats.visit_facts, stats.entry_facts by time, their rows' versions alone; stats.chunk,
--- stats.chunked_day; :bucket_date, :window_start, :window_end (T1), :inputs. row_versions NULL: no fact is left in it.
-select coalesce(n.chunk_start, c.chunk_start) as chunk_start, n.row_versions
+-- name: select_chunk_versions
+-- WHAT: the versions of a day's rows, summed: another sum where a fact was added, deleted, changed or written anew.
+-- Grain: one chunk that has facts. Inputs: stats.visit_facts, stats.entry_facts by time, their rows' versions alone;
+-- :window_start, :window_end (T1). No table of ours, whose policies name functions that no second process may run.
+select date_bin(interval '5 minutes', f.occurred_at, timestamptz '2000-01-01 00:00Z') as chunk_start,
+       sum(f.row_version) as row_versions
 from (
-    select date_bin(interval '5 minutes', f.occurred_at, timestamptz '2000-01-01 00:00Z') as chunk_start,
-           sum(f.row_version) as row_versions
-    from (
-        select v.accessed_at as occurred_at, v.row_version
-        from stats.visit_facts v
-        where v.accessed_at >= :window_start and v.accessed_at < :window_end
-        union all
-        select e.created_at, e.row_version
-        from stats.entry_facts e
-        where e.created_at >= :window_start and e.created_at < :window_end
-    ) f
-    group by 1
-) n
-full join (
-    select c.chunk_start, c.row_versions from stats.chunk c where c.bucket_date = :bucket_date
-) c on c.chunk_start = n.chunk_start
-where n.row_versions is distinct from c.row_versions
-   or not exists (
-       select from stats.chunked_day k where k.bucket_date = :bucket_date and k.inputs = cast(:inputs as text)
-   )
-order by 1;
+    select v.accessed_at as occurred_at, v.row_version
+    from stats.visit_facts v
+    where v.accessed_at >= :window_start and v.accessed_at < :window_end
+    union all
+    select e.created_at, e.row_version
+    from stats.entry_facts e
+    where e.created_at >= :window_start and e.created_at < :window_end
+) f
+group by 1;
+
+-- name: select_chunks
+-- WHAT: the chunks of a day with the versions they were read at; NULL where the day was last compared with other inputs, or
+-- never. Grain: one chunk. Inputs: stats.chunk, stats.chunked_day; :bucket_date, :inputs.
+select c.chunk_start, case when k.inputs = cast(:inputs as text) then c.row_versions end as row_versions
+from stats.chunk c
+left join stats.chunked_day k on k.bucket_date = c.bucket_date
+where c.bucket_date = :bucket_date;
 
 -- name: delete_chunk_members
 -- HOW: forgets what facts of moved chunks amounted to. Inputs: :bucket_date, :chunks (their first instants).

@@ -4,7 +4,8 @@ A pass over the look-back days reads the versions of their rows, and of the fact
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -90,23 +91,28 @@ def _known(
 def _update_day(connection: Connection, settings: Settings, day: date, inputs: str) -> None:
     window = day_window(day, settings.zone)
     bounds = {"window_start": window.start, "window_end": window.end}
-    moved = connection.execute(
-        statement("storage/chunks/select_moved_chunks"), {**bounds, "bucket_date": day, "inputs": inputs}
-    ).all()
+    now = _versions(connection, "select_chunk_versions", bounds)
+    known = _versions(connection, "select_chunks", {"bucket_date": day, "inputs": inputs})
+    moved = [chunk for chunk in now.keys() | known if chunk not in now or now[chunk] != known.get(chunk)]
     if not moved:
         return
-    chunks = {"bucket_date": day, "chunks": [chunk.chunk_start for chunk in moved]}
+    chunks = {"bucket_date": day, "chunks": moved}
     connection.execute(statement("storage/chunks/delete_chunk_members"), chunks)
     connection.execute(statement("storage/chunks/delete_chunks"), chunks)
-    left = [chunk for chunk in moved if chunk.row_versions is not None]
+    left = sorted(chunk for chunk in moved if chunk in now)
     if not left:
         return
-    chunks |= {"chunks": [chunk.chunk_start for chunk in left]}
+    chunks |= {"chunks": left}
     # A zone's midnight may lie within a chunk: each of both days has a part of it.
     bounds = {
-        "window_start": max(window.start, left[0].chunk_start),
-        "window_end": min(window.end, left[-1].chunk_start + CHUNK),
+        "window_start": max(window.start, left[0]),
+        "window_end": min(window.end, left[-1] + CHUNK),
     }
     execute_folded(connection, "storage/chunks/insert_chunk_members", {**chunks, **bounds})
-    versions = [chunk.row_versions for chunk in left]
+    versions = [now[chunk] for chunk in left]
     connection.execute(statement("storage/chunks/insert_chunks"), {**chunks, "row_versions": versions})
+
+
+def _versions(connection: Connection, name: str, parameters: dict[str, Any]) -> dict[datetime, Decimal | None]:
+    rows = connection.execute(statement(f"storage/chunks/{name}"), parameters)
+    return {row.chunk_start: row.row_versions for row in rows}
