@@ -217,6 +217,7 @@ def test_nobody_mutes_alerts_by_taking_locks(
         assert receiver.titles == ["[error] a is stale"]
         (told,) = foreign_lock.conditions(database.pipeline, database.settings, NOW)
         assert told.summary.startswith(f"analyst (server process {stranger.info.backend_pid}) holds locks")
+        stranger.execute("select pg_advisory_unlock_all()")  # its session may outlive the block
     with connect(database.pipeline) as ours, alert_pass(ours):
         assert foreign_lock.conditions(database.pipeline, database.settings, NOW) == []
         assert notify(database.pipeline, database.settings, {}, NOW) is None, "another pass is at it"
